@@ -178,9 +178,7 @@ class SpeechEngine(Protocol):
     ) -> Iterator[Spoken]:
         """The words spoken in each of the given stretches (30 s at most each), in order, as soon as each is known."""
 
-    def align(
-        self, audio: Waveform, segments: Sequence[Segment], language: str, report: Report
-    ) -> Sequence[Segment]:
+    def align(self, audio: Waveform, segments: Sequence[Segment], language: str, report: Report) -> Sequence[Segment]:
         """The same segments with word times; a language without an aligner raises `ModelUnavailable`."""
 
     def diarize(self, audio: Waveform, options: Options, report: Report) -> list[Turn]:

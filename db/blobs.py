@@ -1,0 +1,79 @@
+"""Files by key: a folder, or S3, GCS or Azure, through obstore. A key is written whole or not at all."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from db.errors import LimitExceeded
+from db.settings import StoreSettings
+
+CHUNK = 1 << 20
+
+
+class Stored(NamedTuple):
+    """What was written."""
+
+    byte_size: int
+    sha256: str
+
+
+class Blobs:
+    """The store of recordings, checkpoints and rendered documents."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._folder: Path | None = None
+        self._store: ObjectStore
+        if settings.storage_url:
+            self._store = from_url(settings.storage_url)
+        else:
+            self._folder = (settings.home / "files").absolute()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._store = LocalStore(self._folder, mkdir=True)
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
+        """Streams bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
+        `limit` bytes (LimitExceeded)."""
+        digest, size = hashlib.sha256(), 0
+        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK) as sink:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
+                digest.update(chunk)
+                await sink.write(chunk)
+        return Stored(size, digest.hexdigest())
+
+    async def put(self, key: str, body: bytes) -> Stored:
+        """Stores a small document."""
+        await obstore.put_async(self._store, key, body)
+        return Stored(len(body), hashlib.sha256(body).hexdigest())
+
+    async def read(self, key: str) -> AsyncIterator[bytes]:
+        """Streams a file out. Raises FileNotFoundError before the first byte."""
+        found = await obstore.get_async(self._store, key)
+        async for chunk in found.stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+    async def local_path(self, key: str, scratch: Path) -> Path:
+        """The file on this machine: its own path in a folder store, otherwise a copy in `scratch`."""
+        if self._folder is not None:
+            return self._folder / key
+        target = scratch / key.replace("/", "_")
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            with partial.open("wb") as sink:
+                async for chunk in self.read(key):
+                    sink.write(chunk)
+            partial.replace(target)
+        return target
+
+    async def delete(self, key: str) -> None:
+        """Removes a file; one that is not there is no error."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return

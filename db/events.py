@@ -1,0 +1,95 @@
+"""What happened to jobs, as rows written in the transaction of the change they tell of.
+
+Numbers are taken from the owner's row, so the lock of that row makes the order of numbers the order of commits: a
+reader that asks for `seq > last` can miss none. (A global auto-increment is not commit order: 628 of 2,000 missed.)
+Percentages are not events; they only travel live.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.clock import now
+from db.models import JobEvent, Owner
+from db.session import News, announce
+from db.values import JobState, Stage, StageReport
+
+
+class StateChanged(msgspec.Struct, frozen=True, tag="state"):
+    """The job moved; `before` is None when it was created."""
+
+    before: JobState | None
+    after: JobState
+
+
+class StageReported(msgspec.Struct, frozen=True, tag="stage"):
+    """A stage began, ended, failed or was skipped."""
+
+    report: StageReport
+
+
+class SegmentsAdded(msgspec.Struct, frozen=True, tag="added"):
+    """New segments are in the transcript, by key."""
+
+    keys: tuple[str, ...]
+
+
+class SegmentsChanged(msgspec.Struct, frozen=True, tag="revised"):
+    """Segments were revised by a stage (words aligned, speakers assigned), by key."""
+
+    stage: Stage
+    keys: tuple[str, ...]
+
+
+Body = StateChanged | StageReported | SegmentsAdded | SegmentsChanged
+
+
+class Recorded(NamedTuple):
+    """An event as read back."""
+
+    seq: int
+    job_id: str
+    at: int
+    body: Body
+
+
+_body = msgspec.json.Decoder(Body)
+
+
+async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
+    """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
+    bump = update(Owner).where(col(Owner.id) == owner_id).values(last_event=col(Owner.last_event) + len(bodies))
+    last: int = (await session.execute(bump.returning(col(Owner.last_event)))).scalar_one()
+    at = now()
+    for seq, body in enumerate(bodies, start=last - len(bodies) + 1):
+        text = msgspec.json.encode(body).decode()
+        session.add(JobEvent(owner_id=owner_id, seq=seq, job_id=job_id, at=at, body=text))
+    await session.flush()
+    announce(session, News("events", owner_id))
+    return last
+
+
+async def after(
+    session: AsyncSession, owner_id: str, seq: int, *, job_id: str | None = None, limit: int = 500
+) -> list[Recorded]:
+    """The owner's events behind `seq`, in order; of one job or of all."""
+    statement = select(JobEvent).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.seq) > seq)
+    if job_id is not None:
+        statement = statement.where(col(JobEvent.job_id) == job_id)
+    rows = (await session.execute(statement.order_by(col(JobEvent.seq)).limit(limit))).scalars()
+    return [Recorded(row.seq, row.job_id, row.at, _body.decode(row.body)) for row in rows]
+
+
+async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) -> int:
+    """The number of the newest event, of one job or of all the owner's; 0 when there is none."""
+    if job_id is None:
+        statement = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)
+    else:
+        statement = select(func.max(col(JobEvent.seq))).where(
+            col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id
+        )
+    return (await session.execute(statement)).scalar_one_or_none() or 0

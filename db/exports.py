@@ -1,0 +1,128 @@
+"""Exports: documents asked for, rendered by the io worker under a lease like any job, kept until they expire."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import leases
+from db.clock import db_now, now
+from db.ids import new_id
+from db.leases import Lease
+from db.models import Export
+from db.owners import lock_owner
+from db.session import News, announce
+from db.states import Move
+from db.values import ErrorCode, JobState, Problem
+
+EXPORT_TTL_MS = 7 * 24 * 3_600_000
+"""How long a rendered document is kept; it can always be made again."""
+
+
+async def create(
+    session: AsyncSession,
+    owner_id: str,
+    *,
+    transcript_id: str,
+    revision: int,
+    format_: str,
+    request: str,
+    idempotency_key: str,
+    filename: str,
+    content_type: str,
+    correlation_id: str,
+) -> tuple[Export, bool]:
+    """Asks for a document; the same key gives the same export as long as that one is of use. Tells whether it did."""
+    await lock_owner(session, owner_id)
+    same = select(Export).where(col(Export.owner_id) == owner_id, col(Export.idempotency_key) == idempotency_key)
+    earlier = (await session.execute(same)).scalar_one_or_none()
+    if earlier is not None:
+        if earlier.state is not JobState.FAILED and (earlier.expires_at is None or earlier.expires_at > now()):
+            return earlier, True
+        await session.delete(earlier)
+        await session.flush()
+    export = Export(
+        id=new_id("exp"),
+        owner_id=owner_id,
+        transcript_id=transcript_id,
+        revision=revision,
+        format=format_,
+        request=request,
+        idempotency_key=idempotency_key,
+        filename=filename,
+        content_type=content_type,
+        correlation_id=correlation_id,
+        created_at=now(),
+    )
+    session.add(export)
+    await session.flush()
+    announce(session, News("export", owner_id))
+    return export, False
+
+
+async def get(session: AsyncSession, owner_id: str, export_id: str) -> Export | None:
+    """One export, or None when there is none that this owner may see."""
+    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id) == export_id)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
+    """A transcript's exports, newest first."""
+    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
+    newest = statement.order_by(col(Export.created_at).desc(), col(Export.id).desc())
+    return list((await session.execute(newest)).scalars())
+
+
+# ---------------------------------------------------------------- the worker's side, under its lease
+
+
+async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Export, Lease] | None:
+    """The best waiting export, now RUNNING and this worker's; None when nothing may run."""
+    export = await leases.claim(session, Export, worker=worker, per_owner=per_owner)
+    return None if export is None else (export, leases.lease_of(export))
+
+
+async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
+    """The document is stored. Raises LeaseLost."""
+    at = now()
+    await leases.move(
+        session,
+        lease,
+        Move.SUCCEED,
+        blob_key=blob_key,
+        byte_size=byte_size,
+        sha256=sha256,
+        finished_at=at,
+        expires_at=at + EXPORT_TTL_MS,
+    )
+
+
+async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
+    """The document cannot be made. Raises LeaseLost."""
+    await leases.move(session, lease, Move.FAIL, problem=problem, finished_at=now())
+
+
+async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0) -> None:
+    """Again later: RETRY_LATER, or HAND_BACK, which charges no attempt. Raises LeaseLost."""
+    charge = 0 if how is Move.HAND_BACK else 1
+    await leases.move(session, lease, how, run_after=db_now() + delay_ms, attempt=col(Export.attempt) - 1 + charge)
+    announce(session, News("export", lease.owner_id))
+
+
+async def rescue(session: AsyncSession) -> int:
+    """Takes back the exports of silent workers; one that took its workers down too often fails."""
+    lost = await leases.expired(session, Export)
+    for export in lost:
+        crashes = export.crashes + 1
+        how, ended = Move.RESCUE, {}
+        if crashes >= leases.MAX_CRASHES:
+            message = f"The worker was lost {crashes} times while it rendered this document."
+            problem = Problem(code=ErrorCode.WORKER_LOST, message=message, remedy="Ask for another format.")
+            how, ended = Move.FAIL, {"problem": problem, "finished_at": now()}
+        statement = (
+            leases.unheld_move(Export, how)
+            .where(col(Export.id) == export.id, col(Export.owner_id) == export.owner_id)
+            .values(worker=None, lease_until=None, fence=col(Export.fence) + 1, crashes=crashes, rescued=True, **ended)
+        )
+        await session.execute(statement)
+        announce(session, News("export", export.owner_id))
+    return len(lost)

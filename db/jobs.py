@@ -1,0 +1,258 @@
+"""Jobs: accepted, claimed, moved on, ended; and how a client reads them.
+
+Every change of a job is one transaction that also records its event. A worker's changes carry its lease; a client's
+carry the owner.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import events, leases
+from db.clock import db_now, now
+from db.errors import Conflict, NotFound, QueueFull
+from db.ids import new_id
+from db.leases import Lease
+from db.models import Job, Media
+from db.owners import lock_owner
+from db.session import News, announce
+from db.states import TERMINAL, Move
+from db.values import ErrorCode, JobState, Options, Problem, Stage, StageReport, StageState
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks for. `input_hash` identifies the whole request, for idempotency."""
+
+    media_id: str
+    options: Options
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    metadata: Any = None
+    idempotency_key: str | None = None
+    input_hash: str = ""
+    correlation_id: str
+
+
+class QueueLimits(msgspec.Struct, frozen=True):
+    """How many jobs may wait: in all, and of one owner."""
+
+    total: int
+    per_owner: int
+
+
+async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
+    """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
+
+    Raises Conflict (the key was used for another input) and QueueFull.
+    """
+    await lock_owner(session, owner_id)  # makes the look-up, the count and the insert one step
+    if new.idempotency_key is not None:
+        earlier = await by_idempotency_key(session, owner_id, new.idempotency_key)
+        if earlier is not None:
+            if earlier.input_hash != new.input_hash:
+                raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
+            return earlier, True
+    await _check_room(session, owner_id, limits)
+    job = Job(
+        id=new_id("job"),
+        owner_id=owner_id,
+        media_id=new.media_id,
+        options=new.options,
+        stages=plan(new.options),
+        priority=new.priority,
+        tags=list(new.tags),
+        client_metadata=new.metadata,
+        idempotency_key=new.idempotency_key,
+        input_hash=new.input_hash,
+        correlation_id=new.correlation_id,
+        created_at=now(),
+    )
+    session.add(job)
+    await session.flush()
+    await _moved(session, job, None, JobState.QUEUED)
+    return job, False
+
+
+def plan(options: Options) -> list[StageReport]:
+    """The stages of such a job, before anything was done."""
+    wanted = {Stage.ALIGN: options.align, Stage.DIARIZE: options.diarize}
+    return [
+        StageReport(stage=stage, state=StageState.PENDING if wanted.get(stage, True) else StageState.SKIPPED)
+        for stage in Stage
+        if stage is not Stage.FETCH  # only when the source is a URL
+    ]
+
+
+async def get(session: AsyncSession, owner_id: str, job_id: str) -> Job | None:
+    """One job, or None when there is none that this owner may see."""
+    found = await many(session, owner_id, [job_id])
+    return found.get(job_id)
+
+
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Job]:
+    """The owner's jobs among these ids."""
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
+    return {job.id: job for job in (await session.execute(statement)).scalars()}
+
+
+async def by_idempotency_key(session: AsyncSession, owner_id: str, key: str) -> Job | None:
+    """The job that was accepted under this key."""
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.idempotency_key) == key)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def queue_position(session: AsyncSession, owner_id: str, job: Job) -> int | None:
+    """1 = next among the owner's own waiting jobs; None once it runs."""
+    if job.state is not JobState.QUEUED:
+        return None
+    ahead = (
+        select(func.count())
+        .select_from(Job)
+        .where(
+            col(Job.owner_id) == owner_id,
+            col(Job.state) == JobState.QUEUED,
+            (col(Job.priority) > job.priority)
+            | ((col(Job.priority) == job.priority) & (col(Job.created_at) < job.created_at))
+            | ((col(Job.priority) == job.priority) & (col(Job.created_at) == job.created_at) & (col(Job.id) < job.id)),
+        )
+    )
+    return int((await session.execute(ahead)).scalar_one()) + 1
+
+
+async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
+    """Cancels: a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
+    job = await _locked(session, owner_id, job_id)
+    if job.state in TERMINAL:
+        raise Conflict(f"The job is already {job.state}.", {"state": job.state})
+    if job.state is JobState.QUEUED:
+        return await _move_unheld(session, job, Move.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
+    wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
+    await session.execute(wish)
+    await session.refresh(job)
+    return job
+
+
+# ---------------------------------------------------------------- a worker's side, under its lease
+
+
+async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Job, Lease] | None:
+    """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
+    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner)
+    if job is None:
+        return None
+    lease = leases.lease_of(job)
+    if job.started_at is None:
+        await leases.write(session, lease, started_at=now())
+        await session.refresh(job)
+    await _moved(session, job, JobState.QUEUED, JobState.RUNNING)
+    return job, lease
+
+
+async def report(
+    session: AsyncSession, lease: Lease, stages: Sequence[StageReport], changed: StageReport, **values: Any
+) -> None:
+    """Records what became of a stage: the job's list of stages, the event, and whatever else the job's row holds."""
+    running = next((s.stage for s in stages if s.state is StageState.RUNNING), None)
+    await leases.write(session, lease, stages=list(stages), stage=running, **values)
+    await events.append(session, lease.owner_id, lease.id, [events.StageReported(changed)])
+
+
+async def finish(session: AsyncSession, lease: Lease, how: Move, **values: Any) -> None:
+    """Ends the job: SUCCEED, END_PARTIAL, FAIL or CANCEL_RUNNING."""
+    await leases.move(session, lease, how, stage=None, eta_seconds=None, finished_at=now(), **values)
+    changed = events.StateChanged(JobState.RUNNING, how.target)
+    await events.append(session, lease.owner_id, lease.id, [changed])
+
+
+async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0, **values: Any) -> None:
+    """Hands the job back to the queue: RETRY_LATER, or HAND_BACK, which charges no attempt."""
+    charge = 0 if how is Move.HAND_BACK else 1
+    await leases.move(
+        session, lease, how, stage=None, run_after=db_now() + delay_ms, attempt=col(Job.attempt) - 1 + charge, **values
+    )
+    await events.append(session, lease.owner_id, lease.id, [events.StateChanged(JobState.RUNNING, JobState.QUEUED)])
+    announce(session, News("job", lease.owner_id))
+
+
+async def rescue(session: AsyncSession) -> int:
+    """Takes back the jobs of silent workers; a job that took its workers down too often fails. Any worker may call it,
+    any number of times."""
+    lost = await leases.expired(session, Job)
+    for job in lost:
+        crashes = job.crashes + 1
+        if crashes < leases.MAX_CRASHES:
+            await _move_unheld(session, job, Move.RESCUE, crashes=crashes, rescued=True, stage=None)
+            continue
+        problem = Problem(
+            code=ErrorCode.WORKER_LOST,
+            message=f"The worker was lost {crashes} times while it worked on this recording.",
+            stage=job.stage,
+            remedy="Look at the worker's log for this correlation id; retry when the cause is gone.",
+        )
+        ended = {"crashes": crashes, "stage": None, "finished_at": now(), "problems": [*job.problems, problem]}
+        await _move_unheld(session, job, Move.FAIL, **ended)
+    return len(lost)
+
+
+# ---------------------------------------------------------------- shared steps
+
+
+async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).with_for_update()
+    job = (await session.execute(statement)).scalar_one_or_none()
+    if job is None:
+        raise NotFound("job", job_id)
+    return job
+
+
+async def _move_unheld(session: AsyncSession, job: Job, how: Move, **values: Any) -> Job:
+    """A move of a locked row that ends whatever lease there was: the fence goes up."""
+    before = job.state
+    statement = (
+        leases.unheld_move(Job, how)
+        .where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
+        .values(worker=None, lease_until=None, fence=col(Job.fence) + 1, **values)
+    )
+    await session.execute(statement)
+    await session.refresh(job)
+    await _moved(session, job, before, how.target)
+    return job
+
+
+async def _moved(session: AsyncSession, job: Job, before: JobState | None, after: JobState) -> None:
+    await events.append(session, job.owner_id, job.id, [events.StateChanged(before, after)])
+    if after is JobState.QUEUED:
+        announce(session, News("job", job.owner_id))
+
+
+async def _check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
+    mine = func.count().filter(col(Job.owner_id) == owner_id)
+    statement = select(func.count(), mine).select_from(Job).where(col(Job.state) == JobState.QUEUED)
+    total, own = (await session.execute(statement)).one()
+    if total >= limits.total or own >= limits.per_owner:
+        raise QueueFull(await _seconds_until_room(session))
+
+
+async def _seconds_until_room(session: AsyncSession) -> float:
+    """How long the last finished jobs took on average, over the workers that run now: when the next place is free."""
+    done = (
+        select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
+        .where(col(Job.state) == JobState.SUCCEEDED, col(Job.finished_at).is_not(None))
+        .order_by(col(Job.finished_at).desc())
+        .limit(20)
+        .subquery()
+    )
+    average = (await session.execute(select(func.avg(done.c.ms)))).scalar_one()
+    running = select(func.count()).select_from(Job).where(col(Job.state) == JobState.RUNNING)
+    workers = max(1, (await session.execute(running)).scalar_one())
+    return round(max(1.0, float(average or 30_000) / 1000 / workers), 1)
+
+
+async def media_of(session: AsyncSession, lease: Lease, media_id: str) -> Media:
+    """The recording that a claimed job works on."""
+    statement = select(Media).where(col(Media.owner_id) == lease.owner_id, col(Media.id) == media_id)
+    return (await session.execute(statement)).scalar_one()

@@ -1,0 +1,100 @@
+"""Recordings and the uploads that become them."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.clock import now
+from db.errors import Conflict, NotFound
+from db.ids import new_id
+from db.models import Media, Upload
+from db.values import MediaFacts
+
+UPLOAD_TTL_MS = 24 * 3_600_000
+"""How long an upload may take."""
+
+
+async def create_upload(
+    session: AsyncSession, owner_id: str, *, filename: str, byte_size: int, sha256: str | None
+) -> Upload:
+    """Announces bytes to come."""
+    at = now()
+    upload = Upload(
+        id=new_id("upl"),
+        owner_id=owner_id,
+        filename=filename,
+        byte_size=byte_size,
+        sha256=sha256,
+        created_at=at,
+        expires_at=at + UPLOAD_TTL_MS,
+    )
+    session.add(upload)
+    await session.flush()
+    return upload
+
+
+async def upload(session: AsyncSession, owner_id: str, upload_id: str) -> Upload:
+    """One upload of the owner's. Raises NotFound, also when its time is over."""
+    statement = select(Upload).where(col(Upload.owner_id) == owner_id, col(Upload.id) == upload_id)
+    found = (await session.execute(statement)).scalar_one_or_none()
+    if found is None or found.expires_at < now():
+        raise NotFound("upload", upload_id)
+    return found
+
+
+async def add(
+    session: AsyncSession,
+    owner_id: str,
+    *,
+    media_id: str,
+    filename: str,
+    byte_size: int,
+    sha256: str,
+    facts: MediaFacts,
+    blob_key: str,
+    upload_id: str | None = None,
+) -> Media:
+    """A recording whose bytes are stored and probed; fulfils the upload that brought it. Raises Conflict when the
+    upload was fulfilled already."""
+    media = Media(
+        id=media_id,
+        owner_id=owner_id,
+        filename=filename,
+        byte_size=byte_size,
+        sha256=sha256,
+        container=facts.container,
+        codec=facts.codec,
+        duration_ms=round(facts.duration_seconds * 1000),
+        channels=facts.channels,
+        sample_rate=facts.sample_rate,
+        blob_key=blob_key,
+        created_at=now(),
+    )
+    session.add(media)
+    await session.flush()
+    if upload_id is not None:
+        fulfil = (
+            update(Upload)
+            .where(col(Upload.owner_id) == owner_id, col(Upload.id) == upload_id, col(Upload.media_id).is_(None))
+            .values(media_id=media.id, received=byte_size)
+            .returning(col(Upload.id))
+        )
+        if (await session.execute(fulfil)).first() is None:
+            raise Conflict("This upload is complete already.", {"id": upload_id})
+    return media
+
+
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Media]:
+    """The owner's recordings among these ids."""
+    statement = select(Media).where(col(Media.owner_id) == owner_id, col(Media.id).in_(ids))
+    return {media.id: media for media in (await session.execute(statement)).scalars()}
+
+
+async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
+    """One recording. Raises NotFound."""
+    found = (await many(session, owner_id, [media_id])).get(media_id)
+    if found is None:
+        raise NotFound("recording", media_id)
+    return found

@@ -1,0 +1,201 @@
+"""The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+
+from db.columns import Json, choice
+from db.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+
+METADATA = SQLModel.metadata
+_OWNER = "owner.id"
+
+
+class Row(SQLModel):
+    """The base of all tables; columns may hold msgspec structs, which pydantic does not know."""
+
+    model_config = {"arbitrary_types_allowed": True}
+
+
+class Owner(Row, table=True):
+    """Somebody who has recordings. `last_event` is the number of the owner's newest event, taken under this row's lock."""
+
+    id: str = Field(primary_key=True)
+    name: str | None = None
+    email: str | None = None
+    last_event: int = Field(default=0, sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class Leased(Row):
+    """What makes a row claimable by a worker: see `db.leases`."""
+
+    state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState))
+    fence: int = Field(default=0, sa_type=BigInteger)  # counts claims; a write with an older number is a zombie's
+    worker: str | None = None
+    lease_until: int | None = Field(default=None, sa_type=BigInteger)
+    run_after: int = Field(default=0, sa_type=BigInteger)  # not before this instant of the database's clock
+    attempt: int = 0  # charged tries
+    crashes: int = 0  # leases that ended without a word
+    rescued: bool = False  # goes first
+    priority: int = 0
+    cancel_requested: bool = False
+    correlation_id: str
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class Media(Row, table=True):
+    """A recording. `blob_key` is empty once the audio is gone."""
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER, index=True)
+    filename: str
+    byte_size: int = Field(sa_type=BigInteger)
+    sha256: str
+    container: str
+    codec: str
+    duration_ms: int = Field(sa_type=BigInteger)
+    channels: int
+    sample_rate: int
+    blob_key: str | None
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Upload(Row, table=True):
+    """Bytes on their way in; `media_id` once they are all there and are a recording."""
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER, index=True)
+    filename: str
+    byte_size: int = Field(sa_type=BigInteger)
+    sha256: str | None = None
+    received: int = Field(default=0, sa_type=BigInteger)
+    media_id: str | None = Field(default=None, foreign_key="media.id", ondelete="SET NULL")
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger)
+
+
+class Job(Leased, table=True):
+    """One recording to be made into a transcript."""
+
+    __table_args__ = (
+        UniqueConstraint("owner_id", "idempotency_key"),
+        Index("job_waiting", "rescued", "priority", "created_at", sqlite_where=text("state = 'QUEUED'"),
+              postgresql_where=text("state = 'QUEUED'")),
+        Index("job_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
+              postgresql_where=text("state = 'RUNNING'")),
+        Index("job_by_age", "owner_id", "created_at", "id"),
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    media_id: str = Field(foreign_key="media.id", index=True)
+    options: Options = Field(sa_type=Json(Options))
+    stage: Stage | None = Field(default=None, sa_type=choice(Stage))
+    progress: float = 0.0
+    eta_seconds: float | None = None
+    stages: list[StageReport] = Field(sa_type=Json(list[StageReport]))
+    problems: list[Problem] = Field(default_factory=list, sa_type=Json(list[Problem]))
+    windows: int = 0  # transcribed and stored windows: a retry goes on behind them
+    client_metadata: Any = Field(default=None, sa_column=Column("metadata", Json(Any), nullable=True))
+    tags: list[str] = Field(default_factory=list, sa_type=Json(list[str]))
+    idempotency_key: str | None = None
+    input_hash: str = ""
+    started_at: int | None = Field(default=None, sa_type=BigInteger)
+    finished_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class JobEvent(Row, table=True):
+    """Something that happened to a job. `seq` counts without gaps per owner, in the order of the commits."""
+
+    __tablename__ = "job_event"
+    __table_args__ = (Index("job_event_of_job", "owner_id", "job_id", "seq"),)
+
+    owner_id: str = Field(primary_key=True, foreign_key=_OWNER)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    job_id: str = Field(foreign_key="job.id", ondelete="CASCADE")
+    at: int = Field(sa_type=BigInteger)
+    body: str = Field(sa_type=Text)
+
+
+class Transcript(Row, table=True):
+    """What was said in a recording. Its id is the job's, with another prefix: one job, one transcript."""
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER, index=True)
+    job_id: str = Field(foreign_key="job.id", unique=True, ondelete="CASCADE")
+    title: str
+    language: str | None = None
+    language_confidence: float | None = None
+    duration_ms: int = Field(sa_type=BigInteger)
+    revision: int = 1
+    complete: bool = False
+    provenance: Provenance | None = Field(default=None, sa_type=Json(Provenance))
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class SegmentRow(Row, table=True):
+    """A segment with its words, packed (`db.words`). `position` and `first_word` count from 0 in the transcript."""
+
+    __tablename__ = "segment"
+
+    transcript_id: str = Field(primary_key=True, foreign_key="transcript.id", ondelete="CASCADE")
+    key: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    position: int = 0
+    first_word: int = 0
+    word_count: int
+    start_ms: int = Field(sa_type=BigInteger)
+    end_ms: int = Field(sa_type=BigInteger)
+    text: str = Field(sa_type=Text)
+    words: str = Field(sa_type=Text)
+    speaker: int | None = None
+    confidence: float | None = None
+    flags: list[QualityFlag] = Field(default_factory=list, sa_type=Json(list[QualityFlag]))
+    edited: bool = False
+
+
+class SpeakerRow(Row, table=True):
+    """A speaker of a transcript; `position` counts from 0 in order of first appearance."""
+
+    __tablename__ = "speaker"
+
+    transcript_id: str = Field(primary_key=True, foreign_key="transcript.id", ondelete="CASCADE")
+    position: int = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    label: str
+    name: str | None = None
+    seconds: float
+    word_count: int
+
+
+class Export(Leased, table=True):
+    """A document made of a transcript, rendered by the io worker. `request` is what was asked, as canonical JSON."""
+
+    __table_args__ = (
+        UniqueConstraint("owner_id", "idempotency_key"),
+        Index("export_waiting", "rescued", "priority", "created_at", sqlite_where=text("state = 'QUEUED'"),
+              postgresql_where=text("state = 'QUEUED'")),
+        Index("export_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
+              postgresql_where=text("state = 'RUNNING'")),
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    transcript_id: str = Field(foreign_key="transcript.id", index=True, ondelete="CASCADE")
+    revision: int
+    format: str
+    request: str = Field(sa_type=Text)
+    idempotency_key: str
+    filename: str
+    content_type: str
+    byte_size: int | None = Field(default=None, sa_type=BigInteger)
+    sha256: str | None = None
+    blob_key: str | None = None
+    problem: Problem | None = Field(default=None, sa_type=Json(Problem))
+    finished_at: int | None = Field(default=None, sa_type=BigInteger)
+    expires_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,32 @@
+"""Owners: who has recordings. The local default has one."""
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.clock import now
+from db.models import Owner
+
+LOCAL_OWNER = "usr_local"
+"""The one owner of an instance that nobody signs in to."""
+
+
+async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) -> Owner:
+    """The owner's row, made at first sight."""
+    owner = await session.get(Owner, owner_id)
+    if owner is None:
+        owner = Owner(id=owner_id, name=name, created_at=now())
+        session.add(owner)
+        await session.flush()
+    return owner
+
+
+async def lock_owner(session: AsyncSession, owner_id: str) -> None:
+    """Makes what follows in this transaction one step among all of this owner's."""
+    same = update(Owner).where(col(Owner.id) == owner_id).values(last_event=col(Owner.last_event))
+    await session.execute(same)
+
+
+async def get(session: AsyncSession, owner_id: str) -> Owner | None:
+    """Who this is."""
+    return (await session.execute(select(Owner).where(col(Owner.id) == owner_id))).scalar_one_or_none()

@@ -1,0 +1,90 @@
+"""Sessions: one transaction each, read or write; nobody else calls commit.
+
+SQLite runs in WAL mode; a write transaction takes the lock when it begins (BEGIN IMMEDIATE), so that it can never
+fail half-way because somebody else wrote, and within a process the writers queue up instead of polling for the lock.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+_NEWS = "news"
+_WRITES = "graphophone_writes"
+
+
+class News(NamedTuple):
+    """Something that others may want to wake up for, once it is durable."""
+
+    topic: Literal["job", "export", "events"]  # a row of this table waits for a worker; an owner has new events
+    owner_id: str
+
+
+Bell = Callable[[Collection[News]], Awaitable[None]]
+"""Called after a commit that made news. Only a doorbell: it may fail or be lost, and nothing may depend on it."""
+
+
+async def silence(_news: Collection[News]) -> None:
+    """The bell of a process that wakes nobody."""
+
+
+class Database:
+    """One database and its pool of connections, for one event loop."""
+
+    def __init__(self, url: str, bell: Bell = silence) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._bell = bell
+        self._engine = _engine(url, is_sqlite=self.is_sqlite)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL."""
+        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings for its news."""
+        async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+            news = session.info.pop(_NEWS, None)
+        if news:
+            await self._bell(news)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._engine.dispose()
+
+
+def announce(session: AsyncSession, news: News) -> None:
+    """Rings the bell once the transaction is durable, and never when it was rolled back."""
+    session.info.setdefault(_NEWS, set()).add(news)
+
+
+def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
+    if not is_sqlite:
+        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": 30})
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions by itself, too late and deferred
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,31 @@
+"""Where things are kept."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SETTINGS = SettingsConfigDict(env_prefix="GRAPHOPHONE_", env_file=".env", extra="ignore", frozen=True)
+
+
+class StoreSettings(BaseSettings):
+    """The data folder, the database and the file store."""
+
+    model_config = SETTINGS
+
+    home: Path = Field(default=Path("data"), description="The data folder: database, files, models, token.")
+    database_url: str = Field(
+        default="", description="`postgresql://…` or `sqlite:///…`; empty: SQLite in the data folder."
+    )
+    storage_url: str = Field(
+        default="", description="`s3://bucket/prefix`, `gs://…`, `az://…`; empty: a folder in the data folder."
+    )
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database's address, with the asyncio driver that we use."""
+        if not self.database_url:
+            return f"sqlite+aiosqlite:///{(self.home / 'graphophone.db').absolute()}"
+        scheme, _, rest = self.database_url.partition("://")
+        drivers = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+        return f"{drivers.get(scheme, scheme)}://{rest}"

@@ -1,0 +1,219 @@
+"""Transcripts: written by the job's worker as the text is recognised, read by their owner at any time."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import events, leases
+from db.clock import now
+from db.ids import child_id
+from db.leases import Lease
+from db.models import Job, Media, SegmentRow, SpeakerRow, Transcript
+from db.values import Provenance, Segment, SpeakerLabel, Stage
+from db.words import pack, unpack
+
+
+def transcript_id(job_id: str) -> str:
+    """One job, one transcript: the id follows from the job's."""
+    return f"trn_{job_id.partition('_')[2]}"
+
+
+def segment_id(transcript: str, key: str) -> str:
+    """A segment's global id."""
+    return child_id("seg", transcript, key)
+
+
+def speaker_id(transcript: str, position: int) -> str:
+    """A speaker's global id."""
+    return child_id("spk", transcript, position)
+
+
+# ---------------------------------------------------------------- the worker's side, under its lease
+
+
+async def append(session: AsyncSession, lease: Lease, segments: Sequence[Segment], *, windows: int) -> None:
+    """Stores new segments; `windows` windows are finished once they are stored. Raises LeaseLost."""
+    await leases.write(session, lease, windows=windows)
+    transcript = await _of(session, lease)
+    await _store(session, lease.owner_id, transcript, segments)
+    keys = tuple(segment.key for segment in segments)
+    if keys:
+        await events.append(session, lease.owner_id, lease.id, [events.SegmentsAdded(keys)])
+
+
+async def revise(session: AsyncSession, lease: Lease, stage: Stage, segments: Sequence[Segment]) -> None:
+    """Replaces segments by those with the same keys, and adds the parts split off. Raises LeaseLost."""
+    await leases.write(session, lease)
+    transcript = await _of(session, lease)
+    keys = [segment.key for segment in segments]
+    gone = delete(SegmentRow).where(
+        col(SegmentRow.owner_id) == lease.owner_id,
+        col(SegmentRow.transcript_id) == transcript.id,
+        col(SegmentRow.key).in_(keys),
+    )
+    await session.execute(gone)
+    await _store(session, lease.owner_id, transcript, segments)
+    await events.append(session, lease.owner_id, lease.id, [events.SegmentsChanged(stage, tuple(keys))])
+
+
+async def set_language(session: AsyncSession, lease: Lease, language: str, confidence: float) -> None:
+    """Records what language is spoken. Raises LeaseLost."""
+    await leases.write(session, lease)
+    transcript = await _of(session, lease)
+    transcript.language, transcript.language_confidence = language, confidence
+
+
+async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[SpeakerLabel]) -> None:
+    """Records who speaks; replaces what an earlier diarization found. Raises LeaseLost."""
+    await leases.write(session, lease)
+    transcript = await _of(session, lease)
+    earlier = delete(SpeakerRow).where(
+        col(SpeakerRow.owner_id) == lease.owner_id, col(SpeakerRow.transcript_id) == transcript.id
+    )
+    await session.execute(earlier)
+    session.add_all(
+        SpeakerRow(
+            transcript_id=transcript.id,
+            owner_id=lease.owner_id,
+            position=speaker.index,
+            label=speaker.label,
+            seconds=speaker.seconds,
+            word_count=speaker.word_count,
+        )
+        for speaker in speakers
+    )
+
+
+async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) -> None:
+    """No more segments will come from this job. Raises LeaseLost."""
+    await leases.write(session, lease)
+    transcript = await _of(session, lease)
+    transcript.complete, transcript.provenance, transcript.updated_at = True, provenance, now()
+
+
+async def stored(session: AsyncSession, lease: Lease) -> tuple[Transcript | None, list[Segment], list[SpeakerLabel]]:
+    """What earlier attempts left: where a retry goes on."""
+    transcript = await get(session, lease.owner_id, transcript_id(lease.id))
+    if transcript is None:
+        return None, [], []
+    rows = await segments(session, lease.owner_id, transcript.id)
+    voices = await speakers(session, lease.owner_id, [transcript.id])
+    labels = [
+        SpeakerLabel(index=s.position, label=s.label, seconds=s.seconds, word_count=s.word_count)
+        for s in voices[transcript.id]
+    ]
+    return transcript, [as_segment(row) for row in rows], labels
+
+
+async def _of(session: AsyncSession, lease: Lease) -> Transcript:
+    """The transcript of a job that we hold, made at the first write."""
+    found = await get(session, lease.owner_id, transcript_id(lease.id))
+    if found is not None:
+        return found
+    source = select(col(Media.filename), col(Media.duration_ms)).join(Job, col(Job.media_id) == col(Media.id))
+    owned = source.where(col(Job.owner_id) == lease.owner_id, col(Job.id) == lease.id)
+    filename, duration_ms = (await session.execute(owned)).one()
+    transcript = Transcript(
+        id=transcript_id(lease.id),
+        owner_id=lease.owner_id,
+        job_id=lease.id,
+        title=filename.rpartition(".")[0] or filename,
+        duration_ms=duration_ms,
+        created_at=now(),
+        updated_at=now(),
+    )
+    session.add(transcript)
+    await session.flush()
+    return transcript
+
+
+async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, new: Sequence[Segment]) -> None:
+    session.add_all(
+        SegmentRow(
+            transcript_id=transcript.id,
+            owner_id=owner_id,
+            key=segment.key,
+            word_count=len(segment.words),
+            start_ms=round(segment.start * 1000),
+            end_ms=round(segment.end * 1000),
+            text=segment.text,
+            words=pack(segment.words),
+            speaker=segment.speaker,
+            confidence=segment.confidence,
+            flags=list(segment.flags),
+        )
+        for segment in new
+    )
+    transcript.updated_at = now()
+    await session.flush()
+    renumber = text(
+        "UPDATE segment SET position = n.position, first_word = n.first_word FROM ("
+        " SELECT key, row_number() OVER w - 1 AS position, sum(word_count) OVER w - word_count AS first_word"
+        " FROM segment WHERE owner_id = :owner AND transcript_id = :transcript"
+        " WINDOW w AS (ORDER BY start_ms, key)) AS n"
+        " WHERE segment.owner_id = :owner AND segment.transcript_id = :transcript AND segment.key = n.key"
+        " AND (segment.position <> n.position OR segment.first_word <> n.first_word)"
+    )
+    await session.execute(renumber, {"owner": owner_id, "transcript": transcript.id})
+
+
+# ---------------------------------------------------------------- the reader's side
+
+
+async def get(session: AsyncSession, owner_id: str, id_: str) -> Transcript | None:
+    """One transcript, or None when there is none that this owner may see."""
+    return (await many(session, owner_id, [id_])).get(id_)
+
+
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Transcript]:
+    """The owner's transcripts among these ids."""
+    statement = select(Transcript).where(col(Transcript.owner_id) == owner_id, col(Transcript.id).in_(ids))
+    return {found.id: found for found in (await session.execute(statement)).scalars()}
+
+
+async def segments(
+    session: AsyncSession,
+    owner_id: str,
+    id_: str,
+    *,
+    keys: Sequence[str] | None = None,
+    between: tuple[float, float] | None = None,
+) -> list[SegmentRow]:
+    """Segments in order of time: all, those with these keys, or those that touch a stretch of time (seconds)."""
+    statement = select(SegmentRow).where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == id_)
+    if keys is not None:
+        statement = statement.where(col(SegmentRow.key).in_(keys))
+    if between is not None:
+        start, end = between
+        statement = statement.where(col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000)
+    rows = await session.execute(statement.order_by(col(SegmentRow.start_ms), col(SegmentRow.key)))
+    return list(rows.scalars())
+
+
+async def speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, list[SpeakerRow]]:
+    """The speakers of each of these transcripts, in order of first appearance."""
+    statement = (
+        select(SpeakerRow)
+        .where(col(SpeakerRow.owner_id) == owner_id, col(SpeakerRow.transcript_id).in_(ids))
+        .order_by(col(SpeakerRow.position))
+    )
+    found: dict[str, list[SpeakerRow]] = {id_: [] for id_ in ids}
+    for row in (await session.execute(statement)).scalars():
+        found[row.transcript_id].append(row)
+    return found
+
+
+def as_segment(row: SegmentRow) -> Segment:
+    """A stored segment with its words unpacked."""
+    return Segment(
+        key=row.key,
+        start=row.start_ms / 1000,
+        end=row.end_ms / 1000,
+        text=row.text,
+        words=unpack(row.words),
+        speaker=row.speaker,
+        confidence=row.confidence,
+        flags=tuple(row.flags),
+    )
