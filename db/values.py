@@ -110,6 +110,22 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
 
 
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What is done against text that nobody spoke. None (or False) switches a rule off; the defaults are Whisper's own.
+
+    A chunk whose text compresses better than `compression_ratio` or is less likely than `log_prob` is recognised again at
+    the next temperature. One that is both unlikely and more than `no_speech` likely to be no speech at all is dropped.
+    `repetition` cuts loops of the same words; `silence` drops text in which the voice detector heard next to nothing.
+    """
+
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    compression_ratio: float | None = 2.4
+    log_prob: float | None = -1.0
+    no_speech: float | None = 0.6
+    repetition: bool = True
+    silence: bool = True
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What the client asked of a job. `language` None means: detect it."""
 
@@ -123,6 +139,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_speakers: int | None = None
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
+    rules: Rules = Rules()
 
 
 class Word(msgspec.Struct, frozen=True):

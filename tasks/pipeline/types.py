@@ -5,14 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-import numpy as np
 
 from db.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage
+from tasks.pipeline.recording import Recording, Waveform
 
-SAMPLE_RATE = 16_000
-"""Samples a second of decoded audio: mono, float32 in -1..1. What Whisper, the aligners and pyannote all expect."""
-
-Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 Report = Callable[[float], None]
 """Called with the fraction of a stage that is done, 0..1; may raise to stop the work at this point."""
 
@@ -87,10 +83,24 @@ class WindowTranscribed(msgspec.Struct, frozen=True, tag=True):
 
 
 class SegmentsRevised(msgspec.Struct, frozen=True, tag=True):
-    """Segments that replace those with the same keys (words aligned, speakers assigned); new keys are parts split off."""
+    """Segments that replace those with the same keys (words aligned, speakers assigned); new keys are parts split off.
+
+    `removed` are keys that are gone: parts that an earlier diarization split off and this one joins again.
+    """
 
     stage: Stage
     segments: tuple[Segment, ...]
+    removed: tuple[str, ...] = ()
+
+
+class Kept(msgspec.Struct, frozen=True, tag=True):
+    """A file in the scratch folder worth keeping with the job. When a later run finds it there again, it saves that work.
+
+    `voiceprints` lets diarization run again with another speaker count in seconds. Without it, everything still works.
+    """
+
+    stage: Stage
+    name: str
 
 
 class SpeakersFound(msgspec.Struct, frozen=True, tag=True):
@@ -141,6 +151,7 @@ Update = (
     | WindowTranscribed
     | SegmentsRevised
     | SpeakersFound
+    | Kept
     | StageFinished
     | StageSkipped
     | StageFailed
@@ -150,39 +161,52 @@ Update = (
 Emit = Callable[[Update], None]
 
 
-class Spoken(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of text as the recogniser gives it, up to 30 s long; seconds from the start of the waveform it was given."""
+class Chunk(msgspec.Struct, frozen=True):
+    """Up to 30 s of the recording that Whisper hears at once, and the stretches of speech within; seconds."""
 
     start: float
     end: float
+    speech: tuple[tuple[float, float], ...]
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a chunk as the recogniser gives it, and what it says about its own reliability."""
+
+    chunk: Chunk
     text: str
     avg_logprob: float | None = None
     no_speech_prob: float | None = None
     compression_ratio: float | None = None
+    temperature: float = 0.0
 
 
 class SpeechEngine(Protocol):
-    """The models, as the stages see them. Waveforms are 16 kHz mono; options are this job's and never outlive the call.
+    """The models, as the stages see them. All times are seconds in the recording; options are this call's and never outlive it.
 
     Raises `MemoryError` when the device's memory is spent, `ModelUnavailable` when weights are missing or damaged.
     """
 
-    def voices(self, audio: Waveform) -> list[tuple[float, float]]:
-        """Where somebody speaks: (start, end) in seconds, in order, not overlapping (voice activity detection)."""
+    def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+        """Where somebody speaks: (start, end), at most 30 s each, in order, not overlapping, as soon as each is known."""
 
-    def detect_language(self, audio: Waveform) -> tuple[str, float]:
+    def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
         """The language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
 
     def transcribe(
-        self, audio: Waveform, speech: Sequence[tuple[float, float]], language: str, options: Options
+        self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
     ) -> Iterator[Spoken]:
-        """The words spoken in each of the given stretches (30 s at most each), in order, as soon as each is known."""
+        """The words spoken in each chunk, in order, as soon as each is known."""
 
-    def align(self, audio: Waveform, segments: Sequence[Segment], language: str, report: Report) -> Sequence[Segment]:
+    def align(
+        self, recording: Recording, segments: Sequence[Segment], language: str, report: Report
+    ) -> Sequence[Segment]:
         """The same segments with word times; a language without an aligner raises `ModelUnavailable`."""
 
-    def diarize(self, audio: Waveform, options: Options, report: Report) -> list[Turn]:
-        """Who speaks when over the whole recording."""
+    def voiceprints(self, recording: Recording, report: Report) -> bytes:
+        """What diarization needs to know of the voices in the recording: the slow part, which knows no speaker count."""
+
+    def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
+        """Who speaks when, over the whole recording; the number of speakers is as the options say."""
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
         """Exact models, device and versions used for such a job."""
