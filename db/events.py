@@ -39,10 +39,11 @@ class SegmentsAdded(msgspec.Struct, frozen=True, tag="added"):
 
 
 class SegmentsChanged(msgspec.Struct, frozen=True, tag="revised"):
-    """Segments were revised by a stage (words aligned, speakers assigned), by key."""
+    """Segments were revised by a stage (words aligned, speakers assigned), by key; `removed` are no longer there."""
 
     stage: Stage
     keys: tuple[str, ...]
+    removed: tuple[str, ...] = ()
 
 
 Body = StateChanged | StageReported | SegmentsAdded | SegmentsChanged

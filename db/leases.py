@@ -98,7 +98,7 @@ async def move(session: AsyncSession, lease: Lease, how: Move, **values: Any) ->
     await _exactly_one(session, statement)
 
 
-async def renew(session: AsyncSession, lease: Lease, lease_ms: int = LEASE_MS, **values: Any) -> bool:
+async def renew(session: AsyncSession, lease: Lease, *, lease_ms: int = LEASE_MS, **values: Any) -> bool:
     """The heartbeat; tells whether the owner has asked to cancel. Raises LeaseLost."""
     statement = (
         update(lease.table)

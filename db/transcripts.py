@@ -43,19 +43,17 @@ async def append(session: AsyncSession, lease: Lease, segments: Sequence[Segment
         await events.append(session, lease.owner_id, lease.id, [events.SegmentsAdded(keys)])
 
 
-async def revise(session: AsyncSession, lease: Lease, stage: Stage, segments: Sequence[Segment]) -> None:
-    """Replaces segments by those with the same keys, and adds the parts split off. Raises LeaseLost."""
+async def revise(
+    session: AsyncSession, lease: Lease, stage: Stage, segments: Sequence[Segment], removed: Sequence[str] = ()
+) -> None:
+    """Replaces segments by those with the same keys, adds the parts split off, drops those joined again. Raises
+    LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
-    keys = [segment.key for segment in segments]
-    gone = delete(SegmentRow).where(
-        col(SegmentRow.owner_id) == lease.owner_id,
-        col(SegmentRow.transcript_id) == transcript.id,
-        col(SegmentRow.key).in_(keys),
-    )
-    await session.execute(gone)
+    await _remove(session, transcript, removed)
     await _store(session, lease.owner_id, transcript, segments)
-    await events.append(session, lease.owner_id, lease.id, [events.SegmentsChanged(stage, tuple(keys))])
+    keys = tuple(segment.key for segment in segments)
+    await events.append(session, lease.owner_id, lease.id, [events.SegmentsChanged(stage, keys, tuple(removed))])
 
 
 async def set_language(session: AsyncSession, lease: Lease, language: str, confidence: float) -> None:
@@ -129,7 +127,18 @@ async def _of(session: AsyncSession, lease: Lease) -> Transcript:
     return transcript
 
 
+async def _remove(session: AsyncSession, transcript: Transcript, keys: Sequence[str]) -> None:
+    if keys:
+        gone = delete(SegmentRow).where(
+            col(SegmentRow.owner_id) == transcript.owner_id,
+            col(SegmentRow.transcript_id) == transcript.id,
+            col(SegmentRow.key).in_(keys),
+        )
+        await session.execute(gone)
+
+
 async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, new: Sequence[Segment]) -> None:
+    await _remove(session, transcript, [segment.key for segment in new])
     session.add_all(
         SegmentRow(
             transcript_id=transcript.id,

@@ -1,0 +1,130 @@
+"""The child process in which the models live: reads one piece of work a line, answers with updates, a line each.
+
+Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so the
+models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import BinaryIO, cast
+
+import msgspec
+import structlog
+
+from db.values import ErrorCode, Problem
+from tasks import logs, pipeline
+from tasks.pipeline.types import Failed, InputFault, ModelUnavailable, SpeechEngine, Update, Work
+
+
+class Task(msgspec.Struct, frozen=True, tag=True):
+    """Do this; `context` goes into every log line."""
+
+    work: Work
+    context: dict[str, str]
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """Leave off at the next boundary."""
+
+
+class Stopped(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Stop`: what was told so far stands, nothing more will come."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The first line: the engine is there, its models load when they are first needed."""
+
+
+Order = Task | Stop
+Reply = Update | Stopped | Ready
+
+
+class _Left(BaseException):
+    """Raised out of `emit` when the parent wants the work to end; not an Exception, so no stage mistakes it for a fault."""
+
+
+class Child:
+    """One engine, one piece of work at a time."""
+
+    def __init__(self, engine: SpeechEngine, orders: BinaryIO, replies: BinaryIO) -> None:
+        self._engine = engine
+        self._orders = orders
+        self._replies = replies
+        self._tasks: SimpleQueue[Task] = SimpleQueue()
+        self._stop = threading.Event()
+        self._speaking = threading.Lock()
+        self._log = structlog.get_logger(__name__)
+
+    def serve(self) -> None:
+        """Works until the parent is gone."""
+        threading.Thread(target=self._listen, name="orders", daemon=True).start()
+        self._say(Ready())
+        while True:
+            task = self._tasks.get()
+            with structlog.contextvars.bound_contextvars(**task.context):
+                self._do(task.work)
+
+    def _listen(self) -> None:
+        decoder = msgspec.json.Decoder(Order)
+        for line in self._orders:
+            match decoder.decode(line):
+                case Task() as task:
+                    self._stop.clear()
+                    self._tasks.put(task)
+                case Stop():
+                    self._stop.set()
+        os.kill(os.getpid(), signal.SIGKILL)  # the parent is gone; nobody would hear what we still find out
+
+    def _do(self, work: Work) -> None:
+        try:
+            pipeline.run(work, self._engine, self._emit)
+        except _Left:
+            self._say(Stopped())
+        except InputFault as fault:
+            self._say(Failed(fault.problem))
+        except ModelUnavailable as missing:
+            self._fail(ErrorCode.MODEL_UNAVAILABLE, missing.message, missing.remedy, retryable=False)
+        except MemoryError:
+            self._log.exception("child.out_of_memory")
+            remedy = "It is tried again with smaller batches; if that does not help, use a smaller model."
+            self._fail(ErrorCode.OUT_OF_MEMORY, "The memory was not enough.", remedy, retryable=True)
+        except Exception:
+            self._log.exception("child.fault")
+            remedy = "It is tried again; the log has the details under the job's correlation id."
+            self._fail(ErrorCode.INTERNAL, "Something unexpected went wrong.", remedy, retryable=True)
+
+    def _emit(self, update: Update) -> None:
+        self._say(update)
+        if self._stop.is_set():
+            raise _Left
+
+    def _fail(self, code: ErrorCode, message: str, remedy: str, *, retryable: bool) -> None:
+        self._say(Failed(Problem(code=code, message=message, remedy=remedy, retryable=retryable)))
+
+    def _say(self, reply: Reply) -> None:
+        with self._speaking:
+            self._replies.write(msgspec.json.encode(reply) + b"\n")
+            self._replies.flush()
+
+
+def load_engine(name: str) -> SpeechEngine:
+    """The engine named `module:class`, made without arguments; it reads its own settings."""
+    module, _, attribute = name.partition(":")
+    return cast("SpeechEngine", getattr(importlib.import_module(module), attribute)())
+
+
+def main(engine: str) -> None:
+    """The process."""
+    logs.configure("engine")
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not end up among the replies
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the worker's business
+    Child(load_engine(engine), sys.stdin.buffer, replies).serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

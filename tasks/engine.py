@@ -1,0 +1,105 @@
+"""The worker's side of the engine's child process: start it, give it work, end it."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from tasks.child import Ready, Reply, Stop, Task
+from tasks.processes import dies_with_parent
+
+LONGEST_LINE = 1 << 28
+"""Bytes of one reply: a revision of all the segments of a long recording fits."""
+
+_log = structlog.get_logger(__name__)
+_replies = msgspec.json.Decoder(Reply)
+
+
+class EngineLost(Exception):
+    """The child ended, or was ended, in the middle of its work."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(f"the engine's process ended with status {status}")
+        self.status = status
+
+
+class EngineProcess:
+    """The child with the models, started when first needed and kept from job to job; one piece of work at a time."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Starts the child, unless it runs, and waits until it listens. Raises EngineLost."""
+        if self.pid is not None:
+            return
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tasks.child",
+            self._engine,
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=LONGEST_LINE,
+            preexec_fn=dies_with_parent(),
+        )
+        ready = await self._reply()
+        if not isinstance(ready, Ready):
+            raise EngineLost(None)
+
+    async def run(self, task: Task) -> AsyncIterator[Reply]:
+        """Updates of the work as they come; the last one is Completed, Failed or Stopped. Raises EngineLost."""
+        await self.start()
+        await self._order(task)
+        while True:
+            yield await self._reply()
+
+    async def stop(self) -> None:
+        """Asks the child to leave off at the next boundary; it answers with Stopped, unless it is just done."""
+        await self._order(Stop())
+
+    async def end(self, grace: float = 1.0) -> None:
+        """Ends the child: SIGTERM, and SIGKILL when that takes longer than `grace` seconds."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), grace)
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        _log.info("engine.ended", status=process.returncode)
+
+    async def _order(self, order: Task | Stop) -> None:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise EngineLost(None)
+        try:
+            process.stdin.write(msgspec.json.encode(order) + b"\n")
+            await process.stdin.drain()
+        except ConnectionError:
+            raise EngineLost(await process.wait()) from None
+
+    async def _reply(self) -> Reply:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise EngineLost(None)
+        line = await process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise EngineLost(await process.wait())
+        reply: Reply = _replies.decode(line)
+        return reply

@@ -1,0 +1,135 @@
+"""What subscribers wake up for: one listener a process, however many of them there are.
+
+Behind it stands a slow poll, so that a lost wake-up costs a second, never an event. Percentages travel only here.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+import redis
+import redis.asyncio
+import structlog
+
+from db.values import Stage
+from tasks.broker import EVENTS_CHANNEL
+
+PROGRESS_CHANNEL = "graphophone:progress"
+POLL_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+_log = structlog.get_logger(__name__)
+
+
+class Woken(msgspec.Struct, frozen=True):
+    """There may be new events."""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A job got on; `progress` is the fraction of the whole job."""
+
+    owner_id: str
+    job_id: str
+    stage: Stage
+    stage_progress: float
+    progress: float
+    eta_seconds: float | None = None
+
+
+Tick = Woken | Progress
+WOKEN = Woken()
+_progress = msgspec.json.Decoder(Progress)
+
+
+class _Ear:
+    """One subscriber's: holds at most one wake-up and the newest progress of each job, however slow the reader is."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+        self._woken = False
+        self._latest: dict[str, Progress] = {}
+
+    def hear(self, tick: Tick) -> None:
+        if isinstance(tick, Progress):
+            self._latest[tick.job_id] = tick
+        else:
+            self._woken = True
+        self._news.set()
+
+    async def ticks(self) -> AsyncGenerator[Tick]:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+            heard, self._latest = self._latest, {}
+            woken, self._woken = self._woken or not heard, False
+            self._news.clear()
+            if woken:  # events first: they are older than the percentages heard with them
+                yield WOKEN
+            for tick in heard.values():
+                yield tick
+
+
+class Live:
+    """The hub of a process: `run` listens, `subscribe` hears."""
+
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        self._client = client
+        self._ears: dict[str, set[_Ear]] = defaultdict(set)
+
+    @asynccontextmanager
+    async def subscribe(self, owner_id: str) -> AsyncIterator[AsyncIterator[Tick]]:
+        """Ticks that concern this owner, from now on; `Woken` also about once a second."""
+        ear = _Ear()
+        self._ears[owner_id].add(ear)
+        ticks = ear.ticks()
+        try:
+            yield ticks
+        finally:
+            await ticks.aclose()
+            self._ears[owner_id].discard(ear)
+            if not self._ears[owner_id]:
+                del self._ears[owner_id]
+
+    async def run(self) -> None:
+        """Listens until cancelled, over any loss of the connection."""
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await pubsub.subscribe(EVENTS_CHANNEL, PROGRESS_CHANNEL)
+                    self._tell_all()  # whatever was rung while nobody listened
+                    async for message in _messages(pubsub):
+                        self._hear(message["channel"].decode(), message["data"])
+            except (redis.RedisError, OSError) as error:
+                _log.warning("live.deaf", error=str(error), remedy="polling until it is back")
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def publish(self, progress: Progress) -> None:
+        """Tells all processes how far a job is; may be lost."""
+        try:
+            await self._client.publish(PROGRESS_CHANNEL, msgspec.json.encode(progress))
+        except (redis.RedisError, OSError) as error:
+            _log.debug("live.mute", error=str(error))
+
+    def _hear(self, channel: str, data: bytes) -> None:
+        if channel == EVENTS_CHANNEL:
+            self._tell(data.decode(), WOKEN)
+            return
+        with suppress(msgspec.DecodeError):  # another version's message, while workers are being replaced
+            progress = _progress.decode(data)
+            self._tell(progress.owner_id, progress)
+
+    def _tell(self, owner_id: str, tick: Tick) -> None:
+        for ear in self._ears.get(owner_id, ()):
+            ear.hear(tick)
+
+    def _tell_all(self) -> None:
+        for owner_id in self._ears:
+            self._tell(owner_id, WOKEN)
+
+
+async def _messages(pubsub: "redis.asyncio.client.PubSub") -> AsyncIterator[dict[str, bytes]]:
+    while True:
+        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5.0)
+        if message is not None:
+            yield message

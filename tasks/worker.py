@@ -1,0 +1,139 @@
+"""A worker process: hears the doorbell, claims, works; sweeps up what others left; drains when asked to stop."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import dramatiq
+import structlog
+from dramatiq.asyncio import async_to_sync
+from dramatiq.brokers.redis import RedisBroker
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from db import exports as export_rows
+from db import jobs as job_rows
+from db import leases
+from db.blobs import Blobs
+from db.models import Export, Job
+from db.session import Database
+from db.settings import StoreSettings
+from tasks import exports, jobs, logs
+from tasks.broker import QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
+from tasks.engine import EngineProcess
+from tasks.live import Live
+from tasks.runtime import Runtime, worker_name
+from tasks.settings import WorkerSettings, scratch_folder
+
+SWEEP_SECONDS = 1.0
+"""How often each worker looks for what the bell did not tell; with the lease it bounds how late lost work runs again."""
+
+DRAIN_SECONDS = 15.0
+"""How long a worker that was asked to stop waits for its threads; a second signal does not wait."""
+
+_RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {"speech": jobs.run_next, "io": exports.run_next}
+_log = structlog.get_logger(__name__)
+
+
+def main(kind: Kind, redis_url: str) -> None:
+    """Runs until SIGTERM or SIGINT; the work in hand is handed back."""
+    logs.configure(f"worker-{kind}")
+    settings, store = WorkerSettings(), StoreSettings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
+    broker = make_broker(redis_url)
+    office = _Office(kind, broker, redis_url, settings, store)
+    threads = 1 if kind == "speech" else settings.io_threads
+    worker = dramatiq.Worker(broker, queues={kind}, worker_threads=threads, worker_timeout=100)
+    worker.queue_prefetch = threads  # a busy worker must not hold back a wake-up that an idle one could hear
+    worker.start()
+    try:
+        async_to_sync(office.open)()
+        _log.info("worker.ready", threads=threads)
+        stop.wait()
+        _log.info("worker.draining")
+        for consumer in worker.consumers.values():
+            consumer.pause()
+        async_to_sync(office.close)()
+    finally:
+        worker.stop(timeout=1000)
+    _log.info("worker.stopped")
+
+
+class _Office:
+    """What lives in the worker's event loop: the runtime, the actor and the sweeper."""
+
+    def __init__(
+        self, kind: Kind, broker: RedisBroker, redis_url: str, settings: WorkerSettings, store: StoreSettings
+    ) -> None:
+        self._kind, self._broker, self._redis_url = kind, broker, redis_url
+        self._settings, self._store = settings, store
+        self._opened = asyncio.Event()
+        self._idle = asyncio.Condition()
+        self._busy = 0
+        dramatiq.actor(broker=broker, queue_name=kind, actor_name=actor_name(kind))(self._woken)
+
+    async def open(self) -> None:
+        """Connects, starts the engine and the sweeper."""
+        client = make_client(self._redis_url)
+        self._doorbell = Doorbell(self._broker, client)
+        self._runtime = Runtime(
+            db=Database(self._store.resolved_database_url, self._doorbell),
+            blobs=Blobs(self._store),
+            live=Live(client),
+            broker=self._broker,
+            engine=EngineProcess(self._settings.engine),
+            settings=self._settings,
+            scratch=scratch_folder(self._store),
+            worker=worker_name(self._kind),
+        )
+        if self._kind == "speech":
+            await self._runtime.engine.start()
+        self._sweeper = asyncio.create_task(self._sweep())
+        self._opened.set()
+
+    async def close(self) -> None:
+        """Hands back the work in hand, then lets go of everything."""
+        self._runtime.draining.set()
+        self._sweeper.cancel()
+        async with self._idle:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), DRAIN_SECONDS)
+        await self._runtime.engine.end()
+        await self._doorbell.close()
+        await self._runtime.db.close()
+
+    async def _woken(self) -> None:
+        """The actor: works until nothing may run."""
+        await self._opened.wait()
+        self._busy += 1
+        try:
+            while not self._runtime.draining.is_set() and await _RUN_NEXT[self._kind](self._runtime):
+                pass
+        finally:
+            async with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    async def _sweep(self) -> None:
+        """Takes back what silent workers held and rings for what waits unheard. Every worker does it; none must."""
+        while True:
+            try:
+                async with self._runtime.db.write() as session:
+                    await job_rows.rescue(session)
+                    await export_rows.rescue(session)
+                async with self._runtime.db.read() as session:
+                    waiting = {"job": await leases.waiting(session, Job), "export": await leases.waiting(session, Export)}
+                for topic in (topic for topic, unheard in waiting.items() if unheard):
+                    await asyncio.to_thread(self._ring, QUEUES[topic])
+            except (DBAPIError, RedisError, OSError) as error:
+                _log.warning("sweep.failed", error=str(error))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def _ring(self, kind: Kind) -> None:
+        if silent(self._broker, kind):
+            wake(self._broker, kind)
