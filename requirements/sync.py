@@ -1,8 +1,9 @@
 """Make `.venv` hold exactly what a lock file names: `python3 requirements/sync.py dev`.
 
-Needs nothing but Python 3.11 to 3.13. pip installs uv from its own hash lock, uv does the rest (minutes faster than pip), and
-pip steps in where uv cannot be had or does not get through. It may be killed at any moment: what says "done" is written
-last, an interrupted sync is noticed by the mark that it leaves, and packages are then installed anew from the cache.
+Needs nothing but Python 3.11 to 3.13. pip installs uv from its own hash lock, uv does the rest (minutes faster), and
+pip steps in where uv cannot be had or does not get through. It may be killed at any moment: what says "done" is
+written last, an interrupted sync is noticed by the mark that it leaves, and packages are then installed anew from the
+cache.
 """
 
 import ast
@@ -12,6 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,8 +26,8 @@ MADE = VENV / ".made"
 SYNCING = VENV / ".syncing"
 SYNCED = VENV / ".synced"
 
-# What pip calls a setting, what uv calls it, and what stands between several values: uv does not read pip's configuration,
-# and a company's mirror, proxy or certificate stands there.
+# What pip calls a setting, what uv calls it, and what stands between several values: uv does not read pip's
+# configuration, and a company's mirror, proxy or certificate stands there.
 PIP_TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -45,7 +48,9 @@ def main(name: str) -> None:
     lock = LOCKS / f"{name}.txt"
     wanted = f"{name} {hashlib.sha256(lock.read_bytes()).hexdigest()}"
     if not is_synced(wanted):
-        with_folder_locked(lambda: is_synced(wanted) or sync(lock, wanted))
+        with folder_locked():
+            if not is_synced(wanted):
+                sync(lock, wanted)
 
 
 def is_synced(wanted: str) -> bool:
@@ -53,12 +58,13 @@ def is_synced(wanted: str) -> bool:
     return SYNCED.is_file() and SYNCED.read_text() == wanted and not SYNCING.exists() and PYTHON.exists()
 
 
-def with_folder_locked(work):  # noqa: ANN001, ANN201 - runs before any type checker is installed, and is called once
+@contextmanager
+def folder_locked() -> Iterator[None]:
     """Two `make` in one checkout do not disturb each other: the second waits, and then finds the work done."""
     folder = os.open(LOCKS, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        work()
+        yield
     finally:
         os.close(folder)
 
@@ -69,7 +75,10 @@ def sync(lock: Path, wanted: str) -> None:
     interrupted = SYNCING.exists()
     SYNCED.unlink(missing_ok=True)
     SYNCING.touch()
-    say(f"installing the packages of requirements/{lock.name}" + (" again: the last set-up was cut off" if interrupted else ""))
+    say(
+        f"installing the packages of requirements/{lock.name}"
+        + (" again: the last set-up was cut off" if interrupted else "")
+    )
     settings = pip_settings()
     flags = ["--reinstall"] * interrupted + ["--no-index"] * (settings.get("no-index") in ("1", "true", "yes", "on"))
     uv = [str(UV), "pip", "sync", "--python", str(PYTHON), "--require-hashes", *flags, str(lock)]
@@ -90,11 +99,13 @@ def make_venv() -> None:
     if MADE.exists() and PYTHON.exists():
         return
     if VENV.is_symlink():
-        sys.exit("setup: .venv is a link to an environment that this set-up did not make; remove the link or complete its target")
+        sys.exit("setup: .venv is a link to an environment that this set-up did not make; remove the link")
     say("creating .venv")
     shutil.rmtree(VENV, ignore_errors=True)
     if not run([sys.executable, "-m", "venv", str(VENV)], dict(os.environ)):
-        sys.exit("setup: this Python cannot make environments; install its venv module (Debian and Ubuntu: apt install python3-venv)")
+        sys.exit(
+            "setup: this Python cannot make environments; install its venv module (Debian: apt install python3-venv)"
+        )
     MADE.touch()
 
 
@@ -107,7 +118,10 @@ def has_uv() -> bool:
         return True
     shutil.rmtree(UV.parent.parent, ignore_errors=True)
     target = ["--no-deps", "--require-hashes", "--target", str(UV.parent.parent)]
-    if not run([str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", *target, "-r", str(lock)], dict(os.environ)):
+    if not run(
+        [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check", *target, "-r", str(lock)],
+        dict(os.environ),
+    ):
         return False
     made.write_text(digest)
     return True
@@ -118,7 +132,12 @@ def pip_settings() -> dict[str, str]:
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
     pairs = [line.partition("=") for line in listed.splitlines() if "=" in line]
     ranks = {"global": 0, "install": 1, ":env:": 2}
-    ranked = sorted((ranks[where], key, value) for name, _, value in pairs for where, _, key in [name.rpartition(".")] if where in ranks)
+    ranked = sorted(
+        (ranks[where], key, value)
+        for name, _, value in pairs
+        for where, _, key in [name.rpartition(".")]
+        if where in ranks
+    )
     return {key: str(ast.literal_eval(value)) for _, key, value in ranked}
 
 
@@ -142,7 +161,7 @@ def run(command: list[str], environment: dict[str, str]) -> bool:
 
 def say(line: str) -> None:
     """Tell the user what takes time now."""
-    print(f"setup: {line}", flush=True)  # noqa: T201 - a command's own output
+    print(f"setup: {line}", flush=True)
 
 
 if __name__ == "__main__":
