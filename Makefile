@@ -1,0 +1,48 @@
+# Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check setup sync lock
+MAKEFLAGS += --no-print-directory
+
+# Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
+LOCK ?= dev
+# The first of these that works and can make environments (a name on the path may be a shim with nothing behind it).
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+# One pack for all data folders: several servers side by side share it.
+MODELS := $(or $(GRAPHOPHONE_MODELS),data/models)
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: setup ## set up what is missing, start everything, print the address and the token
+	@exec $(BIN)/python -m api up
+
+demo: setup ## the same, but transcribe a real recording with progress, print it, write sample.srt, and stop
+	@exec $(BIN)/python -m api demo
+
+test: setup ## set up what is missing and run the whole suite
+	$(BIN)/python -m pytest
+
+check: sync ## the quick part: ruff, mypy, import contracts, the schema against its snapshot
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: sync ## only the set-up: environment and speech models
+	@$(BIN)/python -m tasks.pack $(MODELS)
+
+sync:
+	@$(if $(PYTHON),,$(error Python 3.11, 3.12 or 3.13 with its venv module was not found))
+	@$(PYTHON) requirements/sync.py $(LOCK)
+
+# Universal (every platform and Python in one file), with hashes, without an index's name; speech and web agree with dev.
+COMPILE = .venv/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header
+lock: sync ## resolve pyproject.toml again and write requirements/*.txt
+	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra speech -c requirements/dev.txt pyproject.toml -o requirements/speech.txt
+	$(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/web.txt
+	echo uv | $(COMPILE) - -o requirements/uv.txt
+	@! grep -nE 'https?://' requirements/*.txt
