@@ -36,7 +36,8 @@ class Blobs:
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
         """Streams bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
-        `limit` bytes (LimitExceeded)."""
+        `limit` bytes (LimitExceeded).
+        """
         digest, size = hashlib.sha256(), 0
         async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK) as sink:
             async for chunk in chunks:

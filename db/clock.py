@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 def now() -> int:
-    """This host's clock: for what people read, not for leases."""
+    """The host's clock: for what people read, not for leases."""
     return time.time_ns() // 1_000_000
 
 

@@ -180,7 +180,8 @@ async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: 
 
 async def rescue(session: AsyncSession) -> int:
     """Takes back the jobs of silent workers; a job that took its workers down too often fails. Any worker may call it,
-    any number of times."""
+    any number of times.
+    """
     lost = await leases.expired(session, Job)
     for job in lost:
         crashes = job.crashes + 1

@@ -23,7 +23,7 @@ from db.values import JobState
 Claimable = TypeVar("Claimable", Job, Export)
 
 LEASE_MS = 15_000
-"""How long a worker may be silent. A third of it is the heartbeat; it bounds how late a dead worker's job runs again."""
+"""How long a worker may be silent: it bounds how late a dead worker's job runs again."""
 
 MAX_CRASHES = 3
 """A job that took its worker down this often is not tried again."""
@@ -48,7 +48,8 @@ async def claim(
     session: AsyncSession, table: type[Claimable], *, worker: str, per_owner: int, lease_ms: int = LEASE_MS
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
-    then priority, then age. None when nothing may run."""
+    then priority, then age. None when nothing may run.
+    """
     waiting = aliased(table)
     running = (
         select(col(table.owner_id), func.count().label("n"))

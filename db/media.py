@@ -57,7 +57,8 @@ async def add(
     upload_id: str | None = None,
 ) -> Media:
     """A recording whose bytes are stored and probed; fulfils the upload that brought it. Raises Conflict when the
-    upload was fulfilled already."""
+    upload was fulfilled already.
+    """
     media = Media(
         id=media_id,
         owner_id=owner_id,

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-
 from db.columns import Json, choice
 from db.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
 
@@ -20,7 +19,10 @@ class Row(SQLModel):
 
 
 class Owner(Row, table=True):
-    """Somebody who has recordings. `last_event` is the number of the owner's newest event, taken under this row's lock."""
+    """Somebody who has recordings.
+
+    `last_event` is the number of the owner's newest event, taken under this row's lock.
+    """
 
     id: str = Field(primary_key=True)
     name: str | None = None

@@ -50,7 +50,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings for its news."""
+        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings."""
         async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
             async with session.begin():
                 yield session

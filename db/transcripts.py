@@ -47,7 +47,8 @@ async def revise(
     session: AsyncSession, lease: Lease, stage: Stage, segments: Sequence[Segment], removed: Sequence[str] = ()
 ) -> None:
     """Replaces segments by those with the same keys, adds the parts split off, drops those joined again. Raises
-    LeaseLost."""
+    LeaseLost.
+    """
     await leases.write(session, lease)
     transcript = await _of(session, lease)
     await _remove(session, transcript, removed)

@@ -1,4 +1,4 @@
-"""The child process in which the models live: reads one piece of work a line, answers with updates, a line each.
+"""The child process in which the models live: it reads one piece of work a line and answers with updates.
 
 Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so the
 models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
@@ -44,7 +44,7 @@ Reply = Update | Stopped | Ready
 
 
 class _Left(BaseException):
-    """Raised out of `emit` when the parent wants the work to end; not an Exception, so no stage mistakes it for a fault."""
+    """Out of `emit`, when the parent wants the work to end. Not an Exception: no stage mistakes it for a fault."""
 
 
 class Child:
@@ -92,7 +92,7 @@ class Child:
             self._log.exception("child.out_of_memory")
             remedy = "It is tried again with smaller batches; if that does not help, use a smaller model."
             self._fail(ErrorCode.OUT_OF_MEMORY, "The memory was not enough.", remedy, retryable=True)
-        except Exception:
+        except Exception:  # noqa: BLE001  the parent decides whether the job is tried again
             self._log.exception("child.fault")
             remedy = "It is tried again; the log has the details under the job's correlation id."
             self._fail(ErrorCode.INTERNAL, "Something unexpected went wrong.", remedy, retryable=True)

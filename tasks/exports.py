@@ -32,7 +32,7 @@ async def run_next(runtime: Runtime) -> bool:
             await _render(runtime, export, lease)
         except LeaseLost:
             _log.warning("export.lease_lost")
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever it is, the document is tried again or fails
             _log.exception("export.fault")
             await _again_or_fail(runtime, export, lease)
         finally:

@@ -320,5 +320,5 @@ class _Run:
 
 
 def backoff(attempt: int) -> float:
-    """Seconds until the next try: exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
+    """Seconds until the next try: exponential, full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
     return random.uniform(0, min(BACKOFF_CAP, BACKOFF_SECONDS * 2 ** max(0, attempt - 1)))  # noqa: S311  no secret

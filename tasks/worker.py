@@ -29,7 +29,7 @@ from tasks.runtime import Runtime, worker_name
 from tasks.settings import WorkerSettings, scratch_folder
 
 SWEEP_SECONDS = 1.0
-"""How often each worker looks for what the bell did not tell; with the lease it bounds how late lost work runs again."""
+"""How often each worker looks for what the bell did not tell."""
 
 DRAIN_SECONDS = 15.0
 """How long a worker that was asked to stop waits for its threads; a second signal does not wait."""
@@ -127,7 +127,10 @@ class _Office:
                     await job_rows.rescue(session)
                     await export_rows.rescue(session)
                 async with self._runtime.db.read() as session:
-                    waiting = {"job": await leases.waiting(session, Job), "export": await leases.waiting(session, Export)}
+                    waiting = {
+                        "job": await leases.waiting(session, Job),
+                        "export": await leases.waiting(session, Export),
+                    }
                 for topic in (topic for topic, unheard in waiting.items() if unheard):
                     await asyncio.to_thread(self._ring, QUEUES[topic])
             except (DBAPIError, RedisError, OSError) as error:

@@ -24,7 +24,8 @@ class Caption(msgspec.Struct, frozen=True):
 
 def captions(segments: Sequence[Segment], layout: Layout) -> list[Caption]:
     """Every word in order, on one screen each: no screen is longer than the layout allows, none overlaps the next, and
-    one that is too short to read stays until the next begins or it can be read."""
+    one that is too short to read stays until the next begins or it can be read.
+    """
     raw = [caption for segment in segments for caption in _of_segment(segment, layout)]
     return list(_readable(raw, layout))
 

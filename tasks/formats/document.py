@@ -30,7 +30,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """How captions are cut, in characters and seconds. The defaults follow the guidelines that broadcasters share:
-    two lines of 42 characters, one to seven seconds, at most 20 characters a second."""
+    two lines of 42 characters, one to seven seconds, at most 20 characters a second.
+    """
 
     max_chars_per_line: int = 42
     max_lines: int = 2
