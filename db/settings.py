@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SETTINGS = SettingsConfigDict(env_prefix="GRAPHOPHONE_", env_file=".env", extra="ignore", frozen=True)
+SETTINGS = SettingsConfigDict(
+    env_prefix="GRAPHOPHONE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+)
 
 
 class StoreSettings(BaseSettings):
@@ -20,6 +22,14 @@ class StoreSettings(BaseSettings):
     storage_url: str = Field(
         default="", description="`s3://bucket/prefix`, `gs://…`, `az://…`; empty: a folder in the data folder."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_one_of_ours(cls, url: str) -> str:
+        """We speak to two databases."""
+        if url and url.partition("://")[0].partition("+")[0] not in {"postgres", "postgresql", "sqlite"}:
+            raise ValueError("it begins with postgresql:// or sqlite:///")
+        return url
 
     @property
     def resolved_database_url(self) -> str:

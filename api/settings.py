@@ -1,0 +1,36 @@
+"""Where the server listens, who may enter, and what it accepts."""
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings
+
+from db.settings import SETTINGS
+
+SHORTEST_TOKEN = 16
+
+
+class ServerSettings(BaseSettings):
+    """The edge: address, token, sizes."""
+
+    model_config = SETTINGS
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address that the server listens at.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port that it listens at; 0 takes a free one.")
+    token: SecretStr | None = Field(
+        default=None, description="The access token, 16 characters or more; empty: made at the first start."
+    )
+    max_upload_bytes: int = Field(default=4 << 30, ge=1, description="The largest recording that is accepted, bytes.")
+
+    @field_validator("token", mode="after")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        """An empty variable is no token; a token has to fit into an `Authorization` header."""
+        text = token.get_secret_value() if token else ""
+        if text and (len(text) < SHORTEST_TOKEN or not all("!" <= character <= "~" for character in text)):
+            raise ValueError(f"{SHORTEST_TOKEN} printable ASCII characters or more, without spaces")
+        return token if text else None
+
+
+def explain(error: ValidationError) -> str:
+    """A line for each wrong setting: its variable and what is allowed. Never the value, which may be a secret."""
+    faults = [(str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+    return "\n".join(f"GRAPHOPHONE_{name.upper()} is wrong: {message}" for name, message in faults)

@@ -1,0 +1,126 @@
+"""Everything on one machine, from one command: Valkey, migrations, web, speech worker, io worker."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from rich.console import Console
+
+from api.secrets import access_token, signing_key
+from api.serve import listen
+from api.settings import ServerSettings
+from api.supervisor import Child, Supervisor
+from db.settings import StoreSettings
+from tasks import valkey
+from tasks.processes import dies_with_parent
+from tasks.settings import WorkerSettings
+
+
+class CannotStart(Exception):
+    """Nothing was started; the message says why and what to do, in one line."""
+
+
+def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> int:
+    """Run everything until Ctrl-C or SIGTERM; returns the exit code. Raises `CannotStart`."""
+    try:
+        with valkey.lock(store.home), _listener(server) as listener:
+            return asyncio.run(_up(server, store, worker, listener))
+    except valkey.FolderInUse as error:
+        raise CannotStart(f"{error}: stop that one, or set GRAPHOPHONE_HOME to another folder") from None
+    except valkey.ValkeyFailed as error:
+        raise CannotStart(str(error)) from None
+
+
+async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings, listener: socket.socket) -> int:
+    supervisor = Supervisor(Console())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, supervisor.ask_to_stop)
+    token = access_token(server, store)
+    signing_key(store)  # made before two processes ask for it
+    environment = os.environ | {"GRAPHOPHONE_REDIS_URL": worker.redis_url or valkey.url(store.home)}
+    if supervisor.console.is_terminal:
+        environment["FORCE_COLOR"] = "1"  # their output goes through us, but ends on a terminal
+    command = partial(_start, environment, piped=supervisor.console.is_terminal)
+    try:
+        if not worker.redis_url:
+            supervisor.keep(Child("valkey", partial(valkey.start, store.home), layer=0))
+        if await _finished(command(["migrate"]), supervisor):
+            raise CannotStart("The database could not be brought up to date; the lines above say why")
+        web = partial(command, ["serve", "--supervised", "--fd", str(listener.fileno())], pass_fds=(listener.fileno(),))
+        supervisor.keep(Child("web", web, "cyan"))
+        supervisor.keep(Child("speech", partial(command, ["worker", "speech", "--supervised"]), "magenta"))
+        supervisor.keep(Child("io", partial(command, ["worker", "io", "--supervised"]), "green"))
+        greeting = asyncio.create_task(_greet(listener, store, token, supervisor.say))
+        await supervisor.stopping.wait()
+        greeting.cancel()
+    finally:
+        await supervisor.end()
+    return 1 if supervisor.failed else 0
+
+
+def _listener(server: ServerSettings) -> socket.socket:
+    """The socket that outlives the web process: while that starts again, clients wait instead of being refused."""
+    try:
+        return listen(server)
+    except OSError as error:
+        where = f"GRAPHOPHONE_HOST={server.host} GRAPHOPHONE_PORT={server.port}"
+        raise CannotStart(f"{where} cannot be listened at: {error.strerror}; choose another") from None
+
+
+def _start(
+    environment: dict[str, str], arguments: list[str], *, piped: bool, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `python -m api …` so that it ends when we do, whatever ends us."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "api", *arguments],
+        env=environment,
+        pass_fds=pass_fds,
+        stdin=subprocess.PIPE,  # closes when we end: see `end_with_parent`
+        stdout=subprocess.PIPE if piped else None,
+        stderr=subprocess.STDOUT if piped else None,
+        start_new_session=True,  # a terminal's Ctrl-C is for us, who stop them in order
+        preexec_fn=dies_with_parent(),  # noqa: PLW1509 - two system calls, safe between fork and exec
+    )
+
+
+async def _finished(process: subprocess.Popen[bytes], supervisor: Supervisor) -> int:
+    """The exit code of a short command, whose output is shown when it failed. Told to stop, it is killed."""
+    ended = asyncio.create_task(asyncio.to_thread(process.communicate))
+    stopped = asyncio.create_task(supervisor.stopping.wait())
+    await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not ended.done():
+        process.kill()
+    output, _ = await ended
+    if process.returncode > 0 and output:
+        supervisor.say(output.decode(errors="replace"))
+    return max(process.returncode, 0)
+
+
+async def _greet(listener: socket.socket, store: StoreSettings, token: str, say: Callable[[str], None]) -> None:
+    """Once `/healthz` answers: where to go, and what lets one in."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    while not await _healthy(host, port):  # noqa: ASYNC110 - another process, which has no event for us
+        await asyncio.sleep(0.1)
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    say(f"\nGraphophone is ready.\n  playground  {address}/graphql\n  token       {token}")
+    say(f"  data        {store.home.absolute()}\nCtrl-C stops it.\n")
+
+
+async def _healthy(host: str, port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            status = await reader.readline()
+        finally:
+            writer.close()
+    except OSError:
+        return False
+    return b" 200 " in status
