@@ -1,0 +1,199 @@
+"""Queries as text become documents: parsed, measured and validated once, then remembered."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    Node,
+    OperationDefinitionNode,
+    OperationType,
+    OverlappingFieldsCanBeMergedRule,
+    SelectionSetNode,
+    ValidationContext,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.validation import MaxIntrospectionDepthRule
+from graphql.validation.validate import ValidationAbortedError
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from db.values import ErrorCode
+from schema.execution.complexity import Cost, Ruler, TooComplex
+from schema.execution.limits import Limits
+
+DIRECTIVES_IN_ONE_PLACE = 4
+TOO_LARGE = ("Document contains more than", "Syntax Error: Document contains more than")
+
+
+class Refused(Exception):
+    """A request that will not be executed: the errors say why."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(errors[0].message)
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a valid document that keeps the limits, with its cost for the given variables."""
+
+    source: str
+    document: DocumentNode
+    node: OperationDefinitionNode
+    cost: int
+
+    @property
+    def name(self) -> str | None:
+        """The operation's name, if it has one."""
+        return self.node.name.value if self.node.name else None
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.node.operation
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A document, or the reasons against it."""
+
+    document: DocumentNode | None
+    operations: tuple[tuple[OperationDefinitionNode, Cost], ...] = ()
+    errors: tuple[GraphQLError, ...] = ()
+
+
+class Documents:
+    """Parses, measures and validates, each text once while it is remembered. Rules are built here, never per request."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self.schema = schema
+        self.limits = limits
+        self.rules = validation_rules(limits)
+        self.remembered: OrderedDict[str, Checked] = OrderedDict()
+        self.characters = 0
+
+    def operation(self, source: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
+        """The operation to execute; raises `Refused`."""
+        checked = self.remembered.get(source)
+        if checked is None:
+            checked = self._check(source)
+            self._remember(source, checked)
+        else:
+            self.remembered.move_to_end(source)
+        if checked.document is None:
+            raise Refused(list(checked.errors))
+        node, cost = self._choose(checked, name)
+        points = cost.points
+        if cost.variable:
+            try:
+                points = Ruler(self.schema, checked.document, self.limits, variables).measure(node).points
+            except TooComplex as refusal:
+                raise Refused([too_complex(refusal)]) from None
+        return Operation(source, checked.document, node, points)
+
+    @staticmethod
+    def _choose(checked: Checked, name: str | None) -> tuple[OperationDefinitionNode, Cost]:
+        if name is None:
+            if len(checked.operations) == 1:
+                return checked.operations[0]
+            raise Refused([GraphQLError("Must provide operation name if query contains multiple operations.")])
+        for node, cost in checked.operations:
+            if node.name and node.name.value == name:
+                return node, cost
+        raise Refused([GraphQLError(f"Unknown operation named '{name[:100]}'.")])
+
+    def _check(self, source: str) -> Checked:
+        try:
+            if len(source) > self.limits.characters:
+                raise TooComplex("characters", len(source), self.limits.characters)
+            tokens = self.limits.tokens
+            document = parse(source, max_lexical_tokens=tokens, max_comments=tokens)
+            if not any(isinstance(d, OperationDefinitionNode) for d in document.definitions):
+                raise GraphQLError("The document holds no operation.")
+            count_directives(document, self.limits.directives)
+            ruler = Ruler(self.schema, document, self.limits)
+            operations = tuple(
+                (node, ruler.measure(node)) for node in document.definitions if isinstance(node, OperationDefinitionNode)
+            )
+        except TooComplex as refusal:
+            return Checked(None, errors=(too_complex(refusal),))
+        except RecursionError:
+            return Checked(None, errors=(too_complex(TooComplex("nesting", len(source), self.limits.depth)),))
+        except GraphQLError as error:
+            if error.message.startswith(TOO_LARGE):
+                error = too_complex(TooComplex("tokens", tokens + 1, tokens))
+            return Checked(None, errors=(error,))
+        errors = validate(self.schema, document, self.rules, max_errors=self.limits.errors, hide_suggestions=True)
+        if errors and (late := [error for error in errors if "code" in (error.extensions or {})]):
+            errors = late[:1]
+        return Checked(None if errors else document, operations, tuple(errors))
+
+    def _remember(self, source: str, checked: Checked) -> None:
+        if len(source) > self.limits.cached_characters // 4:
+            return
+        self.remembered[source] = checked
+        self.characters += len(source)
+        while self.characters > self.limits.cached_characters:
+            forgotten, _ = self.remembered.popitem(last=False)
+            self.characters -= len(forgotten)
+
+
+def too_complex(refusal: TooComplex) -> GraphQLError:
+    """The limit that was passed, as the error that the client sees."""
+    extensions = {"code": ErrorCode.QUERY_TOO_COMPLEX.value, "details": refusal.details}
+    return GraphQLError(str(refusal), extensions=extensions)
+
+
+def count_directives(document: DocumentNode, limit: int) -> None:
+    """Refuses a document with very many directives, in all or in one place."""
+    count = 0
+    todo: list[Node] = list(document.definitions)
+    while todo:
+        node = todo.pop()
+        directives: tuple[DirectiveNode, ...] = tuple(getattr(node, "directives", None) or ())
+        count += len(directives)
+        if len(directives) > DIRECTIVES_IN_ONE_PLACE:
+            raise TooComplex("directives in one place", len(directives), DIRECTIVES_IN_ONE_PLACE)
+        if isinstance(selection := getattr(node, "selection_set", None), SelectionSetNode):
+            todo.extend(selection.selections)
+        todo.extend(getattr(node, "variable_definitions", None) or ())
+    if count > limit:
+        raise TooComplex("directives", count, limit)
+
+
+def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
+    """The rules of the specification and Strawberry's, with bounded work for the one that is not linear."""
+
+    class BoundedMergingRule(OverlappingFieldsCanBeMergedRule):
+        """Fields of one response name can be merged; gives up with `QUERY_TOO_COMPLEX` beyond `limits.merging`."""
+
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = limits.merging
+
+        def enter_selection_set(self, selection_set: SelectionSetNode, key: Any, parent: Any, *args: Any) -> None:
+            try:
+                super().enter_selection_set(selection_set, key, parent, *args)
+            except ValidationAbortedError:
+                if self.rule_context.remaining_complexity_budget < 0:
+                    spent = limits.merging - self.rule_context.remaining_complexity_budget
+                    self.context.report_error(too_complex(TooComplex("fields to merge", spent, limits.merging)))
+                raise
+
+    replaced = (BoundedMergingRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
+    return (*replaced, MaxIntrospectionDepthRule, MaybeNullValidationRule, OneOfInputValidationRule)
+
+
+def fields_of(node: OperationDefinitionNode) -> list[FieldNode]:
+    """The fields that stand directly in the operation."""
+    return [selection for selection in node.selection_set.selections if isinstance(selection, FieldNode)]
