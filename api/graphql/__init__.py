@@ -1,0 +1,56 @@
+"""The GraphQL endpoint: HTTP, WebSocket, server-sent events, uploads and the playground under one address."""
+
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from strawberry import Schema
+
+from api.correlation import Correlation
+from api.graphql.multipart import UploadedFile
+from api.graphql.playground import asset_response, examples
+from api.graphql.settings import GraphQLSettings
+from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
+from api.graphql.websocket import GraphQLWebSocket
+from schema.execution import Engine, SharedAnswers
+from schema.execution.sharing import EventKey
+
+__all__ = ["Authenticate", "ContextFactory", "GraphQLSettings", "UploadedFile", "graphql_routes"]
+
+
+def graphql_routes(
+    schema: Schema,
+    *,
+    authenticate: Authenticate,
+    context_factory: ContextFactory,
+    settings: GraphQLSettings,
+    broadcast: EventKey | None = None,
+    path: str = "/graphql",
+) -> list[BaseRoute]:
+    """The routes of the endpoint.
+
+    `broadcast` tells events apart: subscribers that sent the same document and variables, and are the same viewer
+    (equal, hashable), share one execution and one encoding of events with equal keys. Without it nothing is shared.
+    A viewer's `expires_at` (epoch seconds), if it has one, ends its sockets and streams.
+    """
+    engine = Engine(schema, settings.limits, SharedAnswers(broadcast) if broadcast else None)
+    endpoint = Endpoint(engine, authenticate, context_factory, settings)
+    zipped = Middleware(GZipMiddleware, minimum_size=settings.compress_from_bytes, compresslevel=1)
+    correlated = Middleware(Correlation)
+    shown = examples(engine.schema)
+
+    def examples_response(_: HttpRequest) -> Response:
+        return Response(shown, headers={"Cache-Control": "no-cache"}, media_type="application/json")
+
+    routes: list[BaseRoute] = [
+        Route(path, GraphQLView(endpoint), middleware=[correlated, zipped]),
+        WebSocketRoute(path, GraphQLWebSocket(endpoint), middleware=[correlated]),
+    ]
+    if settings.playground:
+        routes += [
+            Route(f"{path}/assets/examples.json", examples_response),
+            Route(f"{path}/assets/{{version}}/{{name}}", asset_response),
+        ]
+    return routes
+

@@ -1,0 +1,70 @@
+"""Which media type a client prefers, from its `Accept` header (RFC 9110, section 12.5.1)."""
+
+from dataclasses import dataclass
+
+GRAPHQL_RESPONSE = "application/graphql-response+json"
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+HTML = "text/html"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """How much a client likes each kind of answer: 0 (not at all) to 1. Streams and pages count only when named."""
+
+    json: str | None
+    """The JSON media type to answer with; None when none is accepted."""
+    json_quality: float
+    stream_quality: float
+    html_quality: float
+
+    @property
+    def prefers_stream(self) -> bool:
+        """Event streams before JSON. A client that names both alike gets JSON: many clients name all they know."""
+        return self.stream_quality > self.json_quality
+
+    @property
+    def prefers_html(self) -> bool:
+        """A browser that shows a page."""
+        return self.html_quality > max(self.json_quality, self.stream_quality) or (
+            self.html_quality > 0 and self.html_quality == self.json_quality and self.json == JSON
+        )
+
+
+def accepted(header: str | None) -> Accepted:
+    """Reads an `Accept` header. Without one, `application/json` is assumed."""
+    if header is None or not header.strip():
+        return Accepted(JSON, 1.0, 0.0, 0.0)
+    ranges: dict[str, float] = {}
+    for part in header[:4096].split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media and _utf8(parameters):
+            ranges[media] = max(ranges.get(media, 0.0), _quality(parameters))
+    wild = ranges.get("application/*", ranges.get("*/*", 0.0))
+    response, plain = ranges.get(GRAPHQL_RESPONSE), ranges.get(JSON)
+    json_quality = max(response if response is not None else wild, plain if plain is not None else wild)
+    media_type = JSON
+    if response is not None and response >= (plain if plain is not None else wild) and response > 0:
+        media_type = GRAPHQL_RESPONSE
+    elif plain == 0 and response is None:
+        media_type = GRAPHQL_RESPONSE
+    return Accepted(
+        media_type if json_quality > 0 else None, json_quality, ranges.get(EVENT_STREAM, 0.0), ranges.get(HTML, 0.0)
+    )
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                quality = float(value)
+            except ValueError:
+                return 0.0
+            return min(quality, 1.0) if quality > 0 else 0.0
+    return 1.0
+
+
+def _utf8(parameters: list[str]) -> bool:
+    charsets = [p.partition("=")[2].strip(' "') for p in parameters if p.startswith("charset")]
+    return all(charset in ("utf-8", "utf8", "*") for charset in charsets)

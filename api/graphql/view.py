@@ -1,0 +1,135 @@
+"""GraphQL over HTTP: queries by GET and POST, mutations by POST, subscriptions as server-sent events."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import structlog
+from graphql import OperationType
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.graphql.events import EventStream
+from api.graphql.multipart import Uploads
+from api.graphql.negotiation import GRAPHQL_RESPONSE, Accepted, accepted
+from api.graphql.playground import page
+from api.graphql.requests import read_request
+from api.graphql.settings import GraphQLSettings
+from api.problems import HttpProblem, problem_of
+from db.errors import GraphophoneError
+from db.values import ErrorCode
+from schema.execution import Answer, Engine, Operation, Refused, Request, is_subscription
+
+log = structlog.get_logger("graphophone.graphql")
+
+Authenticate: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Any]]
+"""Finds the viewer from headers (lower-case names; of a WebSocket: with the `connection_init` payload); None: nobody."""
+ContextFactory: TypeAlias = Callable[[Any, str], Any]
+"""Makes the context of one operation, or of one event, from the viewer and the correlation id."""
+
+METHODS = "GET, HEAD, POST, OPTIONS"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What all transports share."""
+
+    engine: Engine
+    authenticate: Authenticate
+    context_factory: ContextFactory
+    settings: GraphQLSettings
+
+
+class GraphQLView:
+    """The HTTP side of the endpoint, as an ASGI application."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        correlation_id: str = scope["correlation_id"]
+        uploads = Uploads(self.endpoint.settings.upload_folder)
+        try:
+            try:
+                response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
+            except HttpProblem as problem:
+                response = problem.response(correlation_id)
+            except GraphophoneError as error:
+                response = problem_of(error).response(correlation_id)
+            except Exception:  # the last line of defence: nothing leaks
+                log.exception("http_fault", correlation_id=correlation_id)
+                message = "Something went wrong on the server."
+                response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
+            response.headers.add_vary_header("Accept")
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            await response(scope, receive, send)
+        finally:
+            uploads.delete()
+
+    async def _respond(self, http: HttpRequest, uploads: Uploads, correlation_id: str) -> Response:
+        if http.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": METHODS})
+        if http.method not in METHODS.split(", "):
+            allow = {"Allow": METHODS}
+            raise HttpProblem(405, ErrorCode.INVALID_INPUT, "GraphQL is asked by GET or POST.", headers=allow)
+        accept = accepted(http.headers.get("accept"))
+        if self.endpoint.settings.playground and http.method != "POST" and accept.prefers_html:
+            return page(http)
+        viewer = await self.endpoint.authenticate(http.headers)
+        if viewer is None:
+            challenge = {"WWW-Authenticate": "Bearer"}
+            message = "This needs a token: send the header 'Authorization: Bearer …'."
+            raise HttpProblem(401, ErrorCode.UNAUTHENTICATED, message, headers=challenge)
+        if accept.json is None and accept.stream_quality == 0:
+            raise _not_acceptable("The answers here are application/graphql-response+json, application/json and "
+                                  "text/event-stream.")
+        request = await read_request(http, self.endpoint.settings, uploads)
+        try:
+            operation = self.endpoint.engine.operation(request)
+        except Refused as refused:
+            return self._answered(http, accept, self.endpoint.engine.refusal(refused, correlation_id), correlation_id)
+        if operation.type is OperationType.MUTATION and http.method != "POST":
+            raise HttpProblem(405, ErrorCode.INVALID_INPUT, "Mutations are sent by POST.", headers={"Allow": "POST"})
+        return await self._executed(http, accept, operation, request, viewer, correlation_id)
+
+    async def _executed(
+        self, http: HttpRequest, accept: Accepted, operation: Operation, request: Request, viewer: Any, correlation_id: str
+    ) -> Response:
+        endpoint = self.endpoint
+
+        def new_context() -> Any:
+            return endpoint.context_factory(viewer, correlation_id)
+
+        if is_subscription(operation):
+            if accept.stream_quality == 0:
+                raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
+            after = http.headers.get("last-event-id") or None
+            answers = endpoint.engine.subscribe(
+                operation, request, new_context, correlation_id, viewer=viewer, after=after
+            )
+            expires = getattr(viewer, "expires_at", None)
+            return EventStream(answers, endpoint.settings.heartbeat_seconds, expires)
+        answer = await endpoint.engine.execute(operation, request, new_context, correlation_id)
+        return self._answered(http, accept, answer, correlation_id)
+
+    def _answered(self, http: HttpRequest, accept: Accepted, answer: Answer, correlation_id: str) -> Response:
+        if accept.json is None or accept.prefers_stream:
+            return EventStream.of(answer, self.endpoint.settings.heartbeat_seconds)
+        status = 200
+        if not answer.executed and (answer.faulty or accept.json == GRAPHQL_RESPONSE):
+            status = 500 if answer.faulty else 400
+        body = answer.json()
+        headers = {"Cache-Control": "no-store"}
+        if http.method != "POST" and status == 200 and not answer.errors:
+            headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{blake2b(body, digest_size=12).hexdigest()}"'}
+            if headers["ETag"] in http.headers.get("if-none-match", ""):
+                return Response(status_code=304, headers=headers)
+        return Response(body, status, headers, media_type=f"{accept.json}; charset=utf-8")
+
+
+def _not_acceptable(message: str) -> HttpProblem:
+    return HttpProblem(406, ErrorCode.INVALID_INPUT, message)
+
+
