@@ -66,11 +66,19 @@ class Blobs:
         target = scratch / key.replace("/", "_")
         if not target.exists():
             partial = target.with_suffix(".partial")
-            with partial.open("wb") as sink:
-                async for chunk in self.read(key):
-                    sink.write(chunk)
+            await self.fetch(key, partial)
             partial.replace(target)
         return target
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """Copies a file out."""
+        with target.open("wb") as sink:
+            async for chunk in self.read(key):
+                sink.write(chunk)
+
+    async def store(self, key: str, source: Path) -> None:
+        """Copies a file in."""
+        await obstore.put_async(self._store, key, source)
 
     async def delete(self, key: str) -> None:
         """Removes a file; one that is not there is no error."""

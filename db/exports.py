@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import leases
+from db import garbage, leases
 from db.clock import db_now, now
 from db.ids import new_id
 from db.leases import Lease
@@ -38,6 +38,8 @@ async def create(
     if earlier is not None:
         if earlier.state is not JobState.FAILED and (earlier.expires_at is None or earlier.expires_at > now()):
             return earlier, True
+        if earlier.blob_key:
+            await garbage.add(session, owner_id, [earlier.blob_key])
         await session.delete(earlier)
         await session.flush()
     export = Export(

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import events, leases
+from db import events, garbage, leases
 from db.clock import db_now, now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
 from db.leases import Lease
-from db.models import Job, Media
+from db.models import Export, Job, Media, Transcript
 from db.owners import lock_owner
 from db.session import News, announce
 from db.states import TERMINAL, Move
@@ -134,6 +135,71 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     await session.execute(wish)
     await session.refresh(job)
     return job
+
+
+async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: QueueLimits) -> Job:
+    """Queues a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
+
+    Raises NotFound, Conflict and QueueFull.
+    """
+    job = await _locked(session, owner_id, job_id)
+    stages = [StageReport(stage=r.stage) if r.state is StageState.FAILED else r for r in job.stages]
+    return await _again(session, job, Move.RETRY, limits, stages=stages)
+
+
+async def rerun(
+    session: AsyncSession, owner_id: str, job_id: str, stage: Stage, options: Options, limits: QueueLimits
+) -> Job:
+    """Queues a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
+
+    New word times need their speakers assigned anew, so ALIGN brings DIARIZE with it. Raises NotFound, Conflict and
+    QueueFull.
+    """
+    job = await _locked(session, owner_id, job_id)
+    again = {stage, Stage.DIARIZE} if options.diarize else {stage}
+    stages = [StageReport(stage=r.stage) if r.stage in again | {Stage.PERSIST} else r for r in job.stages]
+    return await _again(session, job, Move.RERUN, limits, stages=stages, options=options)
+
+
+async def _again(session: AsyncSession, job: Job, how: Move, limits: QueueLimits, **values: Any) -> Job:
+    if job.state not in how.sources:
+        raise Conflict(f"The job is {job.state}.", {"state": job.state})
+    await lock_owner(session, job.owner_id)
+    await _check_room(session, job.owner_id, limits)
+    fresh: dict[str, Any] = {
+        "attempt": 0,
+        "crashes": 0,
+        "run_after": 0,
+        "progress": 0.0,
+        "problems": [],
+        "finished_at": None,
+        "cancel_requested": False,
+    }
+    return await _move_unheld(session, job, how, **fresh, **values)
+
+
+async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
+    """Deletes a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
+
+    A worker that is at it loses its lease and stops. Files go soon after. Raises NotFound.
+    """
+    job = await _locked(session, owner_id, job_id)
+    transcript = select(col(Transcript.id)).where(
+        col(Transcript.owner_id) == owner_id, col(Transcript.job_id) == job_id
+    )
+    documents = select(col(Export.blob_key)).where(
+        col(Export.owner_id) == owner_id,
+        col(Export.transcript_id).in_(transcript),
+        col(Export.blob_key).is_not(None),
+    )
+    keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
+    await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
+    others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
+    if (await session.execute(others)).first() is None:
+        gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
+        blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
+        keys += [blob_key] if blob_key else []
+    await garbage.add(session, owner_id, keys)
 
 
 # ---------------------------------------------------------------- a worker's side, under its lease

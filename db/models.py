@@ -102,6 +102,7 @@ class Job(Leased, table=True):
     stages: list[StageReport] = Field(sa_type=Json(list[StageReport]))
     problems: list[Problem] = Field(default_factory=list, sa_type=Json(list[Problem]))
     windows: int = 0  # transcribed and stored windows: a retry goes on behind them
+    kept: dict[str, str] = Field(default_factory=dict, sa_type=Json(dict[str, str]))  # checkpoint -> blob key
     client_metadata: Any = Field(default=None, sa_column=Column("metadata", Json(Any), nullable=True))
     tags: list[str] = Field(default_factory=list, sa_type=Json(list[str]))
     idempotency_key: str | None = None
@@ -173,6 +174,14 @@ class SpeakerRow(Row, table=True):
     name: str | None = None
     seconds: float
     word_count: int
+
+
+class Garbage(Row, table=True):
+    """A file that nothing refers to any more; the io worker deletes it. The row is written when its owner row goes."""
+
+    blob_key: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    created_at: int = Field(sa_type=BigInteger)
 
 
 class Export(Leased, table=True):

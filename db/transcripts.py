@@ -92,6 +92,17 @@ async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) 
     transcript.complete, transcript.provenance, transcript.updated_at = True, provenance, now()
 
 
+async def trim(session: AsyncSession, lease: Lease, windows: int) -> None:
+    """Drops what an earlier attempt stored of windows that it did not finish; they are done again. Raises LeaseLost."""
+    await leases.write(session, lease)
+    unfinished = delete(SegmentRow).where(
+        col(SegmentRow.owner_id) == lease.owner_id,
+        col(SegmentRow.transcript_id) == transcript_id(lease.id),
+        col(SegmentRow.key) >= f"{windows:03d}",  # keys begin with the number of their window
+    )
+    await session.execute(unfinished)
+
+
 async def stored(session: AsyncSession, lease: Lease) -> tuple[Transcript | None, list[Segment], list[SpeakerLabel]]:
     """What earlier attempts left: where a retry goes on."""
     transcript = await get(session, lease.owner_id, transcript_id(lease.id))

@@ -156,8 +156,9 @@ class Word(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence or a speaker's turn within one.
 
-    `key` is unique in the transcript, sorts in time order and stays while the segment is revised; when a segment is
-    split, the first part keeps the key and the others get longer ones (`00000012`, then `00000012.1`).
+    `key` is unique in the transcript, sorts in time order and stays while the segment is revised. Its first three digits
+    are the number of its window. When a segment is split, the first part keeps the key and the others get longer ones
+    (`00000012`, then `00000012.01`).
     """
 
     key: str

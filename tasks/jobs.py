@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from db import jobs, leases, transcripts
+from db import garbage, jobs, leases, transcripts
 from db.clock import now
 from db.errors import LeaseLost
 from db.leases import Lease
@@ -100,12 +100,15 @@ class _Run:
     # ------------------------------------------------------------ what goes in
 
     async def _work(self) -> t.Work:
-        async with self._runtime.db.read() as session:
+        async with self._runtime.db.write() as session:
+            await transcripts.trim(session, self._lease, self._job.windows)
             media = await jobs.media_of(session, self._lease, self._job.media_id)
             transcript, segments, speakers = await transcripts.stored(session, self._lease)
         if media.blob_key is None:
             raise LeaseLost("the recording is gone")
         source = await self._runtime.blobs.local_path(media.blob_key, self.scratch)
+        for name, key in self._job.kept.items():
+            await self._runtime.blobs.fetch(key, self.scratch / name)
         done = tuple(stage for stage, report in self._stages.items() if report.state is StageState.DONE)
         return t.Work(
             source=str(source),
@@ -159,7 +162,9 @@ class _Run:
             case Stopped():
                 await self._stopped()
                 return True
-            case t.Probed() | t.Kept() | Ready():
+            case t.Kept(_, name):
+                await self._keep(name)
+            case t.Probed() | Ready():
                 pass
         return False
 
@@ -178,6 +183,16 @@ class _Run:
             await jobs.report(
                 session, self._lease, list(self._stages.values()), report, problems=self._problems, **self._position()
             )
+
+    async def _keep(self, name: str) -> None:
+        """Stores a checkpoint under a key of this lease's own, and lets the job point to it while the lease holds."""
+        key = f"jobs/{self._job.id}/{self._lease.fence}/{name}"
+        await self._runtime.blobs.store(key, self.scratch / name)
+        before = self._job.kept.get(name)
+        self._job.kept = {**self._job.kept, name: key}
+        async with self._runtime.db.write() as session:
+            await leases.write(session, self._lease, kept=self._job.kept)
+            await garbage.add(session, self._lease.owner_id, [before] if before else [])
 
     async def _tell(self, stage: Stage, fraction: float) -> None:
         self._progress.advance(stage, fraction)

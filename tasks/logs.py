@@ -1,6 +1,7 @@
 """Structured logs: readable on a terminal, JSON elsewhere; always with the correlation id that is in force."""
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -26,7 +27,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
     )
     render: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        if sys.stderr.isatty()
+        if sys.stderr.isatty() or "FORCE_COLOR" in os.environ  # behind the supervisor, on a terminal
         else structlog.processors.JSONRenderer(serializer=_json)
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from db import media
+from db import garbage, media
 from db.blobs import Blobs
 from db.errors import InvalidInput, LimitExceeded, UnsupportedMedia
 from db.ids import new_id
@@ -111,3 +111,13 @@ async def _ask(path: Path) -> Found:
 def _unreadable(message: str) -> Problem:
     remedy = "Convert the recording to WAV, MP3, M4A, FLAC or MP4 and upload it again."
     return Problem(code=ErrorCode.UNSUPPORTED_MEDIA, message=message, remedy=remedy)
+
+
+async def sweep(db: Database, blobs: Blobs) -> None:
+    """Deletes files that nothing refers to any more; harmless when done twice."""
+    async with db.read() as session:
+        items = await garbage.some(session)
+    for item in items:
+        await blobs.delete(item.blob_key)
+        async with db.write() as session:
+            await garbage.gone(session, item)

@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from db.settings import SETTINGS, StoreSettings
+from tasks import valkey
 
 
 class WorkerSettings(BaseSettings):
@@ -27,6 +28,10 @@ class WorkerSettings(BaseSettings):
     jobs_per_owner: int = Field(default=4, ge=1, description="How many jobs of one owner run at the same time.")
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
+
+    def resolved_redis_url(self, store: StoreSettings) -> str:
+        """The address of the broker: the configured one, or that of the data folder's own Valkey."""
+        return self.redis_url or valkey.url(store.home)
 
 
 def scratch_folder(store: StoreSettings) -> Path:

@@ -21,7 +21,7 @@ from db.blobs import Blobs
 from db.models import Export, Job
 from db.session import Database
 from db.settings import StoreSettings
-from tasks import exports, jobs, logs
+from tasks import exports, jobs, logs, media
 from tasks.broker import QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
 from tasks.engine import EngineProcess
 from tasks.live import Live
@@ -38,10 +38,11 @@ _RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {"speech": jobs.ru
 _log = structlog.get_logger(__name__)
 
 
-def main(kind: Kind, redis_url: str) -> None:
+def main(kind: Kind) -> None:
     """Runs until SIGTERM or SIGINT; the work in hand is handed back."""
     logs.configure(f"worker-{kind}")
     settings, store = WorkerSettings(), StoreSettings()
+    redis_url = settings.resolved_redis_url(store)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
@@ -131,6 +132,8 @@ class _Office:
                         "job": await leases.waiting(session, Job),
                         "export": await leases.waiting(session, Export),
                     }
+                if self._kind == "io":
+                    await media.sweep(self._runtime.db, self._runtime.blobs)
                 for topic in (topic for topic, unheard in waiting.items() if unheard):
                     await asyncio.to_thread(self._ring, QUEUES[topic])
             except (DBAPIError, RedisError, OSError) as error:

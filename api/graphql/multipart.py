@@ -151,7 +151,9 @@ class _Reader:
         if part.name in ("operations", "map"):
             if part.name == "map" and self.operations is None:
                 raise bad_part("'operations' must come before 'map'")
-            if (part.name == "operations" and self.operations is not None) or (part.name == "map" and self.map is not None):
+            if (part.name == "operations" and self.operations is not None) or (
+                part.name == "map" and self.map is not None
+            ):
                 raise bad_part(f"{part.name!r} stands twice")
             return
         if self.map is None:

@@ -83,8 +83,9 @@ class GraphQLView:
             message = "This needs a token: send the header 'Authorization: Bearer …'."
             raise HttpProblem(401, ErrorCode.UNAUTHENTICATED, message, headers=challenge)
         if accept.json is None and accept.stream_quality == 0:
-            raise _not_acceptable("The answers here are application/graphql-response+json, application/json and "
-                                  "text/event-stream.")
+            raise _not_acceptable(
+                "The answers here are application/graphql-response+json, application/json and text/event-stream."
+            )
         request = await read_request(http, self.endpoint.settings, uploads)
         try:
             operation = self.endpoint.engine.operation(request)
@@ -95,7 +96,13 @@ class GraphQLView:
         return await self._executed(http, accept, operation, request, viewer, correlation_id)
 
     async def _executed(
-        self, http: HttpRequest, accept: Accepted, operation: Operation, request: Request, viewer: Any, correlation_id: str
+        self,
+        http: HttpRequest,
+        accept: Accepted,
+        operation: Operation,
+        request: Request,
+        viewer: Any,
+        correlation_id: str,
     ) -> Response:
         endpoint = self.endpoint
 
@@ -131,5 +138,3 @@ class GraphQLView:
 
 def _not_acceptable(message: str) -> HttpProblem:
     return HttpProblem(406, ErrorCode.INVALID_INPUT, message)
-
-

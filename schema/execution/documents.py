@@ -123,7 +123,9 @@ class Documents:
             count_directives(document, self.limits.directives)
             ruler = Ruler(self.schema, document, self.limits)
             operations = tuple(
-                (node, ruler.measure(node)) for node in document.definitions if isinstance(node, OperationDefinitionNode)
+                (node, ruler.measure(node))
+                for node in document.definitions
+                if isinstance(node, OperationDefinitionNode)
             )
         except TooComplex as refusal:
             return Checked(None, errors=(too_complex(refusal),))

@@ -225,7 +225,12 @@ def _is_built_in(type_: GraphQLLeafType) -> bool:
 def _ordinary(types: Iterable[type]) -> None:
     """Values that the executor would await, raise or skip are `Unusual`."""
     for type_ in types:
-        if type_ is type(None) or issubclass(type_, BaseException) or hasattr(type_, "__await__") or type_ is type(Undefined):
+        if (
+            type_ is type(None)
+            or issubclass(type_, BaseException)
+            or hasattr(type_, "__await__")
+            or type_ is type(Undefined)
+        ):
             raise Unusual
         if type_.__name__ == "generator":
             raise Unusual

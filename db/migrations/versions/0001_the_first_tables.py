@@ -20,6 +20,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "garbage",
+        sa.Column("blob_key", sa.String(), nullable=False),
+        sa.Column("owner_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"],
+            ["owner.id"],
+        ),
+        sa.PrimaryKeyConstraint("blob_key"),
+    )
+    op.create_table(
         "media",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("owner_id", sa.String(), nullable=False),
@@ -67,6 +78,7 @@ def upgrade() -> None:
         sa.Column("stages", sa.Text(), nullable=False),
         sa.Column("problems", sa.Text(), nullable=False),
         sa.Column("windows", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Text(), nullable=False),
         sa.Column("metadata", sa.Text(), nullable=True),
         sa.Column("tags", sa.Text(), nullable=False),
         sa.Column("idempotency_key", sa.String(), nullable=True),
@@ -300,4 +312,5 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_media_owner_id"))
 
     op.drop_table("media")
+    op.drop_table("garbage")
     op.drop_table("owner")

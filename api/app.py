@@ -1,0 +1,103 @@
+"""The web application: routes, and what lives as long as the process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api.auth import TokenAuth
+from api.correlation import Correlation
+from api.edge import Edge
+from api.exports import Downloads
+from api.graphql import GraphQLSettings, graphql_routes
+from api.secrets import access_token, signing_key
+from api.settings import ServerSettings
+from api.signing import Signer
+from api.uploads import Uploads
+from db import owners
+from db.blobs import Blobs
+from db.owners import LOCAL_OWNER
+from db.session import Database
+from db.settings import StoreSettings
+from schema import build_schema
+from schema.context import Context, SchemaSettings, Viewer
+from tasks import logs
+from tasks.broker import Doorbell, make_broker, make_client
+from tasks.live import Live
+from tasks.settings import WorkerSettings
+
+
+def create_app() -> Starlette:
+    """The application, from the environment; uvicorn's factory."""
+    logs.configure("web")
+    server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
+    client = make_client(worker.resolved_redis_url(store))
+    doorbell = Doorbell(make_broker(worker.resolved_redis_url(store)), client)
+    edge = Edge(
+        server=server,
+        worker=worker,
+        db=Database(store.resolved_database_url, doorbell),
+        blobs=Blobs(store),
+        live=Live(client),
+        doorbell=doorbell,
+        signer=Signer(signing_key(store)),
+    )
+    uploads, downloads = Uploads(edge), Downloads(edge)
+    settings = _schema_settings(edge)
+
+    def context(viewer: Viewer, correlation_id: str) -> Context:
+        return Context(
+            viewer=viewer,
+            db=edge.db,
+            blobs=edge.blobs,
+            live=edge.live,
+            settings=settings,
+            correlation_id=correlation_id,
+        )
+
+    async def healthz(_request: Request) -> Response:
+        async with edge.db.read() as session:
+            await session.execute(text("SELECT 1"))
+        return JSONResponse({"status": "ok"})
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with edge.db.write() as session:
+            await owners.ensure(session, LOCAL_OWNER, "Local owner")
+        listening = asyncio.create_task(edge.live.run())
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+            await edge.doorbell.close()
+            await edge.db.close()
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/uploads/{id}", uploads.put, methods=["PUT"]),
+            Route("/exports/{id}/{filename}", downloads.get),
+            *graphql_routes(
+                build_schema(),
+                authenticate=TokenAuth(access_token(server, store)),
+                context_factory=context,
+                settings=GraphQLSettings(
+                    upload_folder=store.home / "incoming", max_upload_bytes=server.max_upload_bytes
+                ),
+            ),
+        ],
+        middleware=[Middleware(Correlation)],
+        lifespan=lifespan,
+    )
+
+
+def _schema_settings(edge: Edge) -> SchemaSettings:
+    raise NotImplementedError
