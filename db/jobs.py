@@ -14,15 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db import events, garbage, leases
-from db.clock import db_now, now
+from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
-from db.leases import Lease
 from db.models import Export, Job, Media, Transcript
 from db.owners import lock_owner
 from db.session import News, announce
 from db.states import TERMINAL, Move
-from db.values import ErrorCode, JobState, Options, Problem, Stage, StageReport, StageState
+from db.values import JobState, Options, Stage, StageReport, StageState
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +129,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     if job.state in TERMINAL:
         raise Conflict(f"The job is already {job.state}.", {"state": job.state})
     if job.state is JobState.QUEUED:
-        return await _move_unheld(session, job, Move.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
+        return await move_unheld(session, job, Move.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
     wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
     await session.execute(wish)
     await session.refresh(job)
@@ -175,7 +174,7 @@ async def _again(session: AsyncSession, job: Job, how: Move, limits: QueueLimits
         "finished_at": None,
         "cancel_requested": False,
     }
-    return await _move_unheld(session, job, how, **fresh, **values)
+    return await move_unheld(session, job, how, **fresh, **values)
 
 
 async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
@@ -202,69 +201,6 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     await garbage.add(session, owner_id, keys)
 
 
-# ---------------------------------------------------------------- a worker's side, under its lease
-
-
-async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Job, Lease] | None:
-    """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
-    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner)
-    if job is None:
-        return None
-    lease = leases.lease_of(job)
-    if job.started_at is None:
-        await leases.write(session, lease, started_at=now())
-        await session.refresh(job)
-    await _moved(session, job, JobState.QUEUED, JobState.RUNNING)
-    return job, lease
-
-
-async def report(
-    session: AsyncSession, lease: Lease, stages: Sequence[StageReport], changed: StageReport, **values: Any
-) -> None:
-    """Records what became of a stage: the job's list of stages, the event, and whatever else the job's row holds."""
-    running = next((s.stage for s in stages if s.state is StageState.RUNNING), None)
-    await leases.write(session, lease, stages=list(stages), stage=running, **values)
-    await events.append(session, lease.owner_id, lease.id, [events.StageReported(changed)])
-
-
-async def finish(session: AsyncSession, lease: Lease, how: Move, **values: Any) -> None:
-    """Ends the job: SUCCEED, END_PARTIAL, FAIL or CANCEL_RUNNING."""
-    await leases.move(session, lease, how, stage=None, eta_seconds=None, finished_at=now(), **values)
-    changed = events.StateChanged(JobState.RUNNING, how.target)
-    await events.append(session, lease.owner_id, lease.id, [changed])
-
-
-async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0, **values: Any) -> None:
-    """Hands the job back to the queue: RETRY_LATER, or HAND_BACK, which charges no attempt."""
-    charge = 0 if how is Move.HAND_BACK else 1
-    await leases.move(
-        session, lease, how, stage=None, run_after=db_now() + delay_ms, attempt=col(Job.attempt) - 1 + charge, **values
-    )
-    await events.append(session, lease.owner_id, lease.id, [events.StateChanged(JobState.RUNNING, JobState.QUEUED)])
-    announce(session, News("job", lease.owner_id))
-
-
-async def rescue(session: AsyncSession) -> int:
-    """Takes back the jobs of silent workers; a job that took its workers down too often fails. Any worker may call it,
-    any number of times.
-    """
-    lost = await leases.expired(session, Job)
-    for job in lost:
-        crashes = job.crashes + 1
-        if crashes < leases.MAX_CRASHES:
-            await _move_unheld(session, job, Move.RESCUE, crashes=crashes, rescued=True, stage=None)
-            continue
-        problem = Problem(
-            code=ErrorCode.WORKER_LOST,
-            message=f"The worker was lost {crashes} times while it worked on this recording.",
-            stage=job.stage,
-            remedy="Look at the worker's log for this correlation id; retry when the cause is gone.",
-        )
-        ended = {"crashes": crashes, "stage": None, "finished_at": now(), "problems": [*job.problems, problem]}
-        await _move_unheld(session, job, Move.FAIL, **ended)
-    return len(lost)
-
-
 # ---------------------------------------------------------------- shared steps
 
 
@@ -276,7 +212,7 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     return job
 
 
-async def _move_unheld(session: AsyncSession, job: Job, how: Move, **values: Any) -> Job:
+async def move_unheld(session: AsyncSession, job: Job, how: Move, **values: Any) -> Job:
     """A move of a locked row that ends whatever lease there was: the fence goes up."""
     before = job.state
     statement = (
@@ -317,9 +253,3 @@ async def _seconds_until_room(session: AsyncSession) -> float:
     running = select(func.count()).select_from(Job).where(col(Job.state) == JobState.RUNNING)
     workers = max(1, (await session.execute(running)).scalar_one())
     return round(max(1.0, float(average or 30_000) / 1000 / workers), 1)
-
-
-async def media_of(session: AsyncSession, lease: Lease, media_id: str) -> Media:
-    """The recording that a claimed job works on."""
-    statement = select(Media).where(col(Media.owner_id) == lease.owner_id, col(Media.id) == media_id)
-    return (await session.execute(statement)).scalar_one()

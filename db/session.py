@@ -10,7 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+DATABASE_DOWN = (DBAPIError, OSError)
+"""What a lost or unreachable database raises; the transaction may or may not have been committed."""
 
 _NEWS = "news"
 _WRITES = "graphophone_writes"

@@ -13,8 +13,9 @@ from db.states import Move
 from db.values import ErrorCode, Problem
 from tasks.formats import FORMATS
 from tasks.formats.document import Document, Request, Voice
-from tasks.jobs import HEARTBEAT_SECONDS, backoff
+from tasks.jobs import backoff
 from tasks.runtime import Runtime
+from tasks.watch import HEARTBEAT_SECONDS
 
 _log = structlog.get_logger(__name__)
 

@@ -4,20 +4,18 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
-from db import garbage, jobs, leases, transcripts
+from db import garbage, leases, runs, transcripts
 from db.clock import now
 from db.errors import LeaseLost
 from db.leases import Lease
 from db.models import Job
+from db.session import DATABASE_DOWN
 from db.states import Move
 from db.values import ErrorCode, Problem, Provenance, Stage, StageReport, StageState
 from tasks.child import Ready, Reply, Stopped, Task
@@ -26,12 +24,7 @@ from tasks.live import Progress
 from tasks.pipeline import types as t
 from tasks.progress import JobProgress
 from tasks.runtime import Runtime
-
-HEARTBEAT_SECONDS = 1.0
-"""How often the lease is renewed and the client's wish to cancel is read."""
-
-CANCEL_GRACE = 2.0
-"""Seconds until a child that does not leave off by itself is ended."""
+from tasks.watch import Watch, Wish
 
 PROGRESS_SECONDS = 0.25
 """At most four percentages a second leave a job."""
@@ -44,7 +37,7 @@ _log = structlog.get_logger(__name__)
 async def run_next(runtime: Runtime) -> bool:
     """Claims the best waiting job and runs it to an end, whatever that is. False when there was none."""
     async with runtime.db.write() as session:
-        claimed = await jobs.claim(session, worker=runtime.worker, per_owner=runtime.settings.jobs_per_owner)
+        claimed = await runs.claim(session, worker=runtime.worker, per_owner=runtime.settings.jobs_per_owner)
     if claimed is None:
         return False
     job, lease = claimed
@@ -56,17 +49,13 @@ async def run_next(runtime: Runtime) -> bool:
         except LeaseLost:
             _log.warning("job.lease_lost", remedy="another worker has it, or it was cancelled or deleted")
             await runtime.engine.end()
+        except DATABASE_DOWN as error:
+            _log.warning("job.database_down", error=str(error))
+            await runtime.engine.end()
+            await run.hand_back_when_possible()
         finally:
             shutil.rmtree(run.scratch, ignore_errors=True)
     return True
-
-
-class _Wish(Enum):
-    """Why the child was asked to leave off."""
-
-    CANCEL = auto()
-    DRAIN = auto()
-    STUCK = auto()
 
 
 class _Run:
@@ -80,29 +69,40 @@ class _Run:
         self._problems = list(job.problems)
         self._progress = JobProgress(job.stages)
         self._published = 0.0
-        self._heard = time.monotonic()
-        self._wish: _Wish | None = None
+        self._watch = Watch(runtime, lease, self._position)
         self.scratch: Path = runtime.scratch / job.id
 
     async def to_the_end(self) -> None:
         """Runs the job and records how it ended. Raises LeaseLost."""
         self.scratch.mkdir(parents=True, exist_ok=True)
-        async with self._watched():
+        async with self._watch:
             task = Task(await self._work(), {"job_id": self._job.id, "correlation_id": self._job.correlation_id})
             try:
                 async for reply in self._runtime.engine.run(task):
-                    self._heard = time.monotonic()
+                    self._watch.heard()
                     if await self._follow(reply):
                         return
             except EngineLost as lost:
                 await self._lost(lost)
+
+    async def hand_back_when_possible(self) -> None:
+        """Gives the job back as soon as the database answers, or leaves it to the sweepers when the lease has ended."""
+        for _ in range(leases.LEASE_MS // 1000):
+            try:
+                await self._stopped()
+            except LeaseLost:
+                return
+            except DATABASE_DOWN:
+                await asyncio.sleep(1.0)
+            else:
+                return
 
     # ------------------------------------------------------------ what goes in
 
     async def _work(self) -> t.Work:
         async with self._runtime.db.write() as session:
             await transcripts.trim(session, self._lease, self._job.windows)
-            media = await jobs.media_of(session, self._lease, self._job.media_id)
+            media = await runs.media_of(session, self._lease, self._job.media_id)
             transcript, segments, speakers = await transcripts.stored(session, self._lease)
         if media.blob_key is None:
             raise LeaseLost("the recording is gone")
@@ -180,7 +180,7 @@ class _Run:
         if problem is not None:
             self._problems.append(problem)
         async with self._runtime.db.write() as session:
-            await jobs.report(
+            await runs.report(
                 session, self._lease, list(self._stages.values()), report, problems=self._problems, **self._position()
             )
 
@@ -229,8 +229,8 @@ class _Run:
                 seconds=(now() - started) / 1000,
             )
             self._stages[Stage.PERSIST] = report
-            await jobs.report(session, self._lease, list(self._stages.values()), report, progress=1.0)
-            await jobs.finish(session, self._lease, Move.END_PARTIAL if failed else Move.SUCCEED)
+            await runs.report(session, self._lease, list(self._stages.values()), report, progress=1.0)
+            await runs.finish(session, self._lease, Move.END_PARTIAL if failed else Move.SUCCEED)
         _log.info("job.finished", partial=failed)
 
     async def _failed(self, problem: Problem, *, crashes: int | None = None) -> None:
@@ -243,29 +243,29 @@ class _Run:
         if again and (crashes or 0) < leases.MAX_CRASHES:
             delay = backoff(self._job.attempt)
             async with self._runtime.db.write() as session:
-                await jobs.put_back(session, self._lease, Move.RETRY_LATER, delay_ms=round(delay * 1000), **kept)
+                await runs.put_back(session, self._lease, Move.RETRY_LATER, delay_ms=round(delay * 1000), **kept)
             _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
             return
         async with self._runtime.db.write() as session:
-            await jobs.finish(session, self._lease, Move.FAIL, **kept)
+            await runs.finish(session, self._lease, Move.FAIL, **kept)
         _log.warning("job.failed", code=problem.code, message=problem.message)
 
     async def _stopped(self) -> None:
         stages = self._interrupted(None)
         async with self._runtime.db.write() as session:
-            if self._wish is _Wish.CANCEL:
-                await jobs.finish(session, self._lease, Move.CANCEL_RUNNING, stages=stages)
+            if self._watch.wish is Wish.CANCEL:
+                await runs.finish(session, self._lease, Move.CANCEL_RUNNING, stages=stages)
             else:
-                await jobs.put_back(session, self._lease, Move.HAND_BACK, stages=stages)
-        _log.info("job.stopped", why=self._wish.name if self._wish else None)
+                await runs.put_back(session, self._lease, Move.HAND_BACK, stages=stages)
+        _log.info("job.stopped", why=self._watch.wish)
 
     async def _lost(self, lost: EngineLost) -> None:
-        _log.warning("engine.lost", status=lost.status, why=self._wish.name if self._wish else None)
-        if self._wish in {_Wish.CANCEL, _Wish.DRAIN}:
+        _log.warning("engine.lost", status=lost.status, why=self._watch.wish)
+        if self._watch.wish in {Wish.CANCEL, Wish.DRAIN}:
             await self._stopped()
             return
         stage = self._running_stage()
-        if self._wish is _Wish.STUCK:
+        if self._watch.wish is Wish.STUCK:
             code, message = ErrorCode.TIMED_OUT, "A stage made no progress for too long and was stopped."
         else:
             code, message = ErrorCode.WORKER_LOST, "The speech engine's process ended unexpectedly."
@@ -284,54 +284,6 @@ class _Run:
             else report
             for report in self._stages.values()
         ]
-
-    # ------------------------------------------------------------ meanwhile
-
-    @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        """Renews the lease while the block runs, and ends the block with LeaseLost when the lease is gone."""
-        try:
-            async with asyncio.timeout(None) as block:
-                watch = asyncio.create_task(self._watch(block))
-                try:
-                    yield
-                finally:
-                    watch.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await watch
-        except TimeoutError:
-            if block.expired():
-                raise LeaseLost("the lease ended during the work") from None
-            raise
-
-    async def _watch(self, block: asyncio.Timeout) -> None:
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._runtime.draining.wait(), HEARTBEAT_SECONDS)
-            try:
-                async with self._runtime.db.write() as session:
-                    canceled = await leases.renew(session, self._lease, **self._position())
-            except LeaseLost:
-                block.reschedule(asyncio.get_running_loop().time())
-                return
-            if canceled:
-                await self._leave_off(_Wish.CANCEL)
-            elif self._runtime.draining.is_set():
-                await self._leave_off(_Wish.DRAIN)
-            elif time.monotonic() - self._heard > self._runtime.settings.stage_timeout:
-                await self._leave_off(_Wish.STUCK)
-
-    async def _leave_off(self, wish: _Wish) -> None:
-        """Asks the child to stop, and ends it when it does not; the follower of its updates records the rest."""
-        if self._wish is None:
-            self._wish = wish
-            if wish is not _Wish.STUCK:
-                with suppress(EngineLost):
-                    await self._runtime.engine.stop()
-                await asyncio.sleep(CANCEL_GRACE)
-                return  # one more renewal, then the end
-        await self._runtime.engine.end()
-        await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
 def backoff(attempt: int) -> float:

@@ -12,14 +12,12 @@ import structlog
 from dramatiq.asyncio import async_to_sync
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
 
 from db import exports as export_rows
-from db import jobs as job_rows
-from db import leases
+from db import leases, runs
 from db.blobs import Blobs
 from db.models import Export, Job
-from db.session import Database
+from db.session import DATABASE_DOWN, Database
 from db.settings import StoreSettings
 from tasks import exports, jobs, logs, media
 from tasks.broker import QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
@@ -125,7 +123,7 @@ class _Office:
         while True:
             try:
                 async with self._runtime.db.write() as session:
-                    await job_rows.rescue(session)
+                    await runs.rescue(session)
                     await export_rows.rescue(session)
                 async with self._runtime.db.read() as session:
                     waiting = {
@@ -136,7 +134,7 @@ class _Office:
                     await media.sweep(self._runtime.db, self._runtime.blobs)
                 for topic in (topic for topic, unheard in waiting.items() if unheard):
                     await asyncio.to_thread(self._ring, QUEUES[topic])
-            except (DBAPIError, RedisError, OSError) as error:
+            except (*DATABASE_DOWN, RedisError) as error:
                 _log.warning("sweep.failed", error=str(error))
             await asyncio.sleep(SWEEP_SECONDS)
 

@@ -1,0 +1,84 @@
+"""A job while a worker is at it: claimed, reported on, ended or handed back, all under its lease."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import events, leases
+from db.clock import db_now, now
+from db.jobs import move_unheld
+from db.leases import Lease
+from db.models import Job, Media
+from db.session import News, announce
+from db.states import Move
+from db.values import ErrorCode, JobState, Problem, StageReport, StageState
+
+
+async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Job, Lease] | None:
+    """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
+    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner)
+    if job is None:
+        return None
+    lease = leases.lease_of(job)
+    if job.started_at is None:
+        await leases.write(session, lease, started_at=now())
+        await session.refresh(job)
+    claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
+    await events.append(session, job.owner_id, job.id, [claimed])
+    return job, lease
+
+
+async def report(
+    session: AsyncSession, lease: Lease, stages: Sequence[StageReport], changed: StageReport, **values: Any
+) -> None:
+    """Records what became of a stage: the job's list of stages, the event, and whatever else the job's row holds."""
+    running = next((s.stage for s in stages if s.state is StageState.RUNNING), None)
+    await leases.write(session, lease, stages=list(stages), stage=running, **values)
+    await events.append(session, lease.owner_id, lease.id, [events.StageReported(changed)])
+
+
+async def finish(session: AsyncSession, lease: Lease, how: Move, **values: Any) -> None:
+    """Ends the job: SUCCEED, END_PARTIAL, FAIL or CANCEL_RUNNING."""
+    await leases.move(session, lease, how, stage=None, eta_seconds=None, finished_at=now(), **values)
+    changed = events.StateChanged(JobState.RUNNING, how.target)
+    await events.append(session, lease.owner_id, lease.id, [changed])
+
+
+async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0, **values: Any) -> None:
+    """Hands the job back to the queue: RETRY_LATER, or HAND_BACK, which charges no attempt."""
+    charge = 0 if how is Move.HAND_BACK else 1
+    await leases.move(
+        session, lease, how, stage=None, run_after=db_now() + delay_ms, attempt=col(Job.attempt) - 1 + charge, **values
+    )
+    await events.append(session, lease.owner_id, lease.id, [events.StateChanged(JobState.RUNNING, JobState.QUEUED)])
+    announce(session, News("job", lease.owner_id))
+
+
+async def rescue(session: AsyncSession) -> int:
+    """Takes back the jobs of silent workers; a job that took its workers down too often fails. Any worker may call it,
+    any number of times.
+    """
+    lost = await leases.expired(session, Job)
+    for job in lost:
+        crashes = job.crashes + 1
+        if crashes < leases.MAX_CRASHES:
+            await move_unheld(session, job, Move.RESCUE, crashes=crashes, rescued=True, stage=None)
+            continue
+        problem = Problem(
+            code=ErrorCode.WORKER_LOST,
+            message=f"The worker was lost {crashes} times while it worked on this recording.",
+            stage=job.stage,
+            remedy="Look at the worker's log for this correlation id; retry when the cause is gone.",
+        )
+        ended = {"crashes": crashes, "stage": None, "finished_at": now(), "problems": [*job.problems, problem]}
+        await move_unheld(session, job, Move.FAIL, **ended)
+    return len(lost)
+
+
+async def media_of(session: AsyncSession, lease: Lease, media_id: str) -> Media:
+    """The recording that a claimed job works on."""
+    statement = select(Media).where(col(Media.owner_id) == lease.owner_id, col(Media.id) == media_id)
+    return (await session.execute(statement)).scalar_one()
