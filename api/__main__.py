@@ -1,8 +1,7 @@
 """The command line: `python -m api`. Each command loads only what it needs, so that the help comes at once."""
 
 import sys
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -17,13 +16,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Kind(StrEnum):
-    """What a worker works on."""
-
-    SPEECH = "speech"
-    IO = "io"
 
 
 @app.command()
@@ -61,14 +53,17 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
 
 
 @app.command()
-def worker(kind: Kind, *, supervised: Supervised = False) -> None:
+def worker(kind: Literal["speech", "io"], *, supervised: Supervised = False) -> None:
     """Run one worker alone: `speech` transcribes, `io` renders documents."""
+    from db.settings import StoreSettings
+    from tasks import valkey
     from tasks.processes import end_with_parent
+    from tasks.settings import WorkerSettings
     from tasks.worker import main
 
     if supervised:
         end_with_parent()
-    main(kind.value)
+    main(kind, WorkerSettings().redis_url or valkey.url(StoreSettings().home))
 
 
 @app.command()

@@ -84,7 +84,7 @@ def _start(
         stdout=subprocess.PIPE if piped else None,
         stderr=subprocess.STDOUT if piped else None,
         start_new_session=True,  # a terminal's Ctrl-C is for us, who stop them in order
-        preexec_fn=dies_with_parent(),  # noqa: PLW1509 - two system calls, safe between fork and exec
+        preexec_fn=dies_with_parent(),
     )
 
 

@@ -87,7 +87,7 @@ def start(folder: Path, output: int | IO[str] | None = None) -> subprocess.Popen
         stdout=output,
         stderr=output,
         start_new_session=True,  # a terminal's Ctrl-C is for us: clients still need the server while they stop
-        preexec_fn=dies_with_parent(),  # noqa: PLW1509 - two system calls, safe between fork and exec
+        preexec_fn=dies_with_parent(),
     )
     try:
         _wait_until_it_answers(server, socket, log)

@@ -31,7 +31,7 @@ def python(code: str) -> Callable[[], subprocess.Popen[bytes]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - other processes have no event for us
+        while not condition():
             await asyncio.sleep(0.01)
 
 

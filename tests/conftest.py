@@ -1,0 +1,8 @@
+"""Real parts for the tests, each in a file of its own."""
+
+pytest_plugins = [
+    "tests.fixtures.leaks",
+    "tests.fixtures.databases",
+    "tests.fixtures.brokers",
+    "tests.fixtures.servers",
+]
