@@ -1,0 +1,82 @@
+"""Events: numbered without gaps in the order of the commits, on both databases."""
+
+import asyncio
+
+import pytest
+
+from db import events, jobs, runs, transcripts
+from db.session import Database, News
+from db.states import Move
+from db.values import JobState, Stage
+from tests.factories import claimed, queued, recording, running, sentence
+
+
+async def test_a_jobs_life_is_told_in_order(database: Database) -> None:
+    job, lease = await running(database)
+    async with database.write() as session:
+        await transcripts.append(session, lease, [sentence("00000000", 0, "a")], windows=1)
+    async with database.write() as session:
+        await transcripts.revise(session, lease, Stage.ALIGN, [sentence("00000000", 0, "a")], ["gone"])
+    async with database.write() as session:
+        await runs.finish(session, lease, Move.SUCCEED)
+    async with database.read() as session:
+        told = await events.after(session, job.owner_id, 0, job_id=job.id)
+    assert [event.body for event in told] == [
+        events.StateChanged(None, JobState.QUEUED),
+        events.StateChanged(JobState.QUEUED, JobState.RUNNING),
+        events.SegmentsAdded(("00000000",)),
+        events.SegmentsChanged(Stage.ALIGN, ("00000000",), ("gone",)),
+        events.StateChanged(JobState.RUNNING, JobState.SUCCEEDED),
+    ]
+
+
+async def test_a_reader_who_asks_for_what_is_behind_the_last_number_misses_nothing(database: Database) -> None:
+    found = await recording(database)
+    seen: list[int] = []
+    writing = asyncio.Event()
+
+    async def read() -> None:
+        while not (writing.is_set() and len(seen) == 40):
+            async with database.read() as session:
+                seen.extend(event.seq for event in await events.after(session, "usr_a", seen[-1] if seen else 0))
+            await asyncio.sleep(0)
+
+    async def write() -> None:
+        for _ in range(5):
+            await queued(database, media_id=found.id)
+
+    reader = asyncio.create_task(read())
+    await asyncio.gather(*(write() for _ in range(8)))
+    writing.set()
+    async with asyncio.timeout(10):
+        await reader
+    assert seen == list(range(1, 41))
+
+
+async def test_a_change_that_is_rolled_back_is_not_told(database: Database) -> None:
+    job = await queued(database)
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as session:
+            await jobs.cancel(session, job.owner_id, job.id)
+            raise ZeroDivisionError
+    async with database.read() as session:
+        assert await events.last(session, job.owner_id, job.id) == 1
+
+
+async def test_the_bell_rings_after_the_commit_and_only_then(database_url: str) -> None:
+    heard: list[News] = []
+
+    async def bell(news: object) -> None:
+        heard.extend(news)  # type: ignore[call-overload]  # a collection of news
+
+    database = Database(database_url, bell)
+    job = await queued(database)
+    assert set(heard) == {News("job", job.owner_id), News("events", job.owner_id)}
+    heard.clear()
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as session:
+            await jobs.cancel(session, job.owner_id, job.id)
+            raise ZeroDivisionError
+    assert heard == []
+    assert await claimed(database)
+    await database.close()
