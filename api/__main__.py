@@ -55,15 +55,12 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
 @app.command()
 def worker(kind: Literal["speech", "io"], *, supervised: Supervised = False) -> None:
     """Run one worker alone: `speech` transcribes, `io` renders documents."""
-    from db.settings import StoreSettings
-    from tasks import valkey
     from tasks.processes import end_with_parent
-    from tasks.settings import WorkerSettings
     from tasks.worker import main
 
     if supervised:
         end_with_parent()
-    main(kind, WorkerSettings().redis_url or valkey.url(StoreSettings().home))
+    main(kind)
 
 
 @app.command()

@@ -8,20 +8,23 @@ from typing import Any
 import orjson
 import structlog
 
-_shared: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
-]
-
 
 def configure(process: str, level: int = logging.INFO) -> None:
     """Sets up logging for this process, of our own lines and of the libraries', to standard error."""
-    structlog.contextvars.bind_contextvars(process=process)
+
+    def name(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**line, "process": process}
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
     structlog.configure(
-        processors=[*_shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -33,7 +36,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared,
+            foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )

@@ -1,6 +1,7 @@
 """Rows for tests, made through the same functions that the product uses."""
 
 from itertools import count
+from typing import Any
 
 from db import jobs, media, owners, runs
 from db.jobs import NewJob, QueueLimits
@@ -31,10 +32,10 @@ async def recording(database: Database, owner: str = "usr_a", seconds: float = 3
         )
 
 
-async def queued(database: Database, owner: str = "usr_a", *, limits: QueueLimits = PLENTY, **fields: object) -> Job:
+async def queued(database: Database, owner: str = "usr_a", *, limits: QueueLimits = PLENTY, **fields: Any) -> Job:
     """A job that waits, on a recording of its own unless `media_id` names one."""
     media_id = fields.pop("media_id", None) or (await recording(database, owner)).id
-    new = NewJob(**{"media_id": media_id, "options": Options(model="base"), "correlation_id": "c", **fields})  # type: ignore[arg-type]  # facts of a test
+    new = NewJob(**{"media_id": media_id, "options": Options(model="base"), "correlation_id": "c", **fields})
     async with database.write() as session:
         job, _ = await jobs.create(session, owner, new, limits)
     return job
@@ -46,7 +47,7 @@ async def claimed(database: Database, worker: str = "w1", per_owner: int = 1000)
         return await runs.claim(session, worker=worker, per_owner=per_owner)
 
 
-async def running(database: Database, owner: str = "usr_a", **fields: object) -> tuple[Job, Lease]:
+async def running(database: Database, owner: str = "usr_a", **fields: Any) -> tuple[Job, Lease]:
     """A job that a worker is at."""
     await queued(database, owner, **fields)
     taken = await claimed(database)

@@ -1,6 +1,7 @@
 """Events: numbered without gaps in the order of the commits, on both databases."""
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
@@ -66,8 +67,8 @@ async def test_a_change_that_is_rolled_back_is_not_told(database: Database) -> N
 async def test_the_bell_rings_after_the_commit_and_only_then(database_url: str) -> None:
     heard: list[News] = []
 
-    async def bell(news: object) -> None:
-        heard.extend(news)  # type: ignore[call-overload]  # a collection of news
+    async def bell(news: Collection[News]) -> None:
+        heard.extend(news)
 
     database = Database(database_url, bell)
     job = await queued(database)

@@ -1,6 +1,7 @@
 """Jobs as a client handles them, on both databases."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ async def finished(database: Database, how: Move = Move.SUCCEED) -> Job:
 
 async def test_the_same_key_and_input_give_the_same_job_however_many_ask_at_once(database: Database) -> None:
     found = await recording(database)
-    same = {"media_id": found.id, "idempotency_key": "k", "input_hash": "h"}
+    same: dict[str, Any] = {"media_id": found.id, "idempotency_key": "k", "input_hash": "h"}
     made = await asyncio.gather(*(queued(database, **same) for _ in range(6)))
     assert len({job.id for job in made}) == 1
 
