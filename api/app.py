@@ -16,12 +16,14 @@ from api.correlation import Correlation
 from api.edge import Edge
 from api.exports import Downloads
 from api.graphql import GraphQLSettings, graphql_routes
+from api.media import Playback
 from api.secrets import access_token, signing_key
 from api.settings import ServerSettings
 from api.signing import Signer
 from api.uploads import Uploads
 from db import owners
 from db.blobs import Blobs
+from db.jobs import QueueLimits
 from db.owners import LOCAL_OWNER
 from db.session import Database
 from db.settings import StoreSettings
@@ -31,6 +33,27 @@ from tasks import logs
 from tasks.broker import Doorbell, make_broker, make_client
 from tasks.live import Live
 from tasks.settings import WorkerSettings
+
+VERSION = "0.1.0"
+
+AUDIO_FORMATS = (
+    "aac",
+    "aiff",
+    "amr",
+    "avi",
+    "flac",
+    "m4a",
+    "mkv",
+    "mov",
+    "mp3",
+    "mp4",
+    "ogg",
+    "opus",
+    "wav",
+    "webm",
+    "wma",
+)
+"""Those that are tested; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
@@ -48,7 +71,7 @@ def create_app() -> Starlette:
         doorbell=doorbell,
         signer=Signer(signing_key(store)),
     )
-    uploads, downloads = Uploads(edge), Downloads(edge)
+    uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
     settings = _schema_settings(edge)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -85,6 +108,7 @@ def create_app() -> Starlette:
             Route("/healthz", healthz),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
+            Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
                 authenticate=TokenAuth(access_token(server, store)),
@@ -100,4 +124,14 @@ def create_app() -> Starlette:
 
 
 def _schema_settings(edge: Edge) -> SchemaSettings:
-    raise NotImplementedError
+    server, worker = edge.server, edge.worker
+    return SchemaSettings(
+        version=VERSION,
+        public_url=server.resolved_public_url,
+        default_model=worker.model,
+        max_upload_bytes=server.max_upload_bytes,
+        max_seconds=worker.max_duration,
+        queue=QueueLimits(total=server.max_queued, per_owner=server.max_queued_per_owner),
+        audio_formats=AUDIO_FORMATS,
+        sign=edge.signer.sign,
+    )

@@ -19,6 +19,17 @@ class ServerSettings(BaseSettings):
         default=None, description="The access token, 16 characters or more; empty: made at the first start."
     )
     max_upload_bytes: int = Field(default=4 << 30, ge=1, description="The largest recording that is accepted, bytes.")
+    public_url: str = Field(
+        default="", description="The address that clients see, `https://…`; empty: `http://HOST:PORT`."
+    )
+    max_queued: int = Field(default=10_000, ge=1, description="How many jobs may wait, in all.")
+    max_queued_per_owner: int = Field(default=1_000, ge=1, description="How many jobs of one owner may wait.")
+
+    @property
+    def resolved_public_url(self) -> str:
+        """Where signed addresses begin; without the setting, where we listen."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @field_validator("token", mode="after")
     @classmethod

@@ -32,5 +32,5 @@ class Signer:
         return owner_id
 
     def _signature(self, path: str, owner_id: str, expires: str) -> str:
-        message = "\n".join((path, owner_id, expires)).encode()
+        message = f"{path}\n{owner_id}\n{expires}".encode()
         return hmac.digest(self._key, message, "sha256").hex()

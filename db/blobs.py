@@ -53,9 +53,9 @@ class Blobs:
         await obstore.put_async(self._store, key, body)
         return Stored(len(body), hashlib.sha256(body).hexdigest())
 
-    async def read(self, key: str) -> AsyncIterator[bytes]:
-        """Streams a file out. Raises FileNotFoundError before the first byte."""
-        found = await obstore.get_async(self._store, key)
+    async def read(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        """Streams a file out, or its bytes from `part[0]` up to before `part[1]`. Raises FileNotFoundError."""
+        found = await obstore.get_async(self._store, key, options={"range": part} if part else None)
         async for chunk in found.stream(min_chunk_size=CHUNK):
             yield bytes(chunk)
 

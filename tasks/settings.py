@@ -17,6 +17,7 @@ class WorkerSettings(BaseSettings):
     redis_url: str = Field(
         default="", description="`redis://…`, `rediss://…` or `unix://…`; empty: a Valkey server of our own."
     )
+    model: str = Field(default="base", description="The Whisper model that is used when a job names none.")
     engine: str = Field(
         default="tasks.pipeline.whisperx:WhisperXEngine",
         description="The class that recognises speech, as `module:name`; it implements `SpeechEngine`.",

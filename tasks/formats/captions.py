@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from math import inf
 
 import msgspec
 
@@ -91,9 +92,8 @@ def _wrap(text: str, layout: Layout) -> list[str]:
 
 
 def _readable(raw: Sequence[Caption], layout: Layout) -> Iterator[Caption]:
-    for index, caption in enumerate(raw):
+    for caption, after in zip(raw, [*(caption.start for caption in raw[1:]), inf], strict=False):
         chars = sum(len(line) for line in caption.lines)
-        wanted = caption.start + max(layout.min_seconds, chars / layout.max_chars_per_second)
-        after = raw[index + 1].start if index + 1 < len(raw) else wanted
-        end = min(max(caption.end, wanted), max(after, caption.start), caption.start + layout.max_seconds)
-        yield msgspec.structs.replace(caption, end=round(max(end, min(caption.end, after)), 3))
+        readable = caption.start + min(layout.max_seconds, max(layout.min_seconds, chars / layout.max_chars_per_second))
+        end = min(max(caption.end, readable), max(after, caption.start))
+        yield msgspec.structs.replace(caption, end=round(end, 3))

@@ -7,6 +7,10 @@ from pysubs2 import SSAEvent, SSAFile, make_time
 from tasks.formats.captions import Caption, captions
 from tasks.formats.document import Document, Request
 
+_GUARD = str.maketrans("{}\\", "\ue000\ue001\ue002")
+_UNGUARD = str.maketrans("\ue000\ue001\ue002", "{}\\")
+"""pysubs2 thinks in SSA, where these are marks; while it writes, they are characters that no text uses."""
+
 
 def render_srt(document: Document, request: Request) -> bytes:
     """SubRip; a speaker stands before the text where the voice changes."""
@@ -27,12 +31,12 @@ def _render(document: Document, request: Request, format_: str) -> bytes:
         event.text = _text(caption, voice, changed=voice != before, html=format_ == "vtt")
         subtitles.append(event)
         before = voice
-    return subtitles.to_string(format_).encode()
+    return subtitles.to_string(format_).translate(_UNGUARD).encode()
 
 
 def _text(caption: Caption, voice: str | None, *, changed: bool, html: bool) -> str:
     lines = [escape(line, quote=False) if html else line for line in caption.lines]
-    text = r"\N".join(line.replace("{", "(").replace("}", ")").replace("\\", "/") for line in lines)  # SSA's own marks
+    text = r"\N".join(line.translate(_GUARD) for line in lines)
     if voice and html:
         return f"<v {escape(voice, quote=False)}>{text}</v>"
     return f"{voice}: {text}" if voice and changed else text
