@@ -180,6 +180,23 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float = 0.0
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """Words that were spoken, in order, somewhere between `start` and `end`; seconds."""
+
+    start: float
+    end: float
+    words: tuple[str, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a word is in the recording. `certain` is False for one that the aligner could not spell, but could enclose."""
+
+    start: float
+    end: float
+    confidence: float
+    certain: bool = True
+
+
 class SpeechEngine(Protocol):
     """The models, as the stages see them. All times are seconds in the recording; options are this call's and never outlive it.
 
@@ -198,9 +215,9 @@ class SpeechEngine(Protocol):
         """The words spoken in each chunk, in order, as soon as each is known."""
 
     def align(
-        self, recording: Recording, segments: Sequence[Segment], language: str, report: Report
-    ) -> Sequence[Segment]:
-        """The same segments with word times; a language without an aligner raises `ModelUnavailable`."""
+        self, recording: Recording, passages: Sequence[Passage], language: str
+    ) -> Iterator[Sequence[Place | None]]:
+        """For each passage, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
     def voiceprints(self, recording: Recording, report: Report) -> bytes:
         """What diarization needs to know of the voices in the recording: the slow part, which knows no speaker count."""
