@@ -107,7 +107,9 @@ class _Job:
         self.segments = align(recording, self.engine, self.segments, self.language or "", self.emit)
 
     def _diarize(self, recording: Recording) -> None:
-        self.segments = diarize(recording, self.engine, self.segments, self._written(), self.work, self.emit)
+        self.segments = diarize(
+            recording, self.engine, self.segments, language=self._written(), work=self.work, emit=self.emit
+        )
 
     def _written(self) -> str:
         return written(self.language or "", self.work.options)

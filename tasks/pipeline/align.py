@@ -34,7 +34,7 @@ def _passage(group: Sequence[Segment], seconds: float) -> Passage:
 
 
 def placed(passage: Passage, places: Sequence[Place | None], seconds: float) -> list[Word]:
-    """Words with the times that the aligner found; the others between their neighbours, in proportion to their length."""
+    """Words with the times that the aligner found; the others between their neighbours, by length."""
     known = _forward(places, seconds)
     words: list[Word] = []
     for index, (text, place) in enumerate(zip(passage.words, known, strict=True)):
@@ -55,11 +55,12 @@ def _forward(places: Sequence[Place | None], seconds: float) -> list[Place | Non
     last = 0.0
     result: list[Place | None] = []
     for place in places:
-        if place is not None:
-            last = min(max(place.start, last), seconds)
-            end = min(max(place.end, last), seconds)
-            place = Place(round(last, 3), round(end, 3), min(1.0, max(0.0, place.confidence)), place.certain)
-        result.append(place)
+        if place is None:
+            result.append(None)
+            continue
+        last = min(max(place.start, last), seconds)
+        end = min(max(place.end, last), seconds)
+        result.append(Place(round(last, 3), round(end, 3), min(1.0, max(0.0, place.confidence)), place.certain))
     return result
 
 

@@ -1,7 +1,7 @@
 """Forced alignment: where each token of a known text lies in a CTC model's emissions.
 
-The recursion of `whisperx.alignment` (Viterbi over "stay on: blank" and "move on: next token"), so boundaries agree with it,
-but each frame is a handful of vector operations over all tokens.
+The recursion of `whisperx.alignment` (Viterbi over "stay on: blank" and "move on: next token"), so boundaries agree
+with it, but each frame is a handful of vector operations over all tokens.
 """
 
 from collections.abc import Sequence

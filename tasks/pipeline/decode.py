@@ -21,7 +21,7 @@ SHORT = 0.97  # less than this share of the promised length, and a second: the r
 def decode(
     source: Path, target: Path, max_seconds: float, report: Report, tell: Callable[[MediaFacts], None]
 ) -> Problem | None:
-    """Write the recording's samples to `target`, all at once at the end; what was wrong with it, if anything, is returned.
+    """Write the recording's samples to `target`, complete or not at all; returns what was wrong with it, if anything.
 
     Raises `InputFault` when nothing in it can be transcribed, or when it is longer than `max_seconds`.
     """
@@ -90,17 +90,17 @@ class _Frames:
 
 def _resampled(frames: Iterable[AudioFrame]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
     """Frames as 16 kHz mono samples; a stream that changes its rate or channels on the way gets a new resampler."""
-    resampler, shape = None, None
+    resampler: AudioResampler | None = None
+    shape = None
     for frame in frames:
         frame.pts = None  # the samples' own number is their time
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if now != shape:
-            if resampler:
+        if resampler is None or now != shape:
+            if resampler is not None:
                 yield from (out.to_ndarray()[0] for out in resampler.resample(None))
             resampler, shape = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE), now
-        assert resampler
         yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
-    if resampler:
+    if resampler is not None:
         yield from (out.to_ndarray()[0] for out in resampler.resample(None))
 
 

@@ -1,4 +1,4 @@
-"""DIARIZE: who says what. Words go to the speaker heard most during them; segments are split where the speaker changes."""
+"""DIARIZE: who says what. Words go to the speaker heard most during them; where that changes, segments are split."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ OVERLAP_SECONDS = 0.25  # of two people talking at once within a segment: it is 
 
 
 def diarize(
-    recording: Recording, engine: SpeechEngine, segments: Sequence[Segment], language: str, work: Work, emit: Emit
+    recording: Recording, engine: SpeechEngine, segments: Sequence[Segment], *, language: str, work: Work, emit: Emit
 ) -> list[Segment]:
     """The segments with speakers. What was learnt of the voices is kept, so another speaker count takes seconds."""
     turns = engine.diarize(_voiceprints(recording, engine, work, emit), work.options)
@@ -55,7 +55,7 @@ def assign(
 ) -> tuple[tuple[SpeakerLabel, ...], list[Segment]]:
     """Speakers in order of first appearance, and the segments split where the speaker changes."""
     turns = sorted(turns, key=lambda turn: (turn.start, turn.end))
-    names = list(dict.fromkeys(turn.speaker for turn in turns))
+    names = _names(segments, turns)
     heard = _Heard([(turn.start, turn.end, names.index(turn.speaker)) for turn in turns])
     revised: list[Segment] = []
     for _, parts in groupby(segments, key=lambda segment: segment.key.split(".")[0]):
@@ -74,6 +74,18 @@ def assign(
         for index, name in enumerate(names)
     )
     return tuple(labels), revised
+
+
+def _names(segments: Sequence[Segment], turns: Sequence[Turn]) -> list[str]:
+    """Speakers in the order of their first words; those who say none that was recognised come last."""
+    names = list(dict.fromkeys(turn.speaker for turn in turns))
+    heard = _Heard([(turn.start, turn.end, names.index(turn.speaker)) for turn in turns])
+    first, speaker = [], None
+    for word in (word for segment in segments for word in segment.words):
+        speaker = heard.speaker(word, speaker)
+        if speaker is not None:
+            first.append(names[speaker])
+    return list(dict.fromkeys([*first, *names]))
 
 
 class _Heard:

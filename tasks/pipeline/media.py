@@ -1,4 +1,4 @@
-"""Open a recording and say what it is: the container decides, never the file's name, and nothing else is ever opened."""
+"""Open a recording and say what it is: the container decides, never the file's name, and nothing else is opened."""
 
 import os
 import struct

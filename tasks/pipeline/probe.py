@@ -2,8 +2,8 @@
 
     python -m tasks.pipeline.probe PATH
 
-Prints one JSON object and exits 0: {"facts": MediaFacts} for a recording, {"problem": Problem} for anything else. A file that
-makes the probe exceed its limits kills it: any other exit is to be read as "not a recording we can read".
+Prints one JSON object and exits 0: {"facts": MediaFacts} for a recording, {"problem": Problem} for anything else. A
+file that makes the probe exceed its limits kills it: any other exit is to be read as "not a recording we can read".
 """
 
 import resource
@@ -38,4 +38,4 @@ def main(path: Path) -> Found:
 
 
 if __name__ == "__main__":
-    print(msgspec.json.encode(main(Path(sys.argv[1]))).decode())
+    sys.stdout.write(msgspec.json.encode(main(Path(sys.argv[1]))).decode() + "\n")

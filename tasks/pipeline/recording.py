@@ -13,7 +13,7 @@ Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 class Recording:
-    """A file of 16-bit samples, or a part of it. It is mapped anew for each window read, so no page stays in the process."""
+    """A file of 16-bit samples, or a part of it. Each read maps its window anew, so no page stays in the process."""
 
     def __init__(self, path: Path, first: int = 0, last: int | None = None) -> None:
         self.path = path

@@ -55,7 +55,7 @@ def transcribe(
 def _language(
     recording: Recording, pieces: Iterator[Chunk], engine: SpeechEngine, options: Options
 ) -> tuple[tuple[str, float] | None, Iterator[Chunk]]:
-    """The language and how sure that is, None when nobody speaks; and the chunks, of which some may have been looked at."""
+    """The language and how sure that is, None when nobody speaks; and the chunks, some of which were looked at."""
     if options.language:
         return (options.language, 1.0), pieces
     if recording.seconds <= detect.PLACES * detect.CHUNK_SECONDS:
@@ -77,12 +77,12 @@ def _segments(key: str, spoken: Spoken, language: str, options: Options, seconds
     found = list(sentences(text, written(language, options)))[:100]
     times = estimate(spoken.chunk, [word for sentence in found for word in sentence], seconds)
     for index, sentence in enumerate(found):
-        placed = tuple(Word(word, *next(times)) for word in sentence)
-        assert placed[0].start is not None and placed[-1].end is not None
+        spans = [next(times) for _ in sentence]
+        placed = tuple(Word(word, *span) for word, span in zip(sentence, spans, strict=True))
         yield Segment(
             key=f"{key}{index:02d}",
-            start=placed[0].start,
-            end=placed[-1].end,
+            start=spans[0][0],
+            end=spans[-1][1],
             text=join(sentence, written(language, options)),
             words=placed,
             confidence=confidence,
@@ -91,7 +91,7 @@ def _segments(key: str, spoken: Spoken, language: str, options: Options, seconds
 
 
 def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[float, float]]:
-    """Times of words that nobody aligned: spread over the chunk's speech in proportion to their length, pauses left out."""
+    """Times of words that nobody aligned: spread over the chunk's speech in proportion to their length."""
     spoken = sum(end - start for start, end in chunk.speech)
     total = sum(len(word) + 1 for word in words)
     done = 0

@@ -1,7 +1,4 @@
-"""The speech engine over WhisperX and pyannote. Only the worker's child process imports it, and it imports torch.
-
-`tasks.pipeline.engine.open_engine` is the way in: it sets the environment that must be set before these imports.
-"""
+"""The speech engine over WhisperX and pyannote; `tasks.pipeline.engine.open_engine` is the way in."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,15 +10,16 @@ import torch
 
 from db.values import Options, Provenance
 from tasks import pack
-from tasks.pipeline import aligners
-from tasks.pipeline.aligners import Aligner
-from tasks.pipeline.asr import Whisper
-from tasks.pipeline.characters import LANGUAGES, CharacterAligner
-from tasks.pipeline.phonemes import PhonemeAligner
 from tasks.pipeline.recording import Recording, Waveform
+from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import Chunk, ModelUnavailable, Passage, Place, Report, SpeechEngine, Spoken, Turn
-from tasks.pipeline.vad import VoiceDetector
-from tasks.pipeline.voiceprints import Diarizer
+from tasks.pipeline.whisperx import aligners
+from tasks.pipeline.whisperx.aligners import Aligner
+from tasks.pipeline.whisperx.asr import Whisper
+from tasks.pipeline.whisperx.characters import LANGUAGES, CharacterAligner
+from tasks.pipeline.whisperx.phonemes import PhonemeAligner
+from tasks.pipeline.whisperx.vad import VoiceDetector
+from tasks.pipeline.whisperx.voiceprints import Diarizer
 from tasks.weights import SEGMENTATION, VOICEPRINTS, names
 
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
@@ -30,22 +28,13 @@ PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torc
 class WhisperXEngine(SpeechEngine):
     """The models, loaded when first needed and kept. One job at a time uses it."""
 
-    def __init__(
-        self,
-        models: Path,
-        *,
-        device: str = "auto",
-        compute_type: str = "auto",
-        batch_size: int = 0,
-        threads: int = 0,
-        online: bool = False,
-        token: str | None = None,
-    ) -> None:
-        self.models, self.online, self.token = models, online, token
-        self.device = device if device != "auto" else "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        self.compute_type = compute_type if compute_type != "auto" else _compute_type(self.device)
-        self.batch_size = batch_size or (16 if self.device == "cuda" else 8)
-        self.threads = threads or torch.get_num_threads()
+    def __init__(self, settings: SpeechSettings) -> None:
+        self.models, self.online = settings.models_folder(), settings.hub
+        cuda = ctranslate2.get_cuda_device_count() > 0
+        self.device = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
+        self.compute_type = settings.compute_type if settings.compute_type != "auto" else _compute_type(self.device)
+        self.batch_size = settings.batch_size or (16 if self.device == "cuda" else 8)
+        self.threads = settings.threads or torch.get_num_threads()
         self._lock = threading.RLock()
         self._whispers: dict[str, Whisper] = {}
         self._aligners: dict[str, Aligner] = {}

@@ -24,7 +24,7 @@ class VoiceDetector:
 
     def __init__(self, device: torch.device) -> None:
         self.path = Path(whisperx.__file__).parent / "assets" / "pytorch_model.bin"
-        self.inference: Inference = load_vad_model(device, ONSET, OFFSET, model_fp=str(self.path))._segmentation
+        self.inference: Inference = load_vad_model(device, ONSET, OFFSET, model_fp=str(self.path))._segmentation  # noqa: SLF001  there is no other way to its scores
 
     def __call__(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks, as (start, end) in seconds, as soon as each is known."""
@@ -54,7 +54,7 @@ class VoiceDetector:
             audio = recording.slice(first * step, (last - 1) * step + window)
             audio = np.pad(audio, (0, (last - 1 - first) * step + window - audio.size))
             chunks = torch.from_numpy(audio).unfold(0, window, step)[:, None]
-            for index, score in enumerate(self.inference.infer(chunks).max(axis=-1), first):
+            for index, score in enumerate(np.asarray(self.inference.infer(chunks)).max(axis=-1), first):
                 if not weights.size:
                     weights = np.hamming(len(score)).astype(np.float32)
                 at = frames.closest_frame(index * self.inference.step + 0.5 * frames.duration) - base
@@ -67,14 +67,15 @@ class VoiceDetector:
                 final = known - base
                 grown = max(0, final - sums.size)
                 sums, counts = np.pad(sums, (0, grown)), np.pad(counts, (0, grown))
-            yield sums[:final] / np.maximum(counts[:final], 1e-12)
+            ready: Frames = (sums[:final] / np.maximum(counts[:final], 1e-12)).astype(np.float32)
+            yield ready
             sums, counts, base = sums[final:], counts[final:], base + final
 
 
 class Hysteresis:
-    """Scores to regions: on above one threshold, off below another; a region that is too long is cut where it is quietest.
+    """Scores to regions: on above one threshold, off below another; one that is too long is cut where it is quietest.
 
-    Source: Bain et al., WhisperX, Interspeech 2023 (the min-cut); the rules are those of whisperx.vads.pyannote.Binarize.
+    Source: Bain et al., WhisperX, Interspeech 2023 (the min-cut). The rules are whisperx.vads.pyannote.Binarize's.
     """
 
     def __init__(self, onset: float = ONSET, offset: float = OFFSET, longest: float = LONGEST) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH, load_align_model
 
-from tasks.pipeline.aligners import WILDCARD
 from tasks.pipeline.ctc import Emission
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.sentences import LANGUAGES_WITHOUT_SPACES
 from tasks.pipeline.types import ModelUnavailable
+from tasks.pipeline.whisperx.aligners import WILDCARD
 
 LANGUAGES = DEFAULT_ALIGN_MODELS_TORCH | DEFAULT_ALIGN_MODELS_HF
 SHORTEST = 400  # samples; wav2vec2 needs as many

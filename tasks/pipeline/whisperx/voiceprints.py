@@ -15,7 +15,7 @@ from pyannote.core import SlidingWindow, SlidingWindowFeature
 from db.values import Options
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.types import Report, Turn
-from tasks.pipeline.weave import weave
+from tasks.pipeline.whisperx.weave import weave
 
 STEP_SHARE = 0.1  # of the segmentation model's window: how far it moves on
 BATCH = 32
@@ -31,7 +31,9 @@ class Diarizer:
 
     def __init__(self, segmentation: Path, embedding: Path, device: torch.device, threads: int) -> None:
         model = Model.from_pretrained(str(segmentation))
-        duration = model.specifications.duration
+        if model is None:
+            raise FileNotFoundError(segmentation)
+        duration = next(iter(model.specifications)).duration
         self.inference = Inference(model, duration=duration, step=STEP_SHARE * duration, skip_aggregation=True)
         self.inference.to(device)
         self.embedding = ONNXWeSpeakerPretrainedSpeakerEmbedding(str(embedding), device)
@@ -111,7 +113,7 @@ class Diarizer:
         length = (last - first - 1) * step + window
         audio = recording.slice(first * step, first * step + length)
         waveform = torch.from_numpy(np.pad(audio, (0, length - audio.size)))
-        active = self.inference.infer(waveform.unfold(0, window, step)[:, None]) > 0.5
+        active = np.asarray(self.inference.infer(waveform.unfold(0, window, step)[:, None])) > 0.5
         bank = self.embedding.compute_fbank(waveform[None, None])[0]
         frames = 1 + (window - 400) // HOP
         features = bank.unfold(0, frames, step // HOP).transpose(1, 2)
@@ -121,7 +123,7 @@ class Diarizer:
         self, active: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]], features: torch.Tensor
     ) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
         """A voiceprint of each voice in each window; nan where it says too little."""
-        count, frames, voices = active.shape
+        count, _, voices = active.shape
         mask = torch.from_numpy(active).permute(0, 2, 1).float()
         masks = torch.nn.functional.interpolate(mask, size=features.shape[1], mode="nearest") > 0.5
         prints = np.full((count, voices, self.embedding.dimension), np.nan)

@@ -20,7 +20,10 @@ class Aligner(Protocol):
     name: str
     language: str
     blank: int
-    separator: int | None
+
+    @property
+    def separator(self) -> int | None:
+        """The token between words, in a language that has one."""
 
     def emission(self, audio: Waveform) -> ctc.Emission:
         """Log-probabilities, (frames, tokens), evenly spread over the audio."""

@@ -1,4 +1,4 @@
-"""The offline aligner for English: a phoneme CTC model and its grapheme-to-phoneme model, both out of the hama wheel."""
+"""The offline aligner for English: a phoneme CTC model and a grapheme-to-phoneme model, both out of the hama wheel."""
 
 import re
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import onnxruntime
 from hama.tokenizer import TextTokenizer
 from hama.vocab import Vocabulary
 
-from tasks.pipeline.aligners import WILDCARD
 from tasks.pipeline.ctc import Emission
 from tasks.pipeline.recording import Waveform
+from tasks.pipeline.whisperx.aligners import WILDCARD
 
 ASSETS = Path(hama.__file__).parent / "assets"
 WEIGHTS = ASSETS / "asr_waveform_fp16.onnx"
@@ -82,7 +82,7 @@ class Pronouncer:
         state = dict(zip(names, self.encoder.run(names, {"input_ids": ids, "input_lengths": lengths}), strict=True))
         state["positions"] = np.arange(state["encoder_outputs"].shape[1], dtype=np.float32)[None]
         last = np.full((len(words), 1), self.vocabulary.sos_id, np.int64)
-        said = []
+        said: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
         ended = np.zeros(len(words), np.bool_)
         while len(said) < MOST_PHONEMES and not ended.all():
             token, state["hidden"], state["prev_attn"] = self.decoder.run(

@@ -1,4 +1,4 @@
-"""Whisper through WhisperX's model class: batches of chunks, each with the options of its own call and nothing shared."""
+"""Whisper through WhisperX's model class: batches of chunks, each call with its own options and nothing shared."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -10,10 +10,10 @@ from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from db.values import ErrorCode, Options, Problem, Rules, Stage
-from tasks.pipeline.memory import spent
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.rules import compression_ratio, suspect
 from tasks.pipeline.types import Chunk, InputFault, Spoken
+from tasks.pipeline.whisperx.memory import spent
 
 BEAM = 5
 BEST_OF = 5  # samples drawn at a temperature above zero
