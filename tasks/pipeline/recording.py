@@ -13,16 +13,27 @@ Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 class Recording:
-    """A file of 16-bit samples. It is mapped anew for each window read, so no page of it stays in the process."""
+    """A file of 16-bit samples, or a part of it. Each read maps its window anew, so no page stays in the process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, first: int = 0, last: int | None = None) -> None:
         self.path = path
-        self.samples = path.stat().st_size // SAMPLE.itemsize
+        self.first = first
+        self.last = path.stat().st_size // SAMPLE.itemsize if last is None else last
+
+    @property
+    def samples(self) -> int:
+        """How many samples it has."""
+        return self.last - self.first
 
     @property
     def seconds(self) -> float:
         """Its length."""
         return self.samples / SAMPLE_RATE
+
+    def part(self, start: float, end: float) -> "Recording":
+        """The part from `start` to `end` seconds as a recording of its own, whose time begins at zero."""
+        first = min(self.first + int(start * SAMPLE_RATE), self.last)
+        return Recording(self.path, first, min(self.first + int(end * SAMPLE_RATE), self.last))
 
     def read(self, start: float = 0.0, end: float | None = None) -> Waveform:
         """The samples from `start` to `end` seconds, as far as the recording goes."""
@@ -33,7 +44,9 @@ class Recording:
         first, last = max(0, first), min(last, self.samples)
         if first >= last:
             return np.zeros(0, np.float32)
-        mapped = np.memmap(self.path, SAMPLE, mode="r", shape=(self.samples,))
-        waveform: Waveform = mapped[first:last].astype(np.float32)
+        mapped = np.memmap(
+            self.path, SAMPLE, mode="r", offset=(self.first + first) * SAMPLE.itemsize, shape=(last - first,)
+        )
+        waveform: Waveform = mapped.astype(np.float32)
         waveform /= 32768.0
         return waveform

@@ -33,7 +33,7 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """One job for the pipeline. `scratch` is a folder of its own that survives a crash of the child, not of the machine."""
+    """One job for the pipeline. `scratch` is a folder of its own that survives the child's crash, not the machine's."""
 
     source: str
     scratch: str
@@ -94,7 +94,7 @@ class SegmentsRevised(msgspec.Struct, frozen=True, tag=True):
 
 
 class Kept(msgspec.Struct, frozen=True, tag=True):
-    """A file in the scratch folder worth keeping with the job. When a later run finds it there again, it saves that work.
+    """A file in the scratch folder worth keeping with the job: a later run that finds it there again saves that work.
 
     `voiceprints` lets diarization run again with another speaker count in seconds. Without it, everything still works.
     """
@@ -180,14 +180,31 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float = 0.0
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """Words that were spoken, in order, somewhere between `start` and `end`; seconds."""
+
+    start: float
+    end: float
+    words: tuple[str, ...]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a word is in the recording. `certain` is False for one that the aligner could enclose, but not spell."""
+
+    start: float
+    end: float
+    confidence: float
+    certain: bool = True
+
+
 class SpeechEngine(Protocol):
-    """The models, as the stages see them. All times are seconds in the recording; options are this call's and never outlive it.
+    """The models, as the stages see them. Times are seconds in the recording; options never outlive the call.
 
     Raises `MemoryError` when the device's memory is spent, `ModelUnavailable` when weights are missing or damaged.
     """
 
     def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
-        """Where somebody speaks: (start, end), at most 30 s each, in order, not overlapping, as soon as each is known."""
+        """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
 
     def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
         """The language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
@@ -198,12 +215,12 @@ class SpeechEngine(Protocol):
         """The words spoken in each chunk, in order, as soon as each is known."""
 
     def align(
-        self, recording: Recording, segments: Sequence[Segment], language: str, report: Report
-    ) -> Sequence[Segment]:
-        """The same segments with word times; a language without an aligner raises `ModelUnavailable`."""
+        self, recording: Recording, passages: Sequence[Passage], language: str
+    ) -> Iterator[Sequence[Place | None]]:
+        """For each passage, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
     def voiceprints(self, recording: Recording, report: Report) -> bytes:
-        """What diarization needs to know of the voices in the recording: the slow part, which knows no speaker count."""
+        """What diarization needs to know of the voices: the slow part, which knows no speaker count."""
 
     def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""

@@ -1,9 +1,10 @@
 """CAM++ voiceprints (192 numbers from speech of any length) from torch weights to ONNX. Run once at set-up, with torch.
 
-    python -m tasks.pipeline.campplus FOLDER OUT.onnx
+    python -m tasks.pipeline.whisperx.campplus FOLDER OUT.onnx
 
-FOLDER holds `camplusplus.py` (the network) and `campplus.pt` (its weights), both checked by the caller. Inputs and outputs
-are named as WeSpeaker names them ("feats" [batch, frames, 80] to "embs" [batch, 192]), so pyannote.audio loads it as is.
+FOLDER holds `camplusplus.py` (the network) and `campplus.pt` (its weights), both checked by the caller. Inputs and
+outputs are named as WeSpeaker names them ("feats" [batch, frames, 80] to "embs" [batch, 192]), so that pyannote.audio
+loads it as it is.
 Source: Wang et al., CAM++, Interspeech 2023; weights of 3D-Speaker's speech_campplus_sv_zh_en_16k-common_advanced.
 """
 
@@ -42,7 +43,8 @@ class _Flat(torch.nn.Module):
 def export(folder: Path, out: Path) -> None:
     """Write the ONNX file, and raise when it does not compute what the network does."""
     spec = importlib.util.spec_from_file_location("camplusplus", folder / "camplusplus.py")
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder} has no camplusplus.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     network = module.CAMPPlus(feat_dim=80, embedding_size=DIMENSION, memory_efficient=False)

@@ -1,0 +1,131 @@
+"""Anything FFmpeg's libraries read, to 16 kHz mono in a file: in a stream, so memory stays flat."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+
+from db.values import ErrorCode, MediaFacts, Problem, Stage
+from tasks.pipeline.media import facts, opened, refuse
+from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
+from tasks.pipeline.types import Report
+
+SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
+
+
+def decode(
+    source: Path, target: Path, max_seconds: float, report: Report, tell: Callable[[MediaFacts], None]
+) -> Problem | None:
+    """Write the recording's samples to `target`, complete or not at all; returns what was wrong with it, if anything.
+
+    Raises `InputFault` when nothing in it can be transcribed, or when it is longer than `max_seconds`.
+    """
+    with opened(source) as container:
+        known = facts(container, source)
+        tell(known)
+        _refuse_longer(known.duration_seconds, max_seconds)
+        partial = target.with_suffix(".partial")
+        with partial.open("wb") as file:
+            seconds, damaged = _write(container, file, known, max_seconds, report)
+    if seconds == 0:
+        partial.unlink()
+        if damaged:
+            refuse("The recording is damaged: nothing in it can be decoded.", "Upload an intact copy.")
+        refuse("The recording is empty: it has no sound in it.", "Upload a recording that is longer than nothing.")
+    partial.replace(target)
+    return _judge(known, seconds, damaged)
+
+
+def _write(
+    container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, report: Report
+) -> tuple[float, int]:
+    """Seconds written, and packets that could not be decoded."""
+    frames = _Frames(container)
+    limit = int(max_seconds * SAMPLE_RATE)
+    written, said = 0, 0.0
+    for samples in _resampled(frames):
+        file.write(samples.astype(SAMPLE, copy=False).tobytes())
+        written += samples.size
+        if written > limit:
+            _refuse_longer(written / SAMPLE_RATE, max_seconds)
+        done = written / SAMPLE_RATE / known.duration_seconds if known.duration_seconds else 0.0
+        if min(done, 1.0) - said >= 0.01:
+            said = min(done, 1.0)
+            report(said)
+    return written / SAMPLE_RATE, frames.damaged
+
+
+class _Frames:
+    """Decoded frames of the best audio stream; damaged packets are counted and passed over, as players do."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self.container = container
+        self.damaged = 0
+
+    def __iter__(self) -> Iterator[AudioFrame]:
+        packets = self.container.demux(self.container.streams.best("audio"))
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except av.EOFError:
+                return
+            except av.InvalidDataError:
+                self.damaged += 1
+                if self.damaged > 1000:
+                    return
+                continue
+            except av.FFmpegError:
+                self.damaged += 1
+                return
+            yield from (frame for frame in frames if isinstance(frame, AudioFrame))
+
+
+def _resampled(frames: Iterable[AudioFrame]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
+    """Frames as 16 kHz mono samples; a stream that changes its rate or channels on the way gets a new resampler."""
+    resampler: AudioResampler | None = None
+    shape = None
+    for frame in frames:
+        frame.pts = None  # the samples' own number is their time
+        now = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or now != shape:
+            if resampler is not None:
+                yield from (out.to_ndarray()[0] for out in resampler.resample(None))
+            resampler, shape = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE), now
+        yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
+    if resampler is not None:
+        yield from (out.to_ndarray()[0] for out in resampler.resample(None))
+
+
+def _refuse_longer(seconds: float, max_seconds: float) -> None:
+    if seconds > max_seconds:
+        refuse(
+            f"The recording is longer than {max_seconds / 3600:g} hours, the limit of this server.",
+            "Cut it into parts, or ask the operator to raise GRAPHOPHONE_MAX_SECONDS.",
+            code=ErrorCode.LIMIT_EXCEEDED,
+        )
+
+
+def _judge(known: MediaFacts, seconds: float, damaged: int) -> Problem | None:
+    if seconds < min(known.duration_seconds * SHORT, known.duration_seconds - 1):
+        return Problem(
+            code=ErrorCode.UNSUPPORTED_MEDIA,
+            stage=Stage.DECODE,
+            message=f"The recording is cut short: {seconds:.1f} of {known.duration_seconds:.1f} seconds could be read.",
+            remedy="What could be read is transcribed. Upload a complete copy for the rest.",
+        )
+    if damaged:
+        return Problem(
+            code=ErrorCode.UNSUPPORTED_MEDIA,
+            stage=Stage.DECODE,
+            message=f"Parts of the recording are damaged: {damaged} packets were passed over.",
+            remedy="What could be read is transcribed. Upload an intact copy for the rest.",
+        )
+    return None

@@ -1,0 +1,63 @@
+"""Where somebody speaks, in pieces that Whisper can hear at once, and in which language."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from db.values import Options
+from tasks.pipeline.recording import Recording
+from tasks.pipeline.types import Chunk, SpeechEngine
+
+CHUNK_SECONDS = 30.0  # what Whisper hears at once
+WINDOW_SECONDS = 240.0  # what is stored together, and lost at most by a crash
+PLACES = 6  # where the language is listened for
+PLACE_SECONDS = 60.0
+
+
+def chunks(voices: Iterable[tuple[float, float]]) -> Iterator[Chunk]:
+    """Speech joined into pieces of at most 30 s, cut only where the voice detector heard a pause (as WhisperX does)."""
+    speech: list[tuple[float, float]] = []
+    for start, end in voices:
+        if speech and end - speech[0][0] > CHUNK_SECONDS:
+            yield Chunk(speech[0][0], speech[-1][1], tuple(speech))
+            speech = []
+        speech.append((start, end))
+    if speech:
+        yield Chunk(speech[0][0], speech[-1][1], tuple(speech))
+
+
+def windows(pieces: Iterable[Chunk], seconds: float = WINDOW_SECONDS) -> Iterator[list[Chunk]]:
+    """Chunks in groups that are finished and stored together. Grouping moves no cut, so it changes no text."""
+    window: list[Chunk] = []
+    for piece in pieces:
+        window.append(piece)
+        if piece.end - window[0].start >= seconds:
+            yield window
+            window = []
+    if window:
+        yield window
+
+
+def language(
+    recording: Recording, pieces: Iterable[Chunk], engine: SpeechEngine, options: Options
+) -> tuple[str, float] | None:
+    """The language most heard in these chunks, and how sure that is; None when there are none."""
+    heard: dict[str, float] = defaultdict(float)
+    places = 0
+    for piece in pieces:
+        found, probability = engine.detect_language(recording.read(piece.start, piece.end), options)
+        heard[found] += probability
+        places += 1
+    if not places:
+        return None
+    best = max(heard, key=lambda name: heard[name])
+    return best, heard[best] / places
+
+
+def spread(recording: Recording, engine: SpeechEngine) -> Iterator[Chunk]:
+    """The first speech in each of several places of a long recording, so that a foreign greeting decides nothing."""
+    for start in np.linspace(0, max(0.0, recording.seconds - PLACE_SECONDS), PLACES).tolist():
+        speech = next(chunks(engine.voices(recording.part(start, start + PLACE_SECONDS))), None)
+        if speech is not None:
+            yield Chunk(start + speech.start, start + speech.end, ())

@@ -1,0 +1,23 @@
+"""The way into the speech engine: what must be set before torch, WhisperX and pyannote are imported is set here."""
+
+import importlib
+import os
+import warnings
+from typing import cast
+
+from tasks.pipeline.settings import SpeechSettings
+from tasks.pipeline.types import SpeechEngine
+
+
+def open_engine(settings: SpeechSettings | None = None) -> SpeechEngine:
+    """The engine as configured. Loads libraries only; models come when first needed, or with `preload`."""
+    settings = settings or SpeechSettings()
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # pyannote.audio would tell its makers of every file
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    if not settings.hub:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyannote warns at length that torchcodec finds no FFmpeg; it is not used
+        module = importlib.import_module("tasks.pipeline.whisperx.engine")  # only now: it reads the environment
+    return cast("SpeechEngine", module.WhisperXEngine(settings))

@@ -1,0 +1,126 @@
+"""Open a recording and say what it is: the container decides, never the file's name, and nothing else is opened."""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from db.values import ErrorCode, MediaFacts, Problem, Stage
+from tasks.pipeline.types import InputFault
+
+INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "tty", "webm_dash_manifest")
+"""Formats that name other files or addresses, or that read any text as a picture: never opened."""
+
+CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
+DRM = (b"enca", b"drms", b"aavd")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """The recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
+    formats = ",".join(sorted(name for name in av.formats_available if not name.startswith(INDIRECT)))
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            refuse("The file is empty.", "Upload it again; it may not have been sent completely.")
+        options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": formats}
+        try:
+            container = av.open("fd:", options=options, metadata_errors="ignore")
+        except (av.FFmpegError, ValueError, OSError):
+            _refuse_by_its_head(file)
+        with container:
+            yield container
+
+
+def probe(path: Path) -> MediaFacts:
+    """What the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
+    with opened(path) as container:
+        return facts(container, path)
+
+
+def facts(container: InputContainer, path: Path) -> MediaFacts:
+    """What an open recording is. Reads to its end only when its header does not tell its length."""
+    audio = container.streams.best("audio")
+    if not isinstance(audio, AudioStream):
+        if container.streams.video:
+            refuse("The video has no sound.", "Upload a recording with an audio track.")
+        refuse("There is no audio in the file.", "Upload an audio or video recording.")
+    if _encrypted(path):
+        refuse("The recording is encrypted (DRM) and cannot be decoded.", "Upload a copy without copy protection.")
+    if audio.duration and audio.time_base:
+        seconds = float(audio.duration * audio.time_base)
+    elif container.duration:
+        seconds = container.duration / CLOCK
+    else:
+        seconds = _length(container)
+    return MediaFacts(
+        container=container.format.name,
+        codec=audio.codec_context.name,
+        duration_seconds=max(0.0, seconds),
+        channels=audio.channels,
+        sample_rate=audio.sample_rate or 0,
+    )
+
+
+def _length(container: InputContainer) -> float:
+    """The end of the last packet: browsers write recordings without a length in the header."""
+    end = 0.0
+    try:
+        for packet in container.demux(container.streams.best("audio")):
+            if packet.pts is not None and packet.time_base:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    except av.FFmpegError:
+        pass  # cut short: up to here it can be read
+    container.seek(0)
+    return end
+
+
+def _refuse_by_its_head(file: BinaryIO) -> NoReturn:
+    file.seek(0)
+    head = file.read(12)
+    if head.startswith(b"PK\x03\x04"):
+        refuse("The file is a zip archive, not a recording.", "Unpack it and upload the recording inside.")
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip") and b"moov" not in boxes(file):
+        refuse(
+            "The recording is cut short: its index is missing, so nothing in it can be read.",
+            "Upload it again completely, or repair it with the program that made it.",
+        )
+    refuse("The file is neither audio nor video.", "Upload a recording in a format such as WAV, MP3, M4A, FLAC or MP4.")
+
+
+def boxes(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
+    """Offset and size of each top-level box of a file of the MP4 family."""
+    found: dict[bytes, tuple[int, int]] = {}
+    offset, end = 0, os.fstat(file.fileno()).st_size
+    while offset + 8 <= end and len(found) < 1000:
+        file.seek(offset)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        if size == 1:
+            size = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
+        size = size or end - offset
+        if size < 8:
+            break
+        found.setdefault(kind, (offset, size))
+        offset += size
+    return found
+
+
+def _encrypted(path: Path) -> bool:
+    """Whether an MP4's index describes protected audio: FFmpeg reads on and finds noise."""
+    with path.open("rb") as file:
+        if file.read(8)[4:] not in (b"ftyp", b"moov"):
+            return False
+        offset, size = boxes(file).get(b"moov", (0, 0))
+        file.seek(offset)
+        index = file.read(min(size, 32 << 20))
+    return any(mark in index for mark in DRM)
+
+
+def refuse(message: str, remedy: str, code: ErrorCode = ErrorCode.UNSUPPORTED_MEDIA) -> NoReturn:
+    """Raise the input's own fault: trying again would not help."""
+    raise InputFault(Problem(code=code, message=message, stage=Stage.DECODE, remedy=remedy))

@@ -1,0 +1,34 @@
+"""What the speech engine can be told by the operator."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from db.settings import SETTINGS, StoreSettings
+
+
+class SpeechSettings(BaseSettings):
+    """Models and the hardware that they run on."""
+
+    model_config = SETTINGS
+
+    models: Path | None = Field(
+        default=None, description="The folder of the models; empty: `models` in the data folder."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where the models run.")
+    compute_type: str = Field(
+        default="auto",
+        description="CTranslate2's type of numbers, such as int8 or float16; auto: what suits the device.",
+    )
+    batch_size: int = Field(default=0, ge=0, description="Pieces of 30 s recognised at once; 0: as suits the device.")
+    threads: int = Field(default=0, ge=0, description="Processor threads of each model; 0: all cores.")
+    hub: bool = Field(default=False, description="Whether models may be fetched from the Hugging Face hub by name.")
+    hf_token: str = Field(
+        default="", validation_alias="HF_TOKEN", description="The hub's token, for models behind a licence."
+    )
+
+    def models_folder(self) -> Path:
+        """Where the models are."""
+        return self.models or StoreSettings().home / "models"
