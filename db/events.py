@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.clock import now
-from db.models import JobEvent, Owner
+from db.models import Job, JobEvent, Owner
 from db.session import News, announce
 from db.values import JobState, Stage, StageReport
 
@@ -94,3 +94,17 @@ async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) 
             col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id
         )
     return (await session.execute(statement)).scalar_one_or_none() or 0
+
+
+async def head(session: AsyncSession, owner_id: str, job_id: str) -> tuple[Job, int] | None:
+    """A job and the number of its newest event, by one statement, so that the row holds what the events up to there
+    tell; None when there is none that this owner may see.
+    """
+    newest = (
+        select(func.max(col(JobEvent.seq)))
+        .where(col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
+        .scalar_subquery()
+    )
+    statement = select(Job, func.coalesce(newest, 0)).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id)
+    found = (await session.execute(statement)).one_or_none()
+    return None if found is None else (found[0], int(found[1]))

@@ -1,5 +1,7 @@
 """Exports: documents asked for, rendered by the io worker under a lease like any job, kept until they expire."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -63,8 +65,13 @@ async def create(
 
 async def get(session: AsyncSession, owner_id: str, export_id: str) -> Export | None:
     """One export, or None when there is none that this owner may see."""
-    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id) == export_id)
-    return (await session.execute(statement)).scalar_one_or_none()
+    return (await many(session, owner_id, [export_id])).get(export_id)
+
+
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Export]:
+    """The owner's exports among these ids."""
+    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id).in_(ids))
+    return {export.id: export for export in (await session.execute(statement)).scalars()}
 
 
 async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:

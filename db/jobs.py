@@ -105,22 +105,24 @@ async def by_idempotency_key(session: AsyncSession, owner_id: str, key: str) -> 
     return (await session.execute(statement)).scalar_one_or_none()
 
 
-async def queue_position(session: AsyncSession, owner_id: str, job: Job) -> int | None:
-    """1 = next among the owner's own waiting jobs; None once it runs."""
-    if job.state is not JobState.QUEUED:
-        return None
-    ahead = (
-        select(func.count())
-        .select_from(Job)
-        .where(
-            col(Job.owner_id) == owner_id,
-            col(Job.state) == JobState.QUEUED,
-            (col(Job.priority) > job.priority)
-            | ((col(Job.priority) == job.priority) & (col(Job.created_at) < job.created_at))
-            | ((col(Job.priority) == job.priority) & (col(Job.created_at) == job.created_at) & (col(Job.id) < job.id)),
-        )
+async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
+    """The place of each of these jobs that wait among the owner's own: 1 = next."""
+    place = func.row_number().over(
+        order_by=(col(Job.rescued).desc(), col(Job.priority).desc(), col(Job.created_at), col(Job.id))
     )
-    return int((await session.execute(ahead)).scalar_one()) + 1
+    waiting = (
+        select(col(Job.id).label("id"), place.label("place"))
+        .where(col(Job.owner_id) == owner_id, col(Job.state) == JobState.QUEUED)
+        .subquery()
+    )
+    rows = await session.execute(select(waiting.c.id, waiting.c.place).where(waiting.c.id.in_(ids)))
+    return {id_: int(place) for id_, place in rows}
+
+
+async def queue_depth(session: AsyncSession) -> int:
+    """How many jobs wait, of all owners together."""
+    statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
+    return int((await session.execute(statement)).scalar_one())
 
 
 async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -99,3 +99,8 @@ async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
     if found is None:
         raise NotFound("recording", media_id)
     return found
+
+
+async def remove(session: AsyncSession, owner_id: str, media_id: str) -> None:
+    """Forgets a recording that no job uses; its bytes are the caller's to delete."""
+    await session.execute(delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id))

@@ -210,3 +210,12 @@ class Export(Leased, table=True):
     problem: Problem | None = Field(default=None, sa_type=Json(Problem))
     finished_at: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Worker(Row, table=True):
+    """A process that does the work, as it last reported. It belongs to the instance, not to an owner."""
+
+    id: str = Field(primary_key=True)
+    kind: str  # speech or io
+    seen_at: int = Field(sa_type=BigInteger)  # by the database's clock
+    facts: str = Field(sa_type=Text)

@@ -1,0 +1,5 @@
+"""What can be asked: types, queries, mutations and subscriptions."""
+
+from schema.graph import build_schema, sdl
+
+__all__ = ["build_schema", "sdl"]

@@ -167,7 +167,7 @@ class Ruler:
         if field is None or not any(name in field.args for name in PAGE_ARGUMENTS):
             return None
         given: dict[str, Any] = {}
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if (name := argument.name.value) in PAGE_ARGUMENTS:
                 value = argument.value
                 if isinstance(value, VariableNode):

@@ -1,0 +1,69 @@
+"""The lists that an owner can page through: jobs, transcripts and exports, filtered and in a total order."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, Text, func, select, type_coerce
+from sqlmodel import col
+
+from db.models import Export, Job, Transcript
+from db.pages import Order
+from db.values import JobState
+
+
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs; a job must carry all the tags. Instants are epoch milliseconds, both bounds inclusive."""
+
+    states: tuple[JobState, ...] | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+def jobs(owner_id: str, wanted: JobFilter) -> Select[Job]:
+    """The owner's jobs that pass the filter."""
+    statement = select(Job).where(col(Job.owner_id) == owner_id)
+    if wanted.states is not None:
+        statement = statement.where(col(Job.state).in_(wanted.states))
+    if wanted.created_after is not None:
+        statement = statement.where(col(Job.created_at) >= wanted.created_after)
+    if wanted.created_before is not None:
+        statement = statement.where(col(Job.created_at) <= wanted.created_before)
+    for tag in wanted.tags:
+        statement = statement.where(holds(col(Job.tags), tag))
+    return statement
+
+
+def transcripts(owner_id: str, language: str | None) -> Select[Transcript]:
+    """The owner's transcripts, of one language or of all."""
+    statement = select(Transcript).where(col(Transcript.owner_id) == owner_id)
+    return statement if language is None else statement.where(col(Transcript.language) == language)
+
+
+def exports(owner_id: str, transcript_id: str) -> Select[Export]:
+    """The exports of one of the owner's transcripts."""
+    return select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
+
+
+def by_creation(table: type[Job] | type[Transcript] | type[Export], *, descending: bool) -> Order:
+    """By age; ids break ties."""
+    return Order(
+        f"{table.__name__}:CREATED_AT:{descending}",
+        (col(table.created_at), col(table.id)),
+        lambda row: (row.created_at, row.id),
+        descending,
+    )
+
+
+def by_end() -> Order:
+    """The job that ended last comes first; those that have not ended come last."""
+    ended = func.coalesce(col(Job.finished_at), 0)
+    return Order(
+        "Job:FINISHED_AT:True", (ended, col(Job.id)), lambda row: (row.finished_at or 0, row.id), descending=True
+    )
+
+
+def holds(column: Any, member: str) -> ColumnElement[bool]:
+    """Whether a list of strings, kept as JSON text, has this member; exact, on both databases."""
+    text = type_coerce(column, Text)
+    return func.replace(text, msgspec.json.encode(member).decode(), "") != text

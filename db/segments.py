@@ -1,0 +1,77 @@
+"""Reading a transcript's segments and words, page by page."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.listing import holds
+from db.models import SegmentRow
+from db.pages import Order, Window, page
+from db.values import QualityFlag
+
+ORDER = Order(
+    "Segment",
+    (col(SegmentRow.start_ms), col(SegmentRow.key)),
+    lambda row: (row.start_ms, row.key),
+)
+"""By time; keys break ties."""
+
+
+class SegmentFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which segments: those that touch a stretch of time (seconds), of one speaker, with any of the flags."""
+
+    between: tuple[float, float] | None = None
+    speaker: int | None = None
+    flags: tuple[QualityFlag, ...] | None = None
+
+
+def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[SegmentRow]:
+    """The owner's segments that pass the filter."""
+    statement = select(SegmentRow).where(
+        col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
+    )
+    if wanted.between is not None:
+        start, end = wanted.between
+        statement = statement.where(col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000)
+    if wanted.speaker is not None:
+        statement = statement.where(col(SegmentRow.speaker) == wanted.speaker)
+    if wanted.flags is not None:
+        statement = statement.where(or_(*(holds(col(SegmentRow.flags), flag) for flag in wanted.flags)))
+    return statement
+
+
+async def batches(
+    session: AsyncSession, statement: Select[SegmentRow], start: tuple[int | str, ...] | None, size: int
+) -> AsyncIterator[Sequence[SegmentRow]]:
+    """The statement's segments in order, a batch a statement, from the one at `start` (inclusive) on."""
+    if start is not None:
+        first = (col(SegmentRow.start_ms) > start[0]) | (
+            (col(SegmentRow.start_ms) == start[0]) & (col(SegmentRow.key) >= start[1])
+        )
+        statement = statement.where(first)
+    after = None
+    while True:
+        found = await page(session, statement, ORDER, Window(size, after=after))
+        yield found.rows
+        if not found.has_next:
+            return
+        after = ORDER.key(found.rows[-1])
+
+
+async def lines(session: AsyncSession, owner_id: str, transcript_id: str) -> Sequence[Row[int, str, int | None]]:
+    """Start (milliseconds), text and speaker of every segment, in order: the text without its words."""
+    statement = select(col(SegmentRow.start_ms), col(SegmentRow.text), col(SegmentRow.speaker)).where(
+        col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
+    )
+    return (await session.execute(statement.order_by(*ORDER.columns))).all()
+
+
+async def word_count(session: AsyncSession, owner_id: str, transcript_id: str) -> int:
+    """How many words the transcript has."""
+    statement = select(func.coalesce(func.sum(col(SegmentRow.word_count)), 0)).where(
+        col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
+    )
+    return int((await session.execute(statement)).scalar_one())

@@ -1,0 +1,102 @@
+"""What this installation can do right now, as its workers report it."""
+
+from collections.abc import Sequence
+
+import msgspec
+import strawberry
+
+from db import jobs, workers
+from db.workers import FeatureFacts, ModelFacts, WorkerFacts
+from schema.context import Info
+from schema.enums import ExportFormat
+from schema.fields import field
+from schema.scalars import BigInt
+
+_NO_WORKER = FeatureFacts(available=False, reason="No speech worker is online.")
+_UNTOLD = FeatureFacts(available=False, reason="The speech worker has not said yet; its models may still be loading.")
+
+
+class CapabilitiesView(msgspec.Struct, frozen=True):
+    """Capabilities at run time."""
+
+    version: str
+    models: Sequence[ModelFacts]
+    alignment_languages: Sequence[str]
+    diarization: FeatureFacts
+    export_formats: Sequence[ExportFormat]
+    audio_formats: Sequence[str]
+    max_upload_bytes: int
+    max_duration_seconds: float
+    queue_depth: int
+    workers_online: int
+
+
+@strawberry.type(description="A speech model that can be asked for.")
+class Model:
+    """db.workers.ModelFacts in the graph."""
+
+    name: str = field("What to ask for.")
+    languages: list[str] = field("The languages that it knows, as ISO 639-1 codes.")
+    loaded: bool = field("Whether a worker has it in memory, so that a job begins at once.")
+    default: bool = field("Whether it is used when a job names none.")
+
+
+@strawberry.type(description="Something that may or may not be available here.")
+class Feature:
+    """db.workers.FeatureFacts in the graph."""
+
+    available: bool = field("Whether it works now.")
+    reason: str | None = field("Why it does not work, and what to do.")
+    model: str | None = field("The model that does it.")
+
+
+@strawberry.type(description="What this installation can do right now.")
+class Capabilities:
+    """CapabilitiesView in the graph."""
+
+    version: str = field("The server's version.")
+    models: list[Model] = field("Speech models of the workers that are online.")
+    alignment_languages: list[str] = field("Languages whose words can be aligned, as ISO 639-1 codes.")
+    diarization: Feature = field("Whether speakers can be told apart.")
+    export_formats: list[ExportFormat] = field("Documents that can be made.")
+    audio_formats: list[str] = field("Container formats that can be read.")
+    max_upload_bytes: BigInt = field("The largest file, in bytes.")
+    max_duration_seconds: float = field("The longest recording, in seconds.")
+    queue_depth: int = field("How many jobs wait, of all owners.")
+    workers_online: int = field("How many speech workers are up.")
+
+
+async def capabilities(info: Info) -> CapabilitiesView:
+    """Two statements, however many workers there are."""
+    settings = info.context.settings
+    async with info.context.db.read() as session:
+        facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
+        depth = await jobs.queue_depth(session)
+    return CapabilitiesView(
+        settings.version,
+        _models(facts),
+        sorted({language for fact in facts for language in fact.alignment_languages}),
+        _diarization(facts),
+        list(ExportFormat),
+        settings.audio_formats,
+        settings.max_upload_bytes,
+        settings.max_seconds,
+        depth,
+        len(facts),
+    )
+
+
+def _models(facts: Sequence[WorkerFacts]) -> list[ModelFacts]:
+    """Each once; loaded when any worker has it loaded."""
+    found: dict[str, ModelFacts] = {}
+    for model in (model for fact in facts for model in fact.models):
+        same = found.get(model.name, model)
+        found[model.name] = msgspec.structs.replace(
+            model, loaded=model.loaded or same.loaded, default=model.default or same.default
+        )
+    return sorted(found.values(), key=lambda model: (not model.default, model.name))
+
+
+def _diarization(facts: Sequence[WorkerFacts]) -> FeatureFacts:
+    told = [fact.diarization for fact in facts if fact.diarization is not None]
+    return next((feature for feature in told if feature.available), (told or [_UNTOLD if facts else _NO_WORKER])[0])

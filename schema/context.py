@@ -1,0 +1,76 @@
+"""What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import strawberry
+
+from db.blobs import Blobs
+from db.errors import Forbidden
+from db.jobs import QueueLimits
+from db.session import Database
+from schema.loaders import Loaders
+from tasks.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks, and what the credentials allow."""
+
+    owner_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSettings:
+    """What the schema must know of the installation.
+
+    `sign(path, expires)` gives the path with a signature that holds until `expires` (epoch milliseconds).
+    """
+
+    version: str
+    public_url: str
+    default_model: str
+    max_upload_bytes: int
+    max_seconds: float
+    queue: QueueLimits
+    audio_formats: tuple[str, ...]
+    sign: Callable[[str, int], str]
+
+    def signed_url(self, path: str, expires: int) -> str:
+        """A link that works without credentials until `expires`."""
+        return self.public_url.rstrip("/") + self.sign(path, expires)
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One operation's surroundings; a subscription renews the loaders for each event."""
+
+    viewer: Viewer
+    db: Database
+    blobs: Blobs
+    live: Live
+    settings: SchemaSettings
+    correlation_id: str
+    load: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.renew()
+
+    @property
+    def owner_id(self) -> str:
+        """Whose things can be seen."""
+        return self.viewer.owner_id
+
+    def renew(self) -> None:
+        """Forgets what was loaded."""
+        self.load = Loaders(self.db, self.viewer.owner_id)
+
+    def require(self, scope: str) -> None:
+        """Raises Forbidden unless the credentials have this scope."""
+        if scope not in self.viewer.scopes and "admin" not in self.viewer.scopes:
+            raise Forbidden(scope)
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

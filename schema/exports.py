@@ -1,0 +1,194 @@
+"""Documents made of a transcript."""
+
+import hashlib
+import re
+from typing import Annotated
+from urllib.parse import quote
+
+import msgspec
+import strawberry
+
+from db import exports, models
+from db.clock import now
+from db.errors import InvalidInput, NotFound
+from schema import validation
+from schema.context import Info
+from schema.enums import ExportFormat, ExportState, JobState
+from schema.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
+from schema.fields import arg, field
+from schema.jobs import Problem
+from schema.nodes import Node, known
+from schema.scalars import BigInt, Instant
+from schema.transcripts import Transcript
+from tasks.formats import FORMATS
+from tasks.formats.document import Layout, Request
+
+DOWNLOAD_MS = 3_600_000
+"""How long a link to a document holds."""
+
+Parent = strawberry.Parent[models.Export]
+_STATES = {
+    JobState.QUEUED: ExportState.PENDING,
+    JobState.RUNNING: ExportState.PENDING,
+    JobState.SUCCEEDED: ExportState.READY,
+}
+
+
+def _state(parent: Parent) -> ExportState:
+    if parent.expires_at is not None and parent.expires_at <= now():
+        return ExportState.EXPIRED
+    return _STATES.get(parent.state, ExportState.FAILED)
+
+
+async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
+    info.context.require("transcripts:read")
+    return await info.context.load.transcript.load(parent.transcript_id)
+
+
+def _format(parent: Parent) -> ExportFormat:
+    return ExportFormat(parent.format)
+
+
+def _download_url(parent: Parent, info: Info) -> str | None:
+    if _state(parent) is not ExportState.READY or parent.expires_at is None:
+        return None
+    until = min(now() + DOWNLOAD_MS, parent.expires_at)
+    return info.context.settings.signed_url(f"/exports/{parent.id}/{quote(parent.filename)}", until)
+
+
+@strawberry.type(description="A document made of a transcript.")
+class Export(Node):
+    """db.models.Export in the graph."""
+
+    transcript: Transcript = field("What it is made of.", _transcript)
+    revision: int = field("Which revision of the transcript.")
+    format: ExportFormat = field("What kind of document.", _format)
+    state: ExportState = field("Where it stands.", _state)
+    problem: Problem | None = field("Why it could not be made.")
+    filename: str = field("The name to save it under.")
+    content_type: str = field("Its media type.")
+    byte_size: BigInt | None = field("Its size in bytes, once it is ready.")
+    sha256: str | None = field("SHA-256 of its bytes, hexadecimal, once it is ready.")
+    download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
+    created_at: Instant = field("When it was asked for.")
+    expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        """Rows stand for this type."""
+        return isinstance(value, models.Export)
+
+
+async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
+    """One export, or None."""
+    info.context.require("exports:read")
+    return await info.context.load.export.load(id_) if known(id_, "exp") else None
+
+
+@strawberry.input(description="How captions are cut.")
+class CaptionOptions:
+    """tasks.formats.document.Layout in the graph."""
+
+    max_chars_per_line: int | None = strawberry.field(default=42, description="Characters in a line, 10..200.")
+    max_lines: int | None = strawberry.field(default=2, description="Lines on the screen, 1..10.")
+    min_seconds: float | None = strawberry.field(default=1.0, description="The least a caption stays, 0..10.")
+    max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
+    max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
+    speaker_labels: bool | None = strawberry.field(default=False, description="Whether to say who speaks.")
+
+
+@strawberry.input(description="Which document to make of which transcript.")
+class CreateExportInput:
+    """What createExport takes."""
+
+    transcript_id: strawberry.ID = field("The transcript.")
+    format: ExportFormat = field("What kind of document.")
+    revision: int | None = strawberry.field(default=None, description="Which revision; the newest when left out.")
+    captions: CaptionOptions | None = strawberry.field(default=None, description="How captions are cut.")
+    speaker_labels: bool | None = strawberry.field(default=True, description="Whether to say who speaks.")
+    timestamps: bool | None = strawberry.field(default=True, description="Whether text formats carry times.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="Without one, transcript + revision + format + options is the key."
+    )
+
+
+@strawberry.type(description="The document was asked for, or is there already.")
+class CreateExportPayload:
+    """What createExport gives."""
+
+    export: Export = field("The export.")
+    reused: bool = field("Whether an earlier request had asked for the same.")
+
+
+CreateExportResult = Annotated[
+    CreateExportPayload | InvalidInputError | LimitExceededError | NotFoundError | ForbiddenError,
+    strawberry.union("CreateExportResult", description="What comes of asking for a document."),
+]
+
+
+async def create_export(
+    info: Info, data: Annotated[CreateExportInput, arg("Which document of which transcript.", name="input")]
+) -> CreateExportPayload:
+    """Asks the io worker for a document."""
+    context = info.context
+    context.require("exports:write")
+    id_ = data.transcript_id
+    transcript = await context.load.transcript.load(id_) if known(id_, "trn") else None
+    if transcript is None:
+        raise NotFound("transcript", id_)
+    revision = transcript.revision if data.revision is None else data.revision
+    validation.between("input.revision", revision, 1, transcript.revision)
+    format_ = FORMATS[data.format]
+    request = msgspec.json.encode(_request(data)).decode()
+    if data.idempotency_key is None:
+        same = f"{id_} {revision} {transcript.updated_at} {request}"
+        key = "auto:" + hashlib.sha256(same.encode()).hexdigest()
+    else:
+        key = "key:" + validation.text("input.idempotencyKey", data.idempotency_key, validation.KEY_CHARS)
+    async with context.db.write() as session:
+        row, reused = await exports.create(
+            session, context.owner_id, transcript_id=id_, revision=revision, format_=data.format, request=request,
+            idempotency_key=key, filename=f"{_safe(transcript.title)}.{format_.extension}",
+            content_type=format_.content_type, correlation_id=context.correlation_id,
+        )  # fmt: skip
+    if (row.transcript_id, row.revision, row.request) != (id_, revision, request):
+        raise InvalidInput("input.idempotencyKey", "This key was used for another document.")
+    return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+def layout(path: str, options: CaptionOptions | None) -> Layout:
+    """Checked caption options; a null is the default. Raises InvalidInput."""
+    default = Layout()
+    if options is None:
+        return default
+    bounds = {
+        "max_chars_per_line": (10, 200),
+        "max_lines": (1, 10),
+        "min_seconds": (0, 10),
+        "max_seconds": (0.5, 60),
+        "max_chars_per_second": (1, 100),
+    }
+    given = {name: getattr(options, name) for name in (*bounds, "speaker_labels")}
+    chosen = msgspec.structs.replace(default, **{name: value for name, value in given.items() if value is not None})
+    for name, (least, most) in bounds.items():
+        if not least <= getattr(chosen, name) <= most:
+            first, *rest = name.split("_")
+            camel = first + "".join(part.title() for part in rest)
+            raise InvalidInput(f"{path}.{camel}", f"Between {least} and {most}.")
+    if chosen.min_seconds > chosen.max_seconds:
+        raise InvalidInput(f"{path}.minSeconds", "Not more than maxSeconds.")
+    return chosen
+
+
+def _request(data: CreateExportInput) -> Request:
+    return Request(
+        format=data.format,
+        captions=layout("input.captions", data.captions),
+        speaker_labels=data.speaker_labels is not False,
+        timestamps=data.timestamps is not False,
+    )
+
+
+def _safe(title: str) -> str:
+    """A title as a file's name on any system."""
+    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', "_", title).strip(". ")[:150] or "transcript"

@@ -1,0 +1,25 @@
+"""How types and arguments of the graph are declared: each with its description.
+
+What a resolver returns at run time is a row of `db` or a plain struct, not an instance of the declared type: fields
+without a resolver are read off it by name, so nothing is copied on the way out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+
+
+def field(description: str, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """A field with its description; without a resolver, the attribute of the same name."""
+    return strawberry.field(description=description, resolver=resolver, **options)  # type: ignore[arg-type]  # None is its default
+
+
+def arg(description: str, **options: Any) -> Any:
+    """An argument's description, for `Annotated`."""
+    return strawberry.argument(description=description, **options)
+
+
+def subscription(description: str, resolver: Callable[..., Any]) -> Any:
+    """A field of the subscription's root with its description."""
+    return strawberry.subscription(description=description, resolver=resolver)

@@ -1,0 +1,84 @@
+"""The graph on one screen: what can be asked, changed and watched."""
+
+from typing import Any
+
+import strawberry
+from strawberry.printer import print_schema
+from strawberry.schema.config import StrawberryConfig
+
+from schema import errors, events
+from schema.capabilities import Capabilities, capabilities
+from schema.exports import CreateExportResult, Export, create_export, export
+from schema.fields import field, subscription
+from schema.jobs import CancelJobResult, Job, cancel_job, job, job_list
+from schema.media import CreateUploadResult, UploadSession, create_upload, upload
+from schema.nodes import Node, node, nodes
+from schema.pages import Connection
+from schema.scalars import scalar_map
+from schema.submissions import CreateJobResult, create_job
+from schema.transcripts import Transcript, transcript, transcript_list
+from schema.viewer import Viewer, viewer
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    """The root of queries."""
+
+    node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
+    nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
+    viewer: Viewer = field("Who asks.", viewer)
+    capabilities: Capabilities = field("What this installation can do now.", capabilities)
+    job: Job | None = field("One job.", job)
+    jobs: Connection[Job] = field("The viewer's jobs.", job_list)
+    transcript: Transcript | None = field("One transcript.", transcript)
+    transcripts: Connection[Transcript] = field("The viewer's transcripts, newest first.", transcript_list)
+    export: Export | None = field("One export.", export)
+    upload: UploadSession | None = field("One upload; null also when its time is over.", upload)
+
+
+@strawberry.type(
+    description="What can be changed. Each answer is a union: the payload, or an error that tells why not."
+)
+class Mutation:
+    """The root of mutations."""
+
+    create_upload: CreateUploadResult = field("Announces a file; its bytes then go to the upload's URL.", create_upload)
+    create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job)
+    cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job)
+    create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
+
+
+@strawberry.type(description="What can be watched.")
+class Subscription:
+    """The root of subscriptions."""
+
+    job_events: events.JobEvent = subscription(
+        "A snapshot, then everything recorded after `after`, then live; ends when the job has ended. "
+        "Reconnect with the last cursor seen: no gap, no repeat.",
+        events.job_events,
+    )
+
+
+def build_schema(**options: Any) -> strawberry.Schema:
+    """The schema; options go to Strawberry."""
+    return strawberry.Schema(
+        Query,
+        Mutation,
+        Subscription,
+        types=[
+            events.JobSnapshot,
+            events.JobStateChanged,
+            events.StageChanged,
+            events.JobProgressed,
+            events.SegmentsAppended,
+            events.SegmentsRevised,
+        ],
+        config=StrawberryConfig(scalar_map=scalar_map()),
+        exception_handlers=errors.handlers(),
+        **options,
+    )
+
+
+def sdl() -> str:
+    """The schema in GraphQL's own language."""
+    return print_schema(build_schema()) + "\n"

@@ -1,0 +1,126 @@
+"""Recordings, and the uploads that become them."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import strawberry
+
+from db import media, models
+from db.clock import now
+from db.errors import LimitExceeded, NotFound
+from schema import validation
+from schema.context import Info
+from schema.errors import InvalidInputError, LimitExceededError
+from schema.fields import arg, field
+from schema.nodes import Node, known
+from schema.scalars import BigInt, Instant
+
+PLAYBACK_MS = 3_600_000
+"""How long a link to a recording holds."""
+
+
+def _duration(parent: strawberry.Parent[models.Media]) -> float:
+    return parent.duration_ms / 1000
+
+
+def _playback_url(parent: strawberry.Parent[models.Media], info: Info) -> str | None:
+    if parent.blob_key is None:
+        return None
+    return info.context.settings.signed_url(f"/media/{parent.id}", now() + PLAYBACK_MS)
+
+
+@strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
+class Media(Node):
+    """db.models.Media in the graph."""
+
+    filename: str = field("Its name at the client, without folders.")
+    byte_size: BigInt = field("Size in bytes.")
+    sha256: str = field("SHA-256 of the bytes, hexadecimal.")
+    container: str | None = field("Container format as probed, never as claimed.")
+    codec: str | None = field("Audio codec as probed.")
+    duration_seconds: float = field("Length in seconds.", _duration)
+    channels: int = field("Number of audio channels.")
+    sample_rate: int = field("Samples a second.")
+    created_at: Instant = field("When it was taken in.")
+    expires_at: Instant | None = field("When its retention ends; null: it is kept.")
+    playback_url: str | None = field(
+        "A signed link that holds for an hour and supports HTTP Range; null once the audio is gone.", _playback_url
+    )
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        """Rows stand for this type."""
+        return isinstance(value, models.Media)
+
+
+def _url(parent: strawberry.Parent[models.Upload], info: Info) -> str:
+    return info.context.settings.signed_url(f"/uploads/{quote(parent.id)}", parent.expires_at)
+
+
+async def _media(parent: strawberry.Parent[models.Upload], info: Info) -> models.Media | None:
+    return None if parent.media_id is None else await info.context.load.media.load(parent.media_id)
+
+
+@strawberry.type(description="Bytes on their way in. Becomes a recording when all are there and can be read as one.")
+class UploadSession:
+    """db.models.Upload in the graph."""
+
+    id: strawberry.ID = field("Opaque and stable.")
+    url: str = field("Where to PUT the bytes; signed, holds until `expiresAt`.", _url)
+    byte_size: BigInt = field("How many bytes were announced.")
+    received: BigInt = field("How many bytes are there.", name="offset")
+    expires_at: Instant = field("When the upload must be complete.")
+    media: Media | None = field("The recording, once the upload is complete.", _media)
+
+
+@strawberry.input(description="The bytes to come.")
+class CreateUploadInput:
+    """What createUpload takes."""
+
+    filename: str = field("The file's name; folders are dropped. It never decides what the file is taken for.")
+    byte_size: BigInt = field("Its size in bytes.")
+    sha256: str | None = strawberry.field(
+        default=None, description="SHA-256 of the bytes, hexadecimal; checked when they are there."
+    )
+
+
+@strawberry.type(description="The upload was announced.")
+class CreateUploadPayload:
+    """What createUpload gives."""
+
+    upload: UploadSession = field("Where to send the bytes.")
+
+
+CreateUploadResult = Annotated[
+    CreateUploadPayload | InvalidInputError | LimitExceededError,
+    strawberry.union("CreateUploadResult", description="What comes of announcing an upload."),
+]
+
+
+async def create_upload(
+    info: Info, data: Annotated[CreateUploadInput, arg("The bytes to come.", name="input")]
+) -> CreateUploadPayload:
+    """Announces bytes; they then go to the upload's URL."""
+    context = info.context
+    context.require("jobs:write")
+    filename = validation.filename("input.filename", data.filename)
+    size = validation.between("input.byteSize", data.byte_size, 1, 2**53 - 1)
+    limit = context.settings.max_upload_bytes
+    if size > limit:
+        raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
+    sha256 = None if data.sha256 is None else validation.sha256("input.sha256", data.sha256)
+    async with context.db.write() as session:
+        upload = await media.create_upload(session, context.owner_id, filename=filename, byte_size=size, sha256=sha256)
+    return CreateUploadPayload(upload=upload)  # type: ignore[arg-type]  # a row stands for the type
+
+
+async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> models.Upload | None:
+    """One upload, or None, also when its time is over."""
+    info.context.require("jobs:read")
+    if not known(id_, "upl"):
+        return None
+    try:
+        async with info.context.db.read() as session:
+            return await media.upload(session, info.context.owner_id, id_)
+    except NotFound:
+        return None

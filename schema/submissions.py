@@ -1,0 +1,194 @@
+"""Asking for a transcript: createJob."""
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+import strawberry
+from strawberry.scalars import JSON
+
+from db import jobs, media, models, workers
+from db.errors import Conflict, InvalidInput, NotFound
+from db.jobs import NewJob
+from db.values import Options
+from schema import validation
+from schema.context import Context, Info
+from schema.enums import TranscriptionTask
+from schema.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    QueueFullError,
+    UnsupportedMediaError,
+)
+from schema.fields import arg, field
+from schema.jobs import Job
+from schema.nodes import known
+from schema.scalars import Upload, UploadedFile
+from tasks.media import ingest
+
+MAX_SPEAKERS = 100
+
+
+def _optional(description: str, default: Any = None, **options: Any) -> Any:
+    return strawberry.field(default=default, description=description, **options)
+
+
+@strawberry.input(one_of=True, description="Where the recording comes from: exactly one.")
+class MediaSource:
+    """One of the ways in."""
+
+    media_id: strawberry.ID | None = _optional("A recording that is here already.", strawberry.UNSET)
+    file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
+
+
+@strawberry.input(description="What to make of which recording.")
+class CreateJobInput:
+    """What createJob takes."""
+
+    source: MediaSource = field("The recording.")
+    model: str | None = _optional("The Whisper model; the server's default when left out.")
+    language: str | None = _optional("What is spoken, as an ISO 639-1 code; detected when left out.")
+    task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
+    align: bool | None = _optional("Whether to find each word's time.", default=True)
+    diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
+    num_speakers: int | None = _optional("How many speakers there are, exactly, when that is known.")
+    min_speakers: int | None = _optional("How many speakers there are, at least.")
+    max_speakers: int | None = _optional("How many speakers there are, at most.")
+    prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
+    hotwords: list[str] | None = _optional("Words to listen for: at most 200 of at most 100 characters.")
+    priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
+    tags: list[str] | None = _optional("The client's own labels: at most 50 of at most 100 characters.")
+    metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
+    idempotency_key: str | None = _optional(
+        "The same key and input give the same job; the same key with another input is a ConflictError."
+    )
+
+
+@strawberry.type(description="The job was accepted: it is stored and will be done.")
+class CreateJobPayload:
+    """What createJob gives."""
+
+    job: Job = field("The job.")
+    reused: bool = field("Whether this is the job of an earlier request with the same idempotency key.")
+
+
+CreateJobResult = Annotated[
+    CreateJobPayload
+    | InvalidInputError
+    | UnsupportedMediaError
+    | LimitExceededError
+    | QueueFullError
+    | ConflictError
+    | NotFoundError
+    | ForbiddenError,
+    strawberry.union("CreateJobResult", description="What comes of asking for a transcript."),
+]
+
+
+async def create_job(
+    info: Info, data: Annotated[CreateJobInput, arg("What to make of which recording.", name="input")]
+) -> CreateJobPayload:
+    """Accepts a job; the row is committed before the answer."""
+    context = info.context
+    context.require("jobs:write")
+    wanted = _checked(context, data)
+    await _check_model(context, wanted.options.model)
+    if isinstance(data.source.file, UploadedFile):
+        return await _from_file(context, data.source.file, wanted)
+    source = data.source.media_id or ""
+    recording = await context.load.media.load(source) if known(source, "med") else None
+    if recording is None:
+        raise NotFound("recording", source)
+    if recording.blob_key is None:
+        raise Conflict("The recording's audio is no longer kept.", {"mediaId": source})
+    job, reused = await _accept(context, wanted, recording, source)
+    return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+async def _from_file(context: Context, file: UploadedFile, wanted: NewJob) -> CreateJobPayload:
+    """The recording is only kept when this very job uses it."""
+    filename = validation.filename("input.source.file", file.filename)
+    settings = context.settings
+    recording = await ingest(
+        context.db, context.blobs, context.owner_id, filename=filename, chunks=file.chunks(),
+        max_bytes=settings.max_upload_bytes, max_seconds=settings.max_seconds,
+    )  # fmt: skip
+    used = False
+    try:
+        job, reused = await _accept(context, wanted, recording, recording.sha256)
+        used = job.media_id == recording.id
+    finally:
+        if not used:
+            async with context.db.write() as session:
+                await media.remove(session, context.owner_id, recording.id)
+            await context.blobs.delete(recording.blob_key or "")
+    return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+async def _accept(context: Context, wanted: NewJob, recording: models.Media, source: str) -> tuple[models.Job, bool]:
+    """`source` identifies the recording in the request: its id, or a file's SHA-256."""
+    described = [source, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
+    digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
+    new = msgspec.structs.replace(wanted, media_id=recording.id, input_hash=digest)
+    async with context.db.write() as session:
+        return await jobs.create(session, context.owner_id, new, context.settings.queue)
+
+
+def _checked(context: Context, data: CreateJobInput) -> NewJob:
+    key = data.idempotency_key
+    return NewJob(
+        media_id="",
+        options=_options(context, data),
+        priority=validation.between("input.priority", data.priority or 0, -10, 10),
+        tags=validation.texts("input.tags", data.tags or (), validation.TAGS, validation.TAG_CHARS),
+        metadata=validation.metadata("input.metadata", data.metadata),
+        idempotency_key=None if key is None else validation.text("input.idempotencyKey", key, validation.KEY_CHARS),
+        correlation_id=context.correlation_id,
+    )
+
+
+def _options(context: Context, data: CreateJobInput) -> Options:
+    bounds = _speakers(data)
+    return Options(
+        model=context.settings.default_model if data.model is None else validation.model("input.model", data.model),
+        language=None if data.language is None else validation.language("input.language", data.language),
+        task=data.task or TranscriptionTask.TRANSCRIBE,
+        align=data.align is not False,
+        diarize=data.diarize is not False,
+        num_speakers=bounds["numSpeakers"],
+        min_speakers=bounds["minSpeakers"],
+        max_speakers=bounds["maxSpeakers"],
+        prompt=None
+        if data.prompt is None
+        else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
+        hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
+    )
+
+
+def _speakers(data: CreateJobInput) -> dict[str, int | None]:
+    bounds = {"numSpeakers": data.num_speakers, "minSpeakers": data.min_speakers, "maxSpeakers": data.max_speakers}
+    for name, value in bounds.items():
+        if value is None:
+            continue
+        validation.between(f"input.{name}", value, 1, MAX_SPEAKERS)
+        if data.diarize is False:
+            raise InvalidInput(f"input.{name}", "Speakers are not told apart when diarize is false.")
+        if name != "numSpeakers" and data.num_speakers is not None:
+            raise InvalidInput(f"input.{name}", "Either the exact number or bounds.")
+    if (data.min_speakers or 0) > (data.max_speakers or MAX_SPEAKERS):
+        raise InvalidInput("input.minSpeakers", "Not more than maxSpeakers.")
+    return bounds
+
+
+async def _check_model(context: Context, name: str) -> None:
+    """Workers that are up have the last word on what can be run; with none up, the job waits for one."""
+    if name == context.settings.default_model:
+        return
+    async with context.db.read() as session:
+        facts = [worker.facts for worker in await workers.online(session)]
+    known_names = sorted({model.name for fact in facts for model in fact.models})
+    if known_names and name not in known_names and not any(fact.any_model for fact in facts):
+        raise InvalidInput("input.model", f"No worker has this model; there is {', '.join(known_names)}.")
