@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from db.settings import SETTINGS, StoreSettings
+from db.settings import SETTINGS
 
 
 class SpeechSettings(BaseSettings):
@@ -14,8 +14,8 @@ class SpeechSettings(BaseSettings):
 
     model_config = SETTINGS
 
-    models: Path | None = Field(
-        default=None, description="The folder of the models; empty: `models` in the data folder."
+    models: Path = Field(
+        default=Path("data/models"), description="The folder of the models, shared by all data folders."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where the models run.")
     compute_type: str = Field(
@@ -28,7 +28,3 @@ class SpeechSettings(BaseSettings):
     hf_token: str = Field(
         default="", validation_alias="HF_TOKEN", description="The hub's token, for models behind a licence."
     )
-
-    def models_folder(self) -> Path:
-        """Where the models are."""
-        return self.models or StoreSettings().home / "models"

@@ -29,7 +29,7 @@ class WhisperXEngine(SpeechEngine):
     """The models, loaded when first needed and kept. One job at a time uses it."""
 
     def __init__(self, settings: SpeechSettings) -> None:
-        self.models, self.online = settings.models_folder(), settings.hub
+        self.models, self.online = settings.models, settings.hub
         cuda = ctranslate2.get_cuda_device_count() > 0
         self.device = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
         self.compute_type = settings.compute_type if settings.compute_type != "auto" else _compute_type(self.device)
