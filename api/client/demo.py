@@ -95,7 +95,9 @@ def _start(home: Path) -> tuple[subprocess.Popen[bytes], Path]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "api", "up"],
-            env=os.environ | {"GRAPHOPHONE_HOME": str(home), "GRAPHOPHONE_PORT": "0"},
+            env={"GRAPHOPHONE_MODELS": str(home.parent / "models")}  # the pack is not fetched again
+            | os.environ
+            | {"GRAPHOPHONE_HOME": str(home), "GRAPHOPHONE_PORT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
