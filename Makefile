@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 # One pack for all data folders: several servers side by side share it.
-MODELS := $(or $(GRAPHOPHONE_MODELS),data/models)
+export GRAPHOPHONE_MODELS ?= data/models
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -31,7 +31,7 @@ check: sync ## the quick part: ruff, mypy, import contracts, the schema against 
 	$(BIN)/lint-imports
 
 setup: sync ## only the set-up: environment and speech models
-	@$(BIN)/python -m tasks.pack $(MODELS)
+	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)
 
 sync:
 	@$(if $(PYTHON),,$(error Python 3.11, 3.12 or 3.13 with its venv module was not found))

@@ -1,6 +1,7 @@
 """The command line: `python -m api`. Each command loads only what it needs, so that the help comes at once."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -34,6 +35,7 @@ def up() -> None:
     raise typer.Exit(code)
 
 
+FileFormat = Literal["txt", "srt", "vtt", "json"]
 Supervised = Annotated[bool, typer.Option(hidden=True, help="End when standard input does.")]
 Listener = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that we were given.")]
 
@@ -95,6 +97,47 @@ def schema() -> None:
     from schema import sdl
 
     typer.echo(sdl())
+
+
+@app.command()
+def transcribe(  # noqa: PLR0917 - options of the command line
+    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video, anything that FFmpeg reads.")],
+    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = "txt",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
+    speakers: Annotated[int | None, typer.Option(help="How many there are, if known.")] = None,
+    model: Annotated[str | None, typer.Option(help="One of those that the server has.")] = None,
+    url: Annotated[str | None, typer.Option(help="The server; else the one of this data folder.")] = None,
+    token: Annotated[str | None, typer.Option(help="Lets us in; else this data folder's.")] = None,
+) -> None:
+    """Transcribe a recording with a running server.
+
+    Exit codes: 0 done, 2 wrong usage, 3 no server or not let in, 4 the recording or an option is at fault,
+    5 the server could not do it, 6 cancelled or interrupted, 1 anything else.
+    """
+    from api.address import default_address
+    from api.client.commands import run, transcribe_to
+    from api.client.connection import Connection
+    from api.secrets import known_token
+    from db.settings import StoreSettings
+
+    if output and not output.parent.is_dir():
+        raise typer.BadParameter(f"{output.parent} is no folder", param_hint="--output")
+    server, store = ServerSettings(), StoreSettings()
+    connection = Connection(url or default_address(server, store), token or known_token(server, store) or "")
+    wanted = {"language": language, "numSpeakers": speakers, "model": model}
+    options = {name: value for name, value in wanted.items() if value is not None}
+    raise typer.Exit(run(transcribe_to(connection, recording, options, file_format.upper(), output)))
+
+
+@app.command()
+def demo() -> None:
+    """Transcribe a real phone call through the API, on a server that is started for it and stopped afterwards."""
+    from api.client.commands import run
+    from api.client.demo import demo as show
+    from db.settings import StoreSettings
+
+    raise typer.Exit(run(show(StoreSettings().home / "demo", Path("sample.srt"))))
 
 
 def main() -> None:

@@ -13,6 +13,11 @@ def access_token(server: ServerSettings, store: StoreSettings) -> str:
     return server.token.get_secret_value() if server.token else _kept(store.home / "token")
 
 
+def known_token(server: ServerSettings, store: StoreSettings) -> str | None:
+    """The same for a client on this machine, which must not make one: None if the data folder has none yet."""
+    return access_token(server, store) if server.token or (store.home / "token").exists() else None
+
+
 def signing_key(store: StoreSettings) -> bytes:
     """The key under which addresses of uploads and downloads are signed; a new one makes those sent out void."""
     return _kept(store.home / "signing-key").encode()

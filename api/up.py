@@ -11,6 +11,7 @@ from functools import partial
 
 from rich.console import Console
 
+from api.address import forget_address, tell_address
 from api.secrets import access_token, signing_key
 from api.serve import listen
 from api.settings import ServerSettings
@@ -40,9 +41,10 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     supervisor = Supervisor(Console())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.ask_to_stop)
+    forget_address(store)  # of one that was killed
     token = access_token(server, store)
     signing_key(store)  # made before two processes ask for it
-    environment = os.environ | {"GRAPHOPHONE_REDIS_URL": worker.redis_url or valkey.url(store.home)}
+    environment = dict(os.environ)
     if supervisor.console.is_terminal:
         environment["FORCE_COLOR"] = "1"  # their output goes through us, but ends on a terminal
     command = partial(_start, environment, piped=supervisor.console.is_terminal)
@@ -60,6 +62,7 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
         greeting.cancel()
     finally:
         await supervisor.end()
+        forget_address(store)
     return 1 if supervisor.failed else 0
 
 
@@ -109,6 +112,7 @@ async def _greet(listener: socket.socket, store: StoreSettings, token: str, say:
     while not await _healthy(host, port):  # noqa: ASYNC110 - another process, which has no event for us
         await asyncio.sleep(0.1)
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    tell_address(store, os.getpid(), address)
     say(f"\nGraphophone is ready.\n  playground  {address}/graphql\n  token       {token}")
     say(f"  data        {store.home.absolute()}\nCtrl-C stops it.\n")
 

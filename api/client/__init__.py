@@ -1,0 +1,1 @@
+"""A client of the API like any other: what the command line and the demo are made of."""

@@ -1,0 +1,158 @@
+"""A connection to a server: operations over HTTP, and a subscription that is taken up again when it breaks."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin
+
+import gql
+import httpx
+from gql.client import AsyncClientSession
+from gql.transport.exceptions import (
+    TransportError,
+    TransportQueryError,
+    TransportServerError,
+)
+from gql.transport.httpx import HTTPXAsyncTransport
+from gql.transport.websockets import WebsocketsTransport
+
+from api.client.documents import CREATE_UPLOAD, JOB_EVENTS
+from api.client.failures import BadInput, Failure, Unreachable, failure_of
+
+TIMEOUT = 30.0
+"""Seconds for an answer, and between two signs of life of an upload or a download."""
+PATIENCE = 60.0
+"""Seconds without a connection after which a subscription is given up."""
+CHUNK = 1 << 20
+
+
+class Connection:
+    """Speaks to one server with one token; an asynchronous context manager. Raises `Failure`s only."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/") + "/"
+        self._authorization = {"Authorization": f"Bearer {token}"}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        endpoint = urljoin(self.url, "graphql")
+        transport = HTTPXAsyncTransport(endpoint, headers=self._authorization, timeout=TIMEOUT)
+        client = gql.Client(transport=transport, execute_timeout=None)
+        self._session: AsyncClientSession = await self._stack.enter_async_context(client)
+        self._http = await self._stack.enter_async_context(httpx.AsyncClient(timeout=TIMEOUT))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def execute(self, document: str, **variables: Any) -> Any:
+        """The value of the operation's only field. An `Error` among the members of its union is raised."""
+        try:
+            data = await self._session.execute(gql.gql(document), variable_values=variables)
+        except TransportQueryError as error:
+            raise _first(error) from None
+        except (TransportError, httpx.HTTPError, OSError) as error:
+            raise self._unreachable(error) from None
+        (value,) = data.values()
+        if isinstance(value, dict) and "code" in value and "correlationId" in value:
+            raise failure_of(value)
+        return value
+
+    async def upload(self, file: Path, report: Callable[[int, int], None]) -> str:
+        """Send a file; the id of its media. `report` is told the bytes that are gone out, and those in all."""
+        try:
+            opened = file.open("rb")
+            size = os.fstat(opened.fileno()).st_size
+        except OSError as error:
+            raise BadInput(f"{file}: {error.strerror}") from None
+
+        async def chunks() -> AsyncIterator[bytes]:
+            while chunk := opened.read(CHUNK):
+                yield chunk
+                report(opened.tell(), size)
+
+        with opened:
+            created = await self.execute(CREATE_UPLOAD, input={"filename": file.name, "byteSize": size})
+            address = urljoin(self.url, created["upload"]["url"])
+            try:
+                answer = await self._http.put(address, content=chunks(), headers={"Content-Length": str(size)})
+            except (httpx.HTTPError, OSError) as error:
+                raise self._unreachable(error) from None
+        media_id: str = self._checked(answer)["mediaId"]
+        return media_id
+
+    async def download(self, url: str) -> AsyncGenerator[bytes]:
+        """The bytes behind a signed address, as they come."""
+        try:
+            async with self._http.stream("GET", urljoin(self.url, url)) as answer:
+                if answer.is_error:
+                    await answer.aread()
+                    self._checked(answer)
+                async for chunk in answer.aiter_bytes():
+                    yield chunk
+        except (httpx.HTTPError, OSError) as error:
+            raise self._unreachable(error) from None
+
+    async def job_events(self, job_id: str, interrupted: Callable[[], None] = lambda: None) -> AsyncGenerator[Any]:
+        """The events of a job to its end: no gap and no repeat, however often the connection breaks in between."""
+        after: str | None = None
+        last_seen, pause = time.monotonic(), 0.2
+        while True:
+            try:
+                async with aclosing(self._subscribe(JOB_EVENTS, jobId=job_id, after=after)) as events:
+                    async for event in events:
+                        after = event["cursor"]
+                        last_seen, pause = time.monotonic(), 0.2
+                        yield event
+                return
+            except TransportQueryError as error:
+                failure = _first(error)
+                if failure.code != "CURSOR_EXPIRED":
+                    raise failure from None
+                after = None
+            except (TransportError, httpx.HTTPError, OSError, TimeoutError) as error:
+                if time.monotonic() - last_seen > PATIENCE:
+                    raise self._unreachable(error) from None
+                interrupted()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _subscribe(self, document: str, **variables: Any) -> AsyncGenerator[Any]:
+        transport = WebsocketsTransport(
+            url=urljoin(self.url.replace("http", "ws", 1), "graphql"),
+            init_payload=self._authorization,
+            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+            ping_interval=10,  # a server that was cut off is noticed within fifteen seconds
+            close_timeout=2,
+        )
+        async with gql.Client(transport=transport) as session:
+            async for data in session.subscribe(gql.gql(document), variable_values=variables):
+                (value,) = data.values()
+                yield value
+
+    def _checked(self, answer: httpx.Response) -> Any:
+        if answer.is_success:
+            return answer.json()
+        try:
+            problem = answer.json()
+        except ValueError:
+            problem = {"message": f"{answer.url.path} answered {answer.status_code} {answer.reason_phrase}"}
+        raise failure_of(problem)
+
+    def _unreachable(self, error: Exception) -> Failure:
+        if isinstance(error, TransportServerError) and error.code in (401, 403):
+            return Unreachable(f"{self.url} does not let us in: is the token right? [UNAUTHENTICATED]")
+        return Unreachable(f"{self.url} cannot be reached: {str(error) or type(error).__name__}")
+
+
+def _first(error: TransportQueryError) -> Failure:
+    """The first of the errors of an operation; they are the same four facts as everywhere, in `extensions`."""
+    told = (error.errors or [{}])[0]
+    return failure_of({"message": told.get("message", str(error))} | (told.get("extensions") or {}))

@@ -1,0 +1,66 @@
+"""How the command line fails, and the exit codes that a script can tell it by.
+
+Failure                 1  something unexpected
+  (usage)               2  the command line was not understood
+  Unreachable           3  no server there, or it does not let us in
+  BadInput              4  the recording or an option is at fault: trying again will not help
+  JobFailed             5  the server could not do it
+  Canceled              6  the job was cancelled, here by Ctrl-C or elsewhere
+"""
+
+from typing import Any, ClassVar
+
+
+class Failure(Exception):
+    """The message says what happened and, where there is one, the remedy."""
+
+    exit_code: ClassVar[int] = 1
+    code = "INTERNAL"
+    """The API's code, where the API said so."""
+    retry_after: float | None = None
+    """Seconds after which the same may succeed."""
+
+
+class Unreachable(Failure):
+    """No server answers, or it does not let us in."""
+
+    exit_code = 3
+
+
+class BadInput(Failure):
+    """The recording's or an option's own fault."""
+
+    exit_code = 4
+
+
+class JobFailed(Failure):
+    """The server took the job, but could not do it."""
+
+    exit_code = 5
+
+
+class Canceled(Failure):
+    """The job was cancelled."""
+
+    exit_code = 6
+
+
+_BY_CODE: dict[str, type[Failure]] = {
+    "UNAUTHENTICATED": Unreachable,
+    "FORBIDDEN": Unreachable,
+    "INVALID_INPUT": BadInput,
+    "UNSUPPORTED_MEDIA": BadInput,
+    "LIMIT_EXCEEDED": BadInput,
+    "SOURCE_UNREACHABLE": BadInput,
+    "CANCELED": Canceled,
+}
+
+
+def failure_of(error: dict[str, Any]) -> Failure:
+    """An error or a problem, as the API tells it, as an exception."""
+    code = error.get("code", "INTERNAL")
+    remedy = f" {error['remedy']}" if error.get("remedy") else ""
+    reference = f" (correlation id {error['correlationId']})" if error.get("correlationId") else ""
+    failure = _BY_CODE.get(code, JobFailed)(f"{error.get('message', code)}{remedy} [{code}]{reference}")
+    failure.code, failure.retry_after = code, error.get("retryAfterSeconds")
+    return failure
