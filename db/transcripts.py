@@ -1,6 +1,7 @@
 """Transcripts: written by the job's worker as the text is recognised, read by their owner at any time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,9 +34,11 @@ def speaker_id(transcript: str, position: int) -> str:
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def append(session: AsyncSession, lease: Lease, segments: Sequence[Segment], *, windows: int) -> None:
+async def append(
+    session: AsyncSession, lease: Lease, segments: Sequence[Segment], *, windows: int, **job_values: Any
+) -> None:
     """Stores new segments; `windows` windows are finished once they are stored. Raises LeaseLost."""
-    await leases.write(session, lease, windows=windows)
+    await leases.write(session, lease, windows=windows, **job_values)
     transcript = await _of(session, lease)
     await _store(session, lease.owner_id, transcript, segments)
     keys = tuple(segment.key for segment in segments)
@@ -44,12 +47,17 @@ async def append(session: AsyncSession, lease: Lease, segments: Sequence[Segment
 
 
 async def revise(
-    session: AsyncSession, lease: Lease, stage: Stage, segments: Sequence[Segment], removed: Sequence[str] = ()
+    session: AsyncSession,
+    lease: Lease,
+    stage: Stage,
+    segments: Sequence[Segment],
+    removed: Sequence[str] = (),
+    **job_values: Any,
 ) -> None:
     """Replaces segments by those with the same keys, adds the parts split off, drops those joined again. Raises
     LeaseLost.
     """
-    await leases.write(session, lease)
+    await leases.write(session, lease, **job_values)
     transcript = await _of(session, lease)
     await _remove(session, transcript, removed)
     await _store(session, lease.owner_id, transcript, segments)

@@ -140,10 +140,10 @@ class _Run:
                     await transcripts.set_language(session, lease, language, confidence)
             case t.WindowTranscribed(windows, segments):
                 async with db.write() as session:
-                    await transcripts.append(session, lease, segments, windows=windows)
+                    await transcripts.append(session, lease, segments, windows=windows, **self._position())
             case t.SegmentsRevised(stage, segments, removed):
                 async with db.write() as session:
-                    await transcripts.revise(session, lease, stage, segments, removed)
+                    await transcripts.revise(session, lease, stage, segments, removed, **self._position())
             case t.SpeakersFound(speakers):
                 async with db.write() as session:
                     await transcripts.set_speakers(session, lease, speakers)
