@@ -53,4 +53,3 @@ def graphql_routes(
             Route(f"{path}/assets/{{version}}/{{name}}", asset_response),
         ]
     return routes
-

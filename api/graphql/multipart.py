@@ -20,6 +20,8 @@ from api.graphql.settings import GraphQLSettings
 from api.problems import HttpProblem
 from db.values import ErrorCode
 
+DIGITS = 6
+"""In the index of a list."""
 BUFFER = 1 << 20
 """Bytes that are collected before they are written, in a thread."""
 
@@ -151,7 +153,9 @@ class _Reader:
         if part.name in ("operations", "map"):
             if part.name == "map" and self.operations is None:
                 raise bad_part("'operations' must come before 'map'")
-            if (part.name == "operations" and self.operations is not None) or (part.name == "map" and self.map is not None):
+            if (part.name == "operations" and self.operations is not None) or (
+                part.name == "map" and self.map is not None
+            ):
                 raise bad_part(f"{part.name!r} stands twice")
             return
         if self.map is None:
@@ -260,7 +264,7 @@ def _put(operations: Any, place: str, file: UploadedFile | None) -> None:
     """Puts a file where `map` says, or (None) only checks that there is a null in that place, under `variables`."""
     steps = place.split(".")
     target: Any = operations
-    if steps[0] != "variables" or len(steps) < 2:
+    if steps[0] != "variables" or len(steps) == 1:
         raise bad_part(f"the path {place[:50]!r} does not lead into the variables")
     try:
         for step in steps[:-1]:
@@ -275,6 +279,6 @@ def _put(operations: Any, place: str, file: UploadedFile | None) -> None:
 
 
 def _index(step: str) -> int:
-    if not step.isascii() or not step.isdigit() or len(step) > 9:
+    if not step.isascii() or not step.isdigit() or len(step) > DIGITS:
         raise ValueError(step)
     return int(step)

@@ -53,9 +53,7 @@ def _refuse_forged(http: HttpRequest, *, multipart: bool) -> None:
     if not multipart and ("authorization" in http.headers or "cookie" not in http.headers):
         return
     names = ", ".join(PREFLIGHT_HEADERS[:3])
-    raise HttpProblem(
-        403, ErrorCode.FORBIDDEN, f"Such a request needs one of these headers, with any value: {names}."
-    )
+    raise HttpProblem(403, ErrorCode.FORBIDDEN, f"Such a request needs one of these headers, with any value: {names}.")
 
 
 async def _body(http: HttpRequest, limit: int) -> bytes:

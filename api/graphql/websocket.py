@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -38,6 +39,7 @@ class GraphQLWebSocket:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection."""
         websocket = WebSocket(scope, receive, send)
         if not may_open(websocket.headers, self.endpoint.settings.allowed_origins):
             await websocket.close()  # before it is accepted: HTTP 403
@@ -194,9 +196,6 @@ class Connection:
         """Sends the answers; False when an `error` message has ended the operation."""
         engine = self.endpoint.engine
 
-        def new_context() -> Any:
-            return self.endpoint.context_factory(self.viewer, correlation_id)
-
         async def failed(errors: Any) -> bool:
             await self._last(message.id, f'{head}"error","payload":{encode(errors).decode()}}}')
             return False
@@ -209,13 +208,14 @@ class Connection:
             operation = engine.operation(message.request)
         except Refused as refused:
             return await failed(engine.refusal(refused, correlation_id).errors)
+        call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
         if not is_subscription(operation):
-            answer = await engine.execute(operation, message.request, new_context, correlation_id)
+            answer = await engine.execute(call)
             if not answer.executed:
                 return await failed(answer.errors)
             await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
             return True
-        answers = engine.subscribe(operation, message.request, new_context, correlation_id, viewer=self.viewer)
+        answers = engine.subscribe(call)
         try:
             async for answer in answers:
                 if not answer.executed:
@@ -248,7 +248,5 @@ class Connection:
 
     async def _close(self, code: int, reason: str) -> None:
         await self._end_operations()
-        try:
+        with suppress(RuntimeError, WebSocketDisconnect):  # it is closed already
             await self.websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
-        except (RuntimeError, WebSocketDisconnect):
-            pass  # it is closed already

@@ -27,14 +27,16 @@ from graphql import (
     get_named_type,
     get_nullable_type,
     is_composite_type,
+    is_interface_type,
     is_list_type,
     is_object_type,
-    is_interface_type,
 )
 
 from schema.execution.limits import Limits
 
 PAGE_ARGUMENTS = ("first", "last")
+DIGITS = 10
+"""A longer page size is not a number that anybody meant."""
 CEILING = 10**12
 """Counts stop growing here: a doubling query stays a small number."""
 
@@ -167,14 +169,14 @@ class Ruler:
         if field is None or not any(name in field.args for name in PAGE_ARGUMENTS):
             return None
         given: dict[str, Any] = {}
-        for argument in node.arguments:
+        for argument in node.arguments or ():
             if (name := argument.name.value) in PAGE_ARGUMENTS:
                 value = argument.value
                 if isinstance(value, VariableNode):
                     self.variable = True
                     given[name] = self.variables.get(value.name.value)
                 elif isinstance(value, IntValueNode):
-                    given[name] = int(value.value) if len(value.value) < 12 else self.limits.page
+                    given[name] = int(value.value) if len(value.value) < DIGITS else self.limits.page
                 elif isinstance(value, NullValueNode):
                     given[name] = None
         sizes = [size for size in given.values() if isinstance(size, int) and not isinstance(size, bool)]

@@ -73,7 +73,7 @@ class Checked:
 
 
 class Documents:
-    """Parses, measures and validates, each text once while it is remembered. Rules are built here, never per request."""
+    """Parses, measures and validates each text once while it is remembered. Rules are built here, never per request."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self.schema = schema
@@ -123,7 +123,9 @@ class Documents:
             count_directives(document, self.limits.directives)
             ruler = Ruler(self.schema, document, self.limits)
             operations = tuple(
-                (node, ruler.measure(node)) for node in document.definitions if isinstance(node, OperationDefinitionNode)
+                (node, ruler.measure(node))
+                for node in document.definitions
+                if isinstance(node, OperationDefinitionNode)
             )
         except TooComplex as refusal:
             return Checked(None, errors=(too_complex(refusal),))

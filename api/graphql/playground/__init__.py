@@ -68,7 +68,9 @@ def assets() -> Mapping[str, Asset]:
     here = Path(__file__).parent
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f"The package {PACKAGE.replace('_', '-')} is not installed: it holds the playground's files.")
+        raise RuntimeError(
+            f"The package {PACKAGE.replace('_', '-')} is not installed: it holds the playground's files."
+        )
     vendored = Path(spec.submodule_search_locations[0]) / "static" / PACKAGE
     found = {name: asset(name, (vendored / name).read_bytes()) for name in VENDORED}
     return found | {name: asset(name, (here / name).read_bytes()) for name in OURS}
