@@ -227,9 +227,7 @@ class Seen:
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def ticks(
-        self, after: str | None = None, upto: int = 3
-    ) -> AsyncGenerator[Event, None]:
+    async def ticks(self, after: str | None = None, upto: int = 3) -> AsyncGenerator[Event, None]:
         first = int(after) + 1 if after else 1
         for number in range(first, upto + 1):
             await asyncio.sleep(0)

@@ -72,18 +72,18 @@ class EventStream(Response):
                 upcoming = upcoming or create_task(anext(self.answers))
                 done, _ = await wait({upcoming}, timeout=self._patience())
                 if self.expires_at is not None and time.time() >= self.expires_at:
-                    return
+                    break
                 if not done:
                     await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
                     continue
                 try:
                     answer = upcoming.result()
                 except StopAsyncIteration:
+                    await send({"type": "http.response.body", "body": COMPLETE, "more_body": True})
                     break
                 finally:
                     upcoming = None
                 await send({"type": "http.response.body", "body": encode_next(answer), "more_body": True})
-            await send({"type": "http.response.body", "body": COMPLETE, "more_body": True})
         finally:
             if upcoming is not None:
                 upcoming.cancel()

@@ -173,8 +173,9 @@ class _Reader:
         limit = self.settings.max_body_bytes if part.handle is None else self.settings.max_upload_bytes
         if part.size > limit:
             details = {"limit": limit, "unit": "bytes"}
-            what = part.name if part.handle is None else "file"
-            raise HttpProblem(413, ErrorCode.LIMIT_EXCEEDED, f"The {what} is larger than {limit} bytes.", details)
+            message = f"The {part.name if part.handle is None else 'file'} is larger than {limit} bytes."
+            close = {"Connection": "close"}  # the rest of it is not wanted
+            raise HttpProblem(413, ErrorCode.LIMIT_EXCEEDED, message, details, close)
         if part.handle is None:
             part.data += piece
         else:

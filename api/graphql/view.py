@@ -70,6 +70,8 @@ class GraphQLView:
                 response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
             response.headers.add_vary_header("Accept")
             response.headers["X-Content-Type-Options"] = "nosniff"
+            if not isinstance(response, EventStream):
+                uploads.delete()  # before the client can see that its request is over
             await response(scope, receive, send)
         finally:
             uploads.delete()

@@ -101,8 +101,8 @@ class Connection:
         deadlines = [self.heard + self.settings.ping_seconds]
         if self.pinged is not None:
             deadlines = [self.pinged + self.settings.pong_seconds]
-        if not self.operations:
-            deadlines.append(self.busy + self.settings.idle_seconds)
+        # operations end while this side waits: then it looks again after that time
+        deadlines.append((now if self.operations else self.busy) + self.settings.idle_seconds)
         if (expires := self._expires()) is not None:
             deadlines.append(now + expires)
         return max(0.0, min(deadlines) - now)
@@ -167,7 +167,8 @@ class Connection:
             raise Closed(DUPLICATE, f"Subscriber for {message.id} already exists")
         self.count += 1
         correlation_id = f"{self.correlation_id}.{self.count}"
-        task = asyncio.create_task(self._operate(message, correlation_id))
+        crowded = len(self.operations) >= self.settings.operations_per_connection
+        task = asyncio.create_task(self._operate(message, correlation_id, crowded=crowded))
         self.operations[message.id] = task
         task.add_done_callback(lambda done: self._forget(message.id, done))
 
@@ -178,10 +179,10 @@ class Connection:
 
     # ------------------------------------------------------------ operations
 
-    async def _operate(self, message: Subscribe, correlation_id: str) -> None:
+    async def _operate(self, message: Subscribe, correlation_id: str, *, crowded: bool) -> None:
         head = f'{{"id":{encode(message.id).decode()},"type":'
         try:
-            if not await self._run(message, head, correlation_id):
+            if not await self._run(message, head, correlation_id, crowded=crowded):
                 return
             last = head + '"complete"}'
         except (WebSocketDisconnect, asyncio.CancelledError):
@@ -192,7 +193,7 @@ class Connection:
             last = f'{head}"error","payload":{encode([fault]).decode()}}}'
         await self._last(message.id, last)
 
-    async def _run(self, message: Subscribe, head: str, correlation_id: str) -> bool:
+    async def _run(self, message: Subscribe, head: str, correlation_id: str, *, crowded: bool) -> bool:
         """Sends the answers; False when an `error` message has ended the operation."""
         engine = self.endpoint.engine
 
@@ -200,7 +201,7 @@ class Connection:
             await self._last(message.id, f'{head}"error","payload":{encode(errors).decode()}}}')
             return False
 
-        if len(self.operations) > self.settings.operations_per_connection:
+        if crowded:
             limit = self.settings.operations_per_connection
             text = f"At most {limit} operations at a time on one connection."
             return await failed([facts(ErrorCode.LIMIT_EXCEEDED, text, {"limit": limit}, correlation_id)])

@@ -46,7 +46,9 @@ def test_the_answer_has_the_media_type_that_the_client_likes_best(
     assert answer.json()["data"] == {"hello": "Hello, world!"}
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "application/json; charset=utf-16", "text/html"])
+@pytest.mark.parametrize(
+    "accept", ["image/png", "application/json;q=0", "application/json; charset=utf-16", "text/html"]
+)
 def test_no_common_media_type_is_406(http: httpx.Client, accept: str) -> None:
     assert problem(post(http, HELLO, accept), 406)
 
@@ -106,7 +108,15 @@ def test_a_malformed_body_is_400_and_says_why(http: httpx.Client, body: bytes) -
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "", "text/plain", "application/x-www-form-urlencoded", "application/graphql", "nonsense", "application/jsonx"],
+    [
+        None,
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/graphql",
+        "nonsense",
+        "application/jsonx",
+    ],
 )
 def test_another_content_type_is_415(http: httpx.Client, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
@@ -124,7 +134,9 @@ def test_another_charset_or_a_compressed_body_is_415(http: httpx.Client) -> None
 
 @pytest.mark.parametrize("content_type", [JSON, "application/json;charset=utf-8", 'Application/JSON; charset="UTF-8"'])
 def test_json_with_or_without_its_charset_is_understood(http: httpx.Client, content_type: str) -> None:
-    answer = http.post("/graphql", content="{\"query\":\"{hello(name:\\\"Zoë\\\")}\"}", headers={"Content-Type": content_type})
+    answer = http.post(
+        "/graphql", content='{"query":"{hello(name:\\"Zoë\\")}"}', headers={"Content-Type": content_type}
+    )
     assert answer.json()["data"] == {"hello": "Hello, Zoë!"}
 
 
@@ -149,7 +161,9 @@ def test_options_tells_the_methods(http: httpx.Client) -> None:
 
 def test_a_query_can_be_asked_by_get_with_variables(http: httpx.Client) -> None:
     query = "query A($n: String) { hello(name: $n) } query B { whoami }"
-    answer = http.get("/graphql", params={"query": query, "variables": '{"n":"A"}', "operationName": "A", "extensions": ""})
+    answer = http.get(
+        "/graphql", params={"query": query, "variables": '{"n":"A"}', "operationName": "A", "extensions": ""}
+    )
     assert answer.json()["data"] == {"hello": "Hello, A!"}
 
 
@@ -207,7 +221,7 @@ def test_mutations_are_not_run_by_get(http: httpx.Client) -> None:
         ({"query": "query($n: Int!) { words(first: $n) { text } }"}, "'$n'"),
         ({"query": "query($n: Int!) { words(first: $n) { text } }", "variables": {"n": "x"}}, "'$n'"),
         ({"query": "query($n: Int!) { words(first: $n) { text } }", "variables": {"n": 2**40}}, "'$n'"),
-        ({"query": "{ words(first: \"x\") { text } }"}, "Int cannot represent"),
+        ({"query": '{ words(first: "x") { text } }'}, "Int cannot represent"),
         ({"query": "{ hello @nope }"}, "Unknown directive"),
         ({"query": "{ ...A } fragment A on Query { ...A }"}, "within itself"),
     ],

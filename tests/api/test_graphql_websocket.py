@@ -103,8 +103,12 @@ async def test_without_a_valid_token_the_socket_closes_with_4403(toy: Served, pa
 
 @pytest.mark.parametrize(
     "payload",
-    [{"Authorization": f"Bearer {TOKEN}"}, {"authorization": f"Bearer {TOKEN}"}, {"token": TOKEN},
-     {"headers": {"Authorization": f"Bearer {TOKEN}"}}],
+    [
+        {"Authorization": f"Bearer {TOKEN}"},
+        {"authorization": f"Bearer {TOKEN}"},
+        {"token": TOKEN},
+        {"headers": {"Authorization": f"Bearer {TOKEN}"}},
+    ],
 )
 async def test_the_token_may_come_in_the_payload(toy: Served, payload: dict[str, Any]) -> None:
     async with ready(toy, {"type": "connection_init", "payload": payload}) as socket:
