@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ class Served:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.socket],))
 
-    def __enter__(self) -> "Served":
+    def __enter__(self) -> Self:
         self.thread.start()
         while not self.server.started and self.thread.is_alive():
             time.sleep(0.01)
