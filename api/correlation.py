@@ -25,6 +25,7 @@ class Correlation:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on, with its id."""
         if scope["type"] not in ("http", "websocket") or "correlation_id" in scope:
             await self.app(scope, receive, send)
             return

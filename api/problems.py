@@ -62,6 +62,6 @@ STATUSES = {
 def problem_of(error: GraphophoneError) -> HttpProblem:
     """A domain error as a plain HTTP answer."""
     status = STATUSES.get(error.code, 500)
-    if status == 500:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return HttpProblem(500, ErrorCode.INTERNAL, "Something went wrong on the server.")
     return HttpProblem(status, error.code, error.message, error.details)

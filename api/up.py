@@ -44,7 +44,8 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
     signing_key(store)  # made before two processes ask for it
-    environment = dict(os.environ)
+    # port 0 has become a real one
+    environment = os.environ | {"GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener)}
     if supervisor.console.is_terminal:
         environment["FORCE_COLOR"] = "1"  # their output goes through us, but ends on a terminal
     command = partial(_start, environment, piped=supervisor.console.is_terminal)
@@ -107,14 +108,23 @@ async def _finished(process: subprocess.Popen[bytes], supervisor: Supervisor) ->
 
 async def _greet(listener: socket.socket, store: StoreSettings, token: str, say: Callable[[str], None]) -> None:
     """Once `/healthz` answers: where to go, and what lets one in."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    host, port = _reachable(listener)
     while not await _healthy(host, port):  # noqa: ASYNC110 - another process, which has no event for us
         await asyncio.sleep(0.1)
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    address = _address(listener)
     tell_address(store, os.getpid(), address)
     say(f"\nGraphophone is ready.\n  playground  {address}/graphql\n  token       {token}")
     say(f"  data        {store.home.absolute()}\nCtrl-C stops it.\n")
+
+
+def _reachable(listener: socket.socket) -> tuple[str, int]:
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = _reachable(listener)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _healthy(host: str, port: int) -> bool:

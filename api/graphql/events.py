@@ -46,7 +46,8 @@ class EventStream(Response):
 
         return cls(one(), heartbeat_seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's arguments
+        """Sends the stream."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = create_task(self._send(send))
         leaving = create_task(_gone(receive))
@@ -68,21 +69,21 @@ class EventStream(Response):
         upcoming: Task[Answer] | None = None
         try:
             while True:
-                upcoming = upcoming or create_task(anext(self.answers))  # type: ignore[arg-type]  # a coroutine
+                upcoming = upcoming or create_task(anext(self.answers))
                 done, _ = await wait({upcoming}, timeout=self._patience())
                 if self.expires_at is not None and time.time() >= self.expires_at:
-                    return
+                    break
                 if not done:
                     await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
                     continue
                 try:
                     answer = upcoming.result()
                 except StopAsyncIteration:
+                    await send({"type": "http.response.body", "body": COMPLETE, "more_body": True})
                     break
                 finally:
                     upcoming = None
                 await send({"type": "http.response.body", "body": encode_next(answer), "more_body": True})
-            await send({"type": "http.response.body", "body": COMPLETE, "more_body": True})
         finally:
             if upcoming is not None:
                 upcoming.cancel()

@@ -20,6 +20,8 @@ from api.graphql.settings import GraphQLSettings
 from api.problems import HttpProblem
 from db.values import ErrorCode
 
+DIGITS = 6
+"""In the index of a list."""
 BUFFER = 1 << 20
 """Bytes that are collected before they are written, in a thread."""
 
@@ -171,8 +173,9 @@ class _Reader:
         limit = self.settings.max_body_bytes if part.handle is None else self.settings.max_upload_bytes
         if part.size > limit:
             details = {"limit": limit, "unit": "bytes"}
-            what = part.name if part.handle is None else "file"
-            raise HttpProblem(413, ErrorCode.LIMIT_EXCEEDED, f"The {what} is larger than {limit} bytes.", details)
+            message = f"The {part.name if part.handle is None else 'file'} is larger than {limit} bytes."
+            close = {"Connection": "close"}  # the rest of it is not wanted
+            raise HttpProblem(413, ErrorCode.LIMIT_EXCEEDED, message, details, close)
         if part.handle is None:
             part.data += piece
         else:
@@ -262,7 +265,7 @@ def _put(operations: Any, place: str, file: UploadedFile | None) -> None:
     """Puts a file where `map` says, or (None) only checks that there is a null in that place, under `variables`."""
     steps = place.split(".")
     target: Any = operations
-    if steps[0] != "variables" or len(steps) < 2:
+    if steps[0] != "variables" or len(steps) == 1:
         raise bad_part(f"the path {place[:50]!r} does not lead into the variables")
     try:
         for step in steps[:-1]:
@@ -277,6 +280,6 @@ def _put(operations: Any, place: str, file: UploadedFile | None) -> None:
 
 
 def _index(step: str) -> int:
-    if not step.isascii() or not step.isdigit() or len(step) > 9:
+    if not step.isascii() or not step.isdigit() or len(step) > DIGITS:
         raise ValueError(step)
     return int(step)

@@ -41,16 +41,11 @@ def accepted(header: str | None) -> Accepted:
         if media and _utf8(parameters):
             ranges[media] = max(ranges.get(media, 0.0), _quality(parameters))
     wild = ranges.get("application/*", ranges.get("*/*", 0.0))
-    response, plain = ranges.get(GRAPHQL_RESPONSE), ranges.get(JSON)
-    json_quality = max(response if response is not None else wild, plain if plain is not None else wild)
-    media_type = JSON
-    if response is not None and response >= (plain if plain is not None else wild) and response > 0:
-        media_type = GRAPHQL_RESPONSE
-    elif plain == 0 and response is None:
-        media_type = GRAPHQL_RESPONSE
-    return Accepted(
-        media_type if json_quality > 0 else None, json_quality, ranges.get(EVENT_STREAM, 0.0), ranges.get(HTML, 0.0)
-    )
+    response, plain = ranges.get(GRAPHQL_RESPONSE, wild), ranges.get(JSON, wild)
+    named = GRAPHQL_RESPONSE in ranges  # a wildcard alone means the older type, as the audit of graphql-http wants it
+    media_type = GRAPHQL_RESPONSE if response > plain or (named and response == plain) else JSON
+    quality = max(response, plain)
+    return Accepted(media_type if quality else None, quality, ranges.get(EVENT_STREAM, 0.0), ranges.get(HTML, 0.0))
 
 
 def _quality(parameters: list[str]) -> float:

@@ -1,12 +1,13 @@
 """Which pages may open a WebSocket: browsers send cookies along whatever page asks, and no preflight."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def may_open(headers: Mapping[str, str], allowed: Set[str]) -> bool:
+def may_open(headers: Mapping[str, str], allowed: AbstractSet[str]) -> bool:
     """Programs (no `Origin`), pages of our own origin, and pages of the allowed origins."""
     origin = headers.get("origin")
     if origin is None or "*" in allowed or origin in allowed:
@@ -16,6 +17,7 @@ def may_open(headers: Mapping[str, str], allowed: Set[str]) -> bool:
     try:
         page, host = urlsplit(origin), urlsplit(f"//{headers.get('host', '')}")
         port = DEFAULT_PORTS.get(page.scheme)
-        return page.scheme in DEFAULT_PORTS and (page.hostname, page.port or port) == (host.hostname, host.port or port)
+        same = (page.hostname, page.port or port) == (host.hostname, host.port or port)
     except ValueError:
         return False
+    return same and port is not None

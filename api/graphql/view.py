@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
@@ -20,12 +21,12 @@ from api.graphql.settings import GraphQLSettings
 from api.problems import HttpProblem, problem_of
 from db.errors import GraphophoneError
 from db.values import ErrorCode
-from schema.execution import Answer, Engine, Operation, Refused, Request, is_subscription
+from schema.execution import Answer, Call, Engine, Operation, Refused, Request, is_subscription
 
 log = structlog.get_logger("graphophone.graphql")
 
 Authenticate: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Any]]
-"""Finds the viewer from headers (lower-case names; of a WebSocket: with the `connection_init` payload); None: nobody."""
+"""Finds the viewer from headers (names in lower case; of a WebSocket with its `connection_init` payload), or None."""
 ContextFactory: TypeAlias = Callable[[Any, str], Any]
 """Makes the context of one operation, or of one event, from the viewer and the correlation id."""
 
@@ -41,6 +42,10 @@ class Endpoint:
     context_factory: ContextFactory
     settings: GraphQLSettings
 
+    def call(self, operation: Operation, request: Request, viewer: Any, correlation_id: str) -> Call:
+        """An operation with a new context for itself and for each of its events."""
+        return Call(operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer)
+
 
 class GraphQLView:
     """The HTTP side of the endpoint, as an ASGI application."""
@@ -49,6 +54,7 @@ class GraphQLView:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request."""
         correlation_id: str = scope["correlation_id"]
         uploads = Uploads(self.endpoint.settings.upload_folder)
         try:
@@ -64,6 +70,8 @@ class GraphQLView:
                 response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
             response.headers.add_vary_header("Accept")
             response.headers["X-Content-Type-Options"] = "nosniff"
+            if not isinstance(response, EventStream):
+                uploads.delete()  # before the client can see that its request is over
             await response(scope, receive, send)
         finally:
             uploads.delete()
@@ -90,50 +98,35 @@ class GraphQLView:
         try:
             operation = self.endpoint.engine.operation(request)
         except Refused as refused:
-            return self._answered(http, accept, self.endpoint.engine.refusal(refused, correlation_id), correlation_id)
+            return self._answered(http, accept, self.endpoint.engine.refusal(refused, correlation_id))
         if operation.type is OperationType.MUTATION and http.method != "POST":
             raise HttpProblem(405, ErrorCode.INVALID_INPUT, "Mutations are sent by POST.", headers={"Allow": "POST"})
-        return await self._executed(http, accept, operation, request, viewer, correlation_id)
-
-    async def _executed(
-        self,
-        http: HttpRequest,
-        accept: Accepted,
-        operation: Operation,
-        request: Request,
-        viewer: Any,
-        correlation_id: str,
-    ) -> Response:
-        endpoint = self.endpoint
-
-        def new_context() -> Any:
-            return endpoint.context_factory(viewer, correlation_id)
-
+        call = self.endpoint.call(operation, request, viewer, correlation_id)
         if is_subscription(operation):
-            if accept.stream_quality == 0:
-                raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
-            after = http.headers.get("last-event-id") or None
-            answers = endpoint.engine.subscribe(
-                operation, request, new_context, correlation_id, viewer=viewer, after=after
-            )
-            expires = getattr(viewer, "expires_at", None)
-            return EventStream(answers, endpoint.settings.heartbeat_seconds, expires)
-        answer = await endpoint.engine.execute(operation, request, new_context, correlation_id)
-        return self._answered(http, accept, answer, correlation_id)
+            return self._streamed(http, accept, call)
+        return self._answered(http, accept, await self.endpoint.engine.execute(call))
 
-    def _answered(self, http: HttpRequest, accept: Accepted, answer: Answer, correlation_id: str) -> Response:
+    def _streamed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
+        if accept.stream_quality == 0:
+            raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
+        answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
+        return EventStream(answers, self.endpoint.settings.heartbeat_seconds, getattr(call.viewer, "expires_at", None))
+
+    def _answered(self, http: HttpRequest, accept: Accepted, answer: Answer) -> Response:
         if accept.json is None or accept.prefers_stream:
             return EventStream.of(answer, self.endpoint.settings.heartbeat_seconds)
-        status = 200
-        if not answer.executed and (answer.faulty or accept.json == GRAPHQL_RESPONSE):
-            status = 500 if answer.faulty else 400
         body = answer.json()
+        media_type = f"{accept.json}; charset=utf-8"
         headers = {"Cache-Control": "no-store"}
-        if http.method != "POST" and status == 200 and not answer.errors:
+        if answer.faulty:
+            return Response(body, 500, headers, media_type=media_type)
+        if not answer.executed and accept.json == GRAPHQL_RESPONSE:
+            return Response(body, 400, headers, media_type=media_type)
+        if http.method != "POST" and not answer.errors:
             headers = {"Cache-Control": "private, no-cache", "ETag": f'W/"{blake2b(body, digest_size=12).hexdigest()}"'}
             if headers["ETag"] in http.headers.get("if-none-match", ""):
                 return Response(status_code=304, headers=headers)
-        return Response(body, status, headers, media_type=f"{accept.json}; charset=utf-8")
+        return Response(body, 200, headers, media_type=media_type)
 
 
 def _not_acceptable(message: str) -> HttpProblem:

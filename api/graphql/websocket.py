@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -38,6 +39,7 @@ class GraphQLWebSocket:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection."""
         websocket = WebSocket(scope, receive, send)
         if not may_open(websocket.headers, self.endpoint.settings.allowed_origins):
             await websocket.close()  # before it is accepted: HTTP 403
@@ -99,8 +101,8 @@ class Connection:
         deadlines = [self.heard + self.settings.ping_seconds]
         if self.pinged is not None:
             deadlines = [self.pinged + self.settings.pong_seconds]
-        if not self.operations:
-            deadlines.append(self.busy + self.settings.idle_seconds)
+        # operations end while this side waits: then it looks again after that time
+        deadlines.append((now if self.operations else self.busy) + self.settings.idle_seconds)
         if (expires := self._expires()) is not None:
             deadlines.append(now + expires)
         return max(0.0, min(deadlines) - now)
@@ -165,7 +167,8 @@ class Connection:
             raise Closed(DUPLICATE, f"Subscriber for {message.id} already exists")
         self.count += 1
         correlation_id = f"{self.correlation_id}.{self.count}"
-        task = asyncio.create_task(self._operate(message, correlation_id))
+        crowded = len(self.operations) >= self.settings.operations_per_connection
+        task = asyncio.create_task(self._operate(message, correlation_id, crowded=crowded))
         self.operations[message.id] = task
         task.add_done_callback(lambda done: self._forget(message.id, done))
 
@@ -176,10 +179,10 @@ class Connection:
 
     # ------------------------------------------------------------ operations
 
-    async def _operate(self, message: Subscribe, correlation_id: str) -> None:
+    async def _operate(self, message: Subscribe, correlation_id: str, *, crowded: bool) -> None:
         head = f'{{"id":{encode(message.id).decode()},"type":'
         try:
-            if not await self._run(message, head, correlation_id):
+            if not await self._run(message, head, correlation_id, crowded=crowded):
                 return
             last = head + '"complete"}'
         except (WebSocketDisconnect, asyncio.CancelledError):
@@ -190,18 +193,15 @@ class Connection:
             last = f'{head}"error","payload":{encode([fault]).decode()}}}'
         await self._last(message.id, last)
 
-    async def _run(self, message: Subscribe, head: str, correlation_id: str) -> bool:
+    async def _run(self, message: Subscribe, head: str, correlation_id: str, *, crowded: bool) -> bool:
         """Sends the answers; False when an `error` message has ended the operation."""
         engine = self.endpoint.engine
-
-        def new_context() -> Any:
-            return self.endpoint.context_factory(self.viewer, correlation_id)
 
         async def failed(errors: Any) -> bool:
             await self._last(message.id, f'{head}"error","payload":{encode(errors).decode()}}}')
             return False
 
-        if len(self.operations) > self.settings.operations_per_connection:
+        if crowded:
             limit = self.settings.operations_per_connection
             text = f"At most {limit} operations at a time on one connection."
             return await failed([facts(ErrorCode.LIMIT_EXCEEDED, text, {"limit": limit}, correlation_id)])
@@ -209,13 +209,14 @@ class Connection:
             operation = engine.operation(message.request)
         except Refused as refused:
             return await failed(engine.refusal(refused, correlation_id).errors)
+        call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
         if not is_subscription(operation):
-            answer = await engine.execute(operation, message.request, new_context, correlation_id)
+            answer = await engine.execute(call)
             if not answer.executed:
                 return await failed(answer.errors)
             await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
             return True
-        answers = engine.subscribe(operation, message.request, new_context, correlation_id, viewer=self.viewer)
+        answers = engine.subscribe(call)
         try:
             async for answer in answers:
                 if not answer.executed:
@@ -248,7 +249,5 @@ class Connection:
 
     async def _close(self, code: int, reason: str) -> None:
         await self._end_operations()
-        try:
+        with suppress(RuntimeError, WebSocketDisconnect):  # it is closed already
             await self.websocket.close(code, reason.encode()[:123].decode(errors="ignore"))
-        except (RuntimeError, WebSocketDisconnect):
-            pass  # it is closed already

@@ -3,7 +3,7 @@
 from schema.execution.documents import Operation, Refused
 from schema.execution.engine import Engine, is_subscription
 from schema.execution.limits import Limits
-from schema.execution.messages import Answer, Request
+from schema.execution.messages import Answer, Call, Request
 from schema.execution.sharing import SharedAnswers
 
-__all__ = ["Answer", "Engine", "Limits", "Operation", "Refused", "Request", "SharedAnswers", "is_subscription"]
+__all__ = ["Answer", "Call", "Engine", "Limits", "Operation", "Refused", "Request", "SharedAnswers", "is_subscription"]

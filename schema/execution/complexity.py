@@ -22,21 +22,38 @@ from graphql import (
     IntValueNode,
     NullValueNode,
     OperationDefinitionNode,
+    SchemaMetaFieldDef,
     SelectionSetNode,
+    TypeMetaFieldDef,
     VariableNode,
     get_named_type,
     get_nullable_type,
     is_composite_type,
+    is_interface_type,
     is_list_type,
     is_object_type,
-    is_interface_type,
 )
 
 from schema.execution.limits import Limits
 
 PAGE_ARGUMENTS = ("first", "last")
+META_FIELDS = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
+DIGITS = 10
+"""A longer page size is not a number that anybody meant."""
 CEILING = 10**12
 """Counts stop growing here: a doubling query stays a small number."""
+
+
+INTROSPECTION_LENGTHS = {
+    "__Schema.directives": 8,
+    "__Type.fields": 10,
+    "__Type.inputFields": 8,
+    "__Type.interfaces": 2,
+    "__Type.enumValues": 8,
+    "__Type.possibleTypes": 5,
+    "__Field.args": 3,
+}
+"""Typical lengths of the lists that describe a schema; the number of types is known."""
 
 
 class TooComplex(Exception):
@@ -63,6 +80,8 @@ class Cost:
 
     points: int
     variable: bool
+    introspection: bool
+    """Whether it asks for nothing but the schema."""
 
 
 class Ruler:
@@ -77,6 +96,7 @@ class Ruler:
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self.measured: dict[str, Measure] = {}
         self.variable = False
+        self.lengths = {"__Schema.types": len(schema.type_map), **INTROSPECTION_LENGTHS}
 
     def measure(self, operation: OperationDefinitionNode) -> Cost:
         """The operation's cost; raises `TooComplex` when a limit is passed."""
@@ -88,8 +108,13 @@ class Ruler:
         self._check("aliases", whole.aliases, self.limits.aliases)
         self._check("depth", whole.depth, self.limits.depth)
         points = min(whole.fixed + whole.per_item * self.limits.assumed_page, CEILING)
-        self._check("cost", points, self.limits.cost)
-        return Cost(points, self.variable)
+        introspection = self._is_introspection(operation.selection_set)
+        self._check("cost", points, self.limits.introspection if introspection else self.limits.cost)
+        return Cost(points, self.variable, introspection)
+
+    @staticmethod
+    def _is_introspection(selection: SelectionSetNode) -> bool:
+        return all(isinstance(node, FieldNode) and node.name.value.startswith("__") for node in selection.selections)
 
     @staticmethod
     def _check(what: str, actual: int, limit: int) -> None:
@@ -142,28 +167,30 @@ class Ruler:
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None, nesting: int) -> Measure:
         aliases = 1 if node.alias else 0
         name = node.name.value
-        if name in ("__schema", "__type"):
-            return Measure(1, aliases, 1, 10, 0)  # bounded by a rule of its own, independent of the data
-        field = None
-        if is_object_type(parent) or is_interface_type(parent):
+        field = META_FIELDS.get(name)
+        if field is None and (is_object_type(parent) or is_interface_type(parent)):
             field = parent.fields.get(name)
         if node.selection_set is None:
             return Measure(1, aliases, 1, self._weight(field) if field else 0, 0)
         named = get_named_type(field.type) if field else None
         inner = self._selection(node.selection_set, named, nesting + 1)
-        page = self._page(node, field)
+        page = self._page(node, field, parent)
         size = page if page is not None else self.limits.assumed_page
         below = inner.fixed + inner.per_item * size
         weight = self._weight(field) if field else 1
         fields, aliases, depth = inner.fields + 1, inner.aliases + aliases, inner.depth + 1
+        if name in META_FIELDS:
+            depth = 1  # the depth of introspection has a rule of its own
         if field is None or not _is_list(field.type):
             return Measure(fields, aliases, depth, weight + below, 0)
         if page is not None:  # a list with a page size of its own
             return Measure(fields, aliases, depth, weight + size * (1 + below), 0)
         return Measure(fields, aliases, depth, 0, weight + below)
 
-    def _page(self, node: FieldNode, field: GraphQLField | None) -> int | None:
+    def _page(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int | None:
         """The page size that the field asks for; None when it has no such argument."""
+        if (size := self.lengths.get(f"{parent}.{node.name.value}")) is not None:
+            return size
         if field is None or not any(name in field.args for name in PAGE_ARGUMENTS):
             return None
         given: dict[str, Any] = {}
@@ -174,7 +201,7 @@ class Ruler:
                     self.variable = True
                     given[name] = self.variables.get(value.name.value)
                 elif isinstance(value, IntValueNode):
-                    given[name] = int(value.value) if len(value.value) < 12 else self.limits.page
+                    given[name] = int(value.value) if len(value.value) < DIGITS else self.limits.page
                 elif isinstance(value, NullValueNode):
                     given[name] = None
         sizes = [size for size in given.values() if isinstance(size, int) and not isinstance(size, bool)]

@@ -23,6 +23,7 @@ from graphql import (
     validate,
 )
 from graphql.validation import MaxIntrospectionDepthRule
+from graphql.validation.rules.max_introspection_depth_rule import MAX_LIST_DEPTH
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -32,7 +33,9 @@ from schema.execution.complexity import Cost, Ruler, TooComplex
 from schema.execution.limits import Limits
 
 DIRECTIVES_IN_ONE_PLACE = 4
-TOO_LARGE = ("Document contains more than", "Syntax Error: Document contains more than")
+TOO_LARGE, TOO_NESTED = "Document contains more than", "Document is nested too deeply"
+TOO_DEEP_INTROSPECTION = "Maximum introspection depth exceeded"
+"""What graphql-core says of documents beyond its bounds; pinned by a test."""
 
 
 class Refused(Exception):
@@ -51,6 +54,7 @@ class Operation:
     document: DocumentNode
     node: OperationDefinitionNode
     cost: int
+    introspection: bool = False
 
     @property
     def name(self) -> str | None:
@@ -73,7 +77,7 @@ class Checked:
 
 
 class Documents:
-    """Parses, measures and validates, each text once while it is remembered. Rules are built here, never per request."""
+    """Parses, measures and validates each text once while it is remembered. Rules are built here, never per request."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self.schema = schema
@@ -99,7 +103,7 @@ class Documents:
                 points = Ruler(self.schema, checked.document, self.limits, variables).measure(node).points
             except TooComplex as refusal:
                 raise Refused([too_complex(refusal)]) from None
-        return Operation(source, checked.document, node, points)
+        return Operation(source, checked.document, node, points, cost.introspection)
 
     @staticmethod
     def _choose(checked: Checked, name: str | None) -> tuple[OperationDefinitionNode, Cost]:
@@ -132,13 +136,25 @@ class Documents:
         except RecursionError:
             return Checked(None, errors=(too_complex(TooComplex("nesting", len(source), self.limits.depth)),))
         except GraphQLError as error:
-            if error.message.startswith(TOO_LARGE):
-                error = too_complex(TooComplex("tokens", tokens + 1, tokens))
-            return Checked(None, errors=(error,))
-        errors = validate(self.schema, document, self.rules, max_errors=self.limits.errors, hide_suggestions=True)
-        if errors and (late := [error for error in errors if "code" in (error.extensions or {})]):
-            errors = late[:1]
+            return Checked(None, errors=(self._syntax_error(error, source),))
+        errors = self._validate(document)
         return Checked(None if errors else document, operations, tuple(errors))
+
+    def _syntax_error(self, error: GraphQLError, source: str) -> GraphQLError:
+        if TOO_LARGE in error.message:
+            return too_complex(TooComplex("tokens", self.limits.tokens + 1, self.limits.tokens))
+        if TOO_NESTED in error.message:
+            return too_complex(TooComplex("nesting", len(source), self.limits.depth))
+        return error
+
+    def _validate(self, document: DocumentNode) -> list[GraphQLError]:
+        found = validate(self.schema, document, self.rules, max_errors=self.limits.errors, hide_suggestions=True)
+        for error in found:
+            if error.message == TOO_DEEP_INTROSPECTION:
+                return [too_complex(TooComplex("lists in introspection", MAX_LIST_DEPTH, MAX_LIST_DEPTH - 1))]
+            if "code" in (error.extensions or {}):
+                return [error]
+        return found
 
     def _remember(self, source: str, checked: Checked) -> None:
         if len(source) > self.limits.cached_characters // 4:

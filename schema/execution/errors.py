@@ -31,7 +31,7 @@ def extensions(code: str, message: str, details: Any, correlation_id: str) -> di
 def present_all(
     errors: Sequence[GraphQLError], correlation_id: str, *, executing: bool, limit: int
 ) -> list[dict[str, Any]]:
-    """At most `limit` errors, and how many more there are. `executing`: they come from resolvers, not from the request."""
+    """At most `limit` errors, and how many more there are. `executing`: resolvers raised them."""
     shown = [present(error, correlation_id, executing=executing) for error in errors[:limit]]
     if (more := len(errors) - limit) > 0:
         shown.append(facts(ErrorCode.INTERNAL, f"{more} more errors are not shown.", {"hidden": more}, correlation_id))

@@ -33,6 +33,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, Undefined
+from strawberry.types.field import StrawberryField
 
 Column = Sequence[Any]
 Plan = Callable[[Column], list[Any]]
@@ -44,17 +45,17 @@ INT_LIMIT = 2**31
 
 
 class Unusual(Exception):
-    """This list must go the ordinary way."""
+    """The list must go the ordinary way."""
 
 
 class FastExecutor(Executor[Any]):
     """graphql-core's executor with a quick way for lists."""
 
-    def complete_iterable_value(
+    def complete_iterable_value(  # graphql-core's own signature
         self,
         item_type: GraphQLOutputType,
         field_details_list: FieldDetailsList,
-        info: GraphQLResolveInfo,
+        info: GraphQLResolveInfo[Any],
         path: Path,
         items: Iterable[Any],
         position_context: Any,
@@ -67,7 +68,7 @@ class FastExecutor(Executor[Any]):
                 pass
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
 
-    def plan(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo) -> Plan:
+    def plan(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         """How to complete a column of this type with this selection. Made once for an operation."""
         plans: dict[tuple[int, int], Plan | None] = self.__dict__.setdefault("_plans", {})
         key = (id(type_), id(fields))
@@ -80,7 +81,7 @@ class FastExecutor(Executor[Any]):
             raise Unusual
         return plan
 
-    def _column(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo) -> Plan:
+    def _column(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         if is_non_null_type(type_):
             return self._values(type_.of_type, fields, info)
         values = self._values(type_, fields, info)
@@ -93,7 +94,7 @@ class FastExecutor(Executor[Any]):
 
         return nullable
 
-    def _values(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo) -> Plan:
+    def _values(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         if is_leaf_type(type_):
             return _leaf(type_)
         if is_list_type(type_):
@@ -102,7 +103,7 @@ class FastExecutor(Executor[Any]):
             return self._objects(type_, fields, info)
         raise Unusual  # interfaces and unions: the type differs from row to row
 
-    def _objects(self, type_: GraphQLObjectType, fields: FieldDetailsList, info: GraphQLResolveInfo) -> Plan:
+    def _objects(self, type_: GraphQLObjectType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         collected = self.collect_subfields(type_, fields)
         if collected.new_defer_usages:
             raise Unusual
@@ -148,18 +149,11 @@ def _getter(field: GraphQLField) -> Callable[[Any], Any]:
     resolver = definition.base_resolver
     if resolver is None or definition.extensions or definition.is_async or resolver.arguments:
         raise Unusual
-    if definition.get_result.__func__ is not _stock_get_result():
+    if type(definition).get_result is not StrawberryField.get_result:
         raise Unusual
-    parameters = [name for name in resolver.signature.parameters]
-    if len(parameters) != 1 or not (resolver.self_parameter or resolver.parent_parameter):
+    if len(resolver.signature.parameters) != 1 or not (resolver.self_parameter or resolver.parent_parameter):
         raise Unusual
     return resolver.wrapped_func  # type: ignore[no-any-return]  # a plain method of the type
-
-
-def _stock_get_result() -> Any:
-    from strawberry.types.field import StrawberryField
-
-    return StrawberryField.get_result
 
 
 def _reader(get: Callable[[Any], Any], complete: Plan) -> Callable[[Column], list[Any]]:
@@ -202,7 +196,7 @@ def _leaf(type_: GraphQLLeafType) -> Plan:
                 return list(column)
             if plain is float and isfinite(sum(column)):
                 return list(column)
-            if plain is int and -INT_LIMIT <= min(column) and max(column) < INT_LIMIT:
+            if plain is int and min(column) >= -INT_LIMIT and max(column) < INT_LIMIT:
                 return list(column)
         _ordinary(types)
         try:
@@ -247,5 +241,5 @@ def row_maker(names: tuple[str, ...]) -> Callable[..., list[dict[str, Any]]]:
     values = ", ".join(f"v{index}" for index in range(len(names)))
     row = ", ".join(f"{name!r}: v{index}" for index, name in enumerate(names))
     loop = f"[{{{row}}} for {values} in zip({columns})]" if len(names) > 1 else f"[{{{row}}} for v0 in c0]"
-    made: Callable[..., list[dict[str, Any]]] = eval(f"lambda {columns}: {loop}")  # checked names only
+    made: Callable[..., list[dict[str, Any]]] = eval(f"lambda {columns}: {loop}")  # noqa: S307  # checked names only
     return made

@@ -28,6 +28,8 @@ class Limits:
     """Units of work to check that fields of the same response name can be merged."""
     cost: int = 20_000
     """Points, estimated from page sizes before the execution (`schema.execution.complexity`)."""
+    introspection: int = 200_000
+    """Points for an operation that asks for nothing but the schema; it runs in a thread."""
     page: int = 1_000
     """The largest page that the estimate counts; larger ones are refused by the resolvers."""
     assumed_page: int = 10

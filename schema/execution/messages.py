@@ -1,10 +1,11 @@
 """What goes into an execution and what comes out of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from db.values import ErrorCode
+from schema.execution.documents import Operation
 from schema.execution.encoding import encode
 
 
@@ -19,6 +20,24 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Call:
+    """One operation by one viewer. `new_context` makes the context of the operation and of every event.
+
+    If a context has `aclose()`, that is awaited when the operation or the event is over.
+    """
+
+    operation: Operation
+    request: Request
+    new_context: Callable[[], Any]
+    correlation_id: str
+    viewer: Hashable = None
+
+    def of(self, operation: Operation) -> "Call":
+        """The same call of another operation."""
+        return replace(self, operation=operation)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """A response: `data` where something was executed, `errors` as clients see them."""
 

@@ -1,7 +1,7 @@
 """Subscriptions that go on behind the last event a client saw, as a browser's EventSource asks for."""
 
-from copy import copy
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from graphql import (
     ArgumentNode,
@@ -9,12 +9,14 @@ from graphql import (
     FieldNode,
     GraphQLSchema,
     NameNode,
-    OperationDefinitionNode,
+    Node,
     SelectionSetNode,
     StringValueNode,
 )
 
 from schema.execution.documents import Operation
+
+N = TypeVar("N", bound=Node)
 
 
 def resumed(operation: Operation, schema: GraphQLSchema, after: str) -> Operation:
@@ -26,10 +28,14 @@ def resumed(operation: Operation, schema: GraphQLSchema, after: str) -> Operatio
     if field is None or definition is None or "after" not in definition.args:
         return operation
     argument = ArgumentNode(name=NameNode(value="after"), value=StringValueNode(value=after))
-    kept = tuple(node for node in field.arguments if node.name.value != "after")
-    changed: FieldNode = copy(field)
-    changed.arguments = (*kept, argument)
-    node: OperationDefinitionNode = copy(operation.node)
-    node.selection_set = SelectionSetNode(selections=tuple(changed if s is field else s for s in selections))
+    kept = tuple(node for node in field.arguments or () if node.name.value != "after")
+    changed = _with(field, arguments=(*kept, argument))
+    selection = SelectionSetNode(selections=tuple(changed if s is field else s for s in selections))
+    node = _with(operation.node, selection_set=selection)
     definitions = tuple(node if d is operation.node else d for d in operation.document.definitions)
     return replace(operation, node=node, document=DocumentNode(definitions=definitions))
+
+
+def _with(node: N, **changes: Any) -> N:
+    """A copy of a node, which is immutable, with other children."""
+    return type(node)(**{key: getattr(node, key) for key in node.keys} | changes)

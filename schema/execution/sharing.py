@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from schema.execution.documents import Operation
-from schema.execution.messages import Answer, Request
+from schema.execution.messages import Answer, Call
 
 EventKey: TypeAlias = Callable[[Any], Hashable | None]
 """What tells an event apart: equal keys mean the same event. None: this event's answer is not shared."""
@@ -23,20 +22,14 @@ class SharedAnswers:
         self.kept = kept
         self.answers: OrderedDict[Hashable, asyncio.Task[Answer]] = OrderedDict()
 
-    async def answer(
-        self,
-        operation: Operation,
-        request: Request,
-        viewer: Hashable,
-        payload: Any,
-        run: Callable[[], Awaitable[Answer]],
-    ) -> Answer:
+    async def answer(self, call: Call, payload: Any, run: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer to this event, computed by whoever asks first."""
         event = self.event_key(payload)
         if event is None:
             return await run()
-        variables = orjson.dumps(request.variables, option=orjson.OPT_SORT_KEYS) if request.variables else b""
-        key = (operation.source, operation.name, variables, viewer, event)
+        variables = call.request.variables
+        given = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
+        key = (call.operation.source, call.operation.name, given, call.viewer, event)
         task = self.answers.get(key)
         if task is None:
             task = asyncio.ensure_future(_encoded(run))
