@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from urllib.parse import quote
 
 import strawberry
 
@@ -26,7 +27,8 @@ class Viewer:
 class SchemaSettings:
     """What the schema must know of the installation.
 
-    `sign(path, expires)` gives the path with a signature that holds until `expires` (epoch milliseconds).
+    `sign(path, owner_id, expires)` gives the path with a query that works for this owner until `expires` (epoch
+    milliseconds).
     """
 
     version: str
@@ -36,11 +38,7 @@ class SchemaSettings:
     max_seconds: float
     queue: QueueLimits
     audio_formats: tuple[str, ...]
-    sign: Callable[[str, int], str]
-
-    def signed_url(self, path: str, expires: int) -> str:
-        """A link that works without credentials until `expires`."""
-        return self.public_url.rstrip("/") + self.sign(path, expires)
+    sign: Callable[[str, str, int], str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +64,11 @@ class Context:
     def renew(self) -> None:
         """Forgets what was loaded."""
         self.load = Loaders(self.db, self.viewer.owner_id)
+
+    def signed_url(self, path: str, expires: int) -> str:
+        """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
+        signed = self.settings.sign(path, self.owner_id, expires)
+        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
 
     def require(self, scope: str) -> None:
         """Raises Forbidden unless the credentials have this scope."""

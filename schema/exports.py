@@ -3,7 +3,6 @@
 import hashlib
 import re
 from typing import Annotated
-from urllib.parse import quote
 
 import msgspec
 import strawberry
@@ -53,7 +52,7 @@ def _download_url(parent: Parent, info: Info) -> str | None:
     if _state(parent) is not ExportState.READY or parent.expires_at is None:
         return None
     until = min(now() + DOWNLOAD_MS, parent.expires_at)
-    return info.context.settings.signed_url(f"/exports/{parent.id}/{quote(parent.filename)}", until)
+    return info.context.signed_url(f"/exports/{parent.id}/{parent.filename}", until)
 
 
 @strawberry.type(description="A document made of a transcript.")
@@ -191,4 +190,4 @@ def _request(data: CreateExportInput) -> Request:
 
 def _safe(title: str) -> str:
     """A title as a file's name on any system."""
-    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', "_", title).strip(". ")[:150] or "transcript"
+    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*#%;]+', "_", title).strip(". ")[:150] or "transcript"

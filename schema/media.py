@@ -1,7 +1,6 @@
 """Recordings, and the uploads that become them."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import strawberry
 
@@ -26,7 +25,7 @@ def _duration(parent: strawberry.Parent[models.Media]) -> float:
 def _playback_url(parent: strawberry.Parent[models.Media], info: Info) -> str | None:
     if parent.blob_key is None:
         return None
-    return info.context.settings.signed_url(f"/media/{parent.id}", now() + PLAYBACK_MS)
+    return info.context.signed_url(f"/media/{parent.id}", now() + PLAYBACK_MS)
 
 
 @strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
@@ -54,7 +53,7 @@ class Media(Node):
 
 
 def _url(parent: strawberry.Parent[models.Upload], info: Info) -> str:
-    return info.context.settings.signed_url(f"/uploads/{quote(parent.id)}", parent.expires_at)
+    return info.context.signed_url(f"/uploads/{parent.id}", parent.expires_at)
 
 
 async def _media(parent: strawberry.Parent[models.Upload], info: Info) -> models.Media | None:
