@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy import Row, Select, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -39,7 +39,7 @@ def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[Se
     if wanted.speaker is not None:
         statement = statement.where(col(SegmentRow.speaker) == wanted.speaker)
     if wanted.flags is not None:
-        statement = statement.where(or_(*(holds(col(SegmentRow.flags), flag) for flag in wanted.flags)))
+        statement = statement.where(or_(false(), *(holds(col(SegmentRow.flags), flag) for flag in wanted.flags)))
     return statement
 
 

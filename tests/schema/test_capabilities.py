@@ -1,0 +1,51 @@
+from db import workers
+from db.workers import FeatureFacts, ModelFacts, WorkerFacts
+from tests.fixtures.graph import Graph
+
+CAPABILITIES = """{ capabilities { version models { name languages loaded default } alignmentLanguages
+  diarization { available reason model } exportFormats audioFormats maxUploadBytes maxDurationSeconds queueDepth
+  workersOnline } }"""
+
+
+async def test_without_workers_nothing_is_promised(graph: Graph) -> None:
+    await graph.job()
+    found = (await graph.data(CAPABILITIES))["capabilities"]
+    assert found == {
+        "version": "1.2.3", "models": [], "alignmentLanguages": [], "exportFormats": ["TXT", "SRT", "VTT", "JSON"],
+        "diarization": {"available": False, "reason": "No speech worker is online.", "model": None},
+        "audioFormats": ["wav", "mp3"], "maxUploadBytes": 1_000_000, "maxDurationSeconds": 3600.0, "queueDepth": 1,
+        "workersOnline": 0,
+    }  # fmt: skip
+
+
+async def test_what_the_workers_report_is_what_is_shown(graph: Graph) -> None:
+    async with graph.db.write() as session:
+        tiny = ModelFacts(name="tiny", languages=("en",), default=True)
+        facts = WorkerFacts(
+            models=(tiny, ModelFacts(name="large")),
+            alignment_languages=("en",),
+            diarization=FeatureFacts(available=False, reason="No weights: run make models."),
+        )
+        await workers.beat(session, "w1", "speech", facts)
+        loaded = WorkerFacts(
+            models=(ModelFacts(name="large", loaded=True),), diarization=FeatureFacts(available=True, model="m")
+        )
+        await workers.beat(session, "w2", "speech", loaded)
+        await workers.beat(session, "w3", "io", WorkerFacts())
+    found = (await graph.data(CAPABILITIES))["capabilities"]
+    assert found["models"] == [
+        {"name": "tiny", "languages": ["en"], "loaded": False, "default": True},
+        {"name": "large", "languages": [], "loaded": True, "default": False},
+    ]
+    assert (found["alignmentLanguages"], found["workersOnline"]) == (["en"], 2)
+    assert found["diarization"] == {"available": True, "reason": None, "model": "m"}
+
+
+async def test_a_worker_that_went_down_is_not_online(graph: Graph) -> None:
+    async with graph.db.write() as session:
+        for _ in range(2):  # the second heartbeat replaces the first
+            await workers.beat(session, "w1", "speech", WorkerFacts())
+    assert (await graph.data(CAPABILITIES))["capabilities"]["workersOnline"] == 1
+    async with graph.db.write() as session:
+        await workers.gone(session, "w1")
+    assert (await graph.data(CAPABILITIES))["capabilities"]["workersOnline"] == 0

@@ -1,0 +1,51 @@
+"""No N+1: the number of statements does not depend on how many rows there are."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.fixtures.graph import Graph
+
+QUERIES = {
+    "job list": (
+        6,
+        """{ jobs(first: 50) { totalCount pageInfo { hasNextPage } edges { node { id state queuePosition realtimeFactor
+        media { filename } transcript { title language speakers { label } job { id } media { id } } } } } }""",
+    ),
+    "nodes": (2, "query($jobs: [ID!]!) { nodes(ids: $jobs) { id ... on Job { media { id } } } }"),
+    "transcript": (
+        4,
+        """query($id: ID!) { transcript(id: $id) { title speakers { name } segments(first: 100) { totalCount edges {
+        node { text speaker { label } words { text start end confidence speaker { label } } } } } } }""",
+    ),
+    "words": (
+        4,
+        """query($id: ID!) { transcript(id: $id) { words(first: 1000) { totalCount edges { node { text start end
+        speaker { label } } } } } }""",
+    ),
+    "text": (3, "query($id: ID!) { transcript(id: $id) { text(speakers: true) } }"),
+    "transcripts": (
+        4,
+        "{ transcripts { edges { node { title job { state media { filename } } speakers { label } } } } }",
+    ),
+    "capabilities": (2, "{ capabilities { models { name } queueDepth } }"),
+    "viewer": (1, "{ viewer { user { name } scopes } }"),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_a_documented_query_sends_the_same_few_statements_however_many_rows_there_are(
+    graph: Graph, statements: Callable[[], int], name: str
+) -> None:
+    allowed, query = QUERIES[name]
+    counts = []
+    ids: list[str] = []
+    for rows in (1, 6):
+        while len(ids) < rows:
+            ids.append(await graph.transcript(count=rows * 4))
+        variables = {"id": ids[-1], "jobs": [id_.replace("trn_", "job_") for id_ in ids]}
+        used = {key: value for key, value in variables.items() if f"${key}:" in query}
+        statements()
+        await graph.data(query, **used)
+        counts.append(statements())
+    assert counts[0] == counts[1] <= allowed

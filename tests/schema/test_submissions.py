@@ -1,0 +1,220 @@
+import asyncio
+import hashlib
+import wave
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from db import workers
+from db.jobs import QueueLimits
+from db.models import Media
+from db.workers import ModelFacts, WorkerFacts
+from tests.fixtures.graph import Graph
+
+CREATE = """mutation($input: CreateJobInput!) { createJob(input: $input) { __typename
+  ... on CreateJobPayload { reused job { id state options { model language task align diarize numSpeakers prompt
+    hotwords } tags metadata media { id filename sha256 container } correlationId } }
+  ... on InvalidInputError { field } ... on LimitExceededError { limit actual unit }
+  ... on QueueFullError { retryAfterSeconds } ... on ForbiddenError { requiredScope }
+  ... on Error { code message details correlationId } } }"""
+UPLOAD = """mutation($input: CreateUploadInput!) { createUpload(input: $input) { __typename
+  ... on CreateUploadPayload { upload { id url byteSize offset expiresAt media { id } } }
+  ... on InvalidInputError { field } ... on LimitExceededError { limit actual unit } } }"""
+
+
+def speech(seconds: float = 1.0) -> bytes:
+    """A WAV file."""
+    sink = BytesIO()
+    with wave.open(sink, "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"\1\0" * round(16_000 * seconds))
+    return sink.getvalue()
+
+
+@dataclass
+class File:
+    """An upload as the transport hands it over."""
+
+    body: bytes
+    filename: str = "my talk.wav"
+    content_type: str = "audio/wav"
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self.body
+
+
+async def create(graph: Graph, **values: Any) -> dict[str, Any]:
+    if "source" not in values:
+        values["source"] = {"mediaId": (await graph.media()).id}
+    found: dict[str, Any] = (await graph.data(CREATE, input=values))["createJob"]
+    return found
+
+
+async def recordings(graph: Graph) -> list[str]:
+    async with graph.db.read() as session:
+        return list((await session.execute(select(col(Media.filename)))).scalars())
+
+
+async def test_a_job_is_accepted_with_the_defaults_filled_in(graph: Graph) -> None:
+    answer = await create(graph, language="EN", tags=["a", "a"], metadata={"k": [1.5, None, "é"]}, prompt=" Hi\nthere ")
+    assert answer["reused"] is False
+    job = answer["job"]
+    assert job["state"] == "QUEUED"
+    assert job["options"] == {"model": "auto", "language": "en", "task": "TRANSCRIBE", "align": True, "diarize": True,
+                              "numSpeakers": None, "prompt": "Hi\nthere", "hotwords": []}  # fmt: skip
+    assert job["tags"] == ["a"]
+    assert job["metadata"] == {"k": [1.5, None, "é"]}
+    assert job["correlationId"] == "corr-1"
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"language": "en-US"}, "language"),
+        ({"language": "xx"}, "language"),
+        ({"model": "../secret"}, "model"),
+        ({"model": "/etc/passwd"}, "model"),
+        ({"model": ""}, "model"),
+        ({"numSpeakers": 0}, "numSpeakers"),
+        ({"numSpeakers": 101}, "numSpeakers"),
+        ({"numSpeakers": 2, "minSpeakers": 1}, "minSpeakers"),
+        ({"minSpeakers": 3, "maxSpeakers": 2}, "minSpeakers"),
+        ({"numSpeakers": 2, "diarize": False}, "numSpeakers"),
+        ({"priority": 11}, "priority"),
+        ({"priority": -11}, "priority"),
+        ({"prompt": "x" * 2001}, "prompt"),
+        ({"prompt": "a\0b"}, "prompt"),
+        ({"hotwords": ["x"] * 201}, "hotwords"),
+        ({"hotwords": ["ok", " "]}, "hotwords.1"),
+        ({"tags": ["x" * 101]}, "tags.0"),
+        ({"tags": [f"t{i}" for i in range(51)]}, "tags"),
+        ({"metadata": "x" * 16_384}, "metadata"),
+        ({"metadata": {"k": 2**60}}, "metadata"),
+        ({"metadata": {"k": float("inf")}}, "metadata"),
+        ({"metadata": "\ud800"}, "metadata"),
+        ({"idempotencyKey": ""}, "idempotencyKey"),
+        ({"idempotencyKey": "k" * 201}, "idempotencyKey"),
+    ],
+)
+async def test_a_value_that_cannot_be_used_names_its_field(graph: Graph, values: dict[str, Any], path: str) -> None:
+    answer = await create(graph, **values)
+    assert (answer["__typename"], answer["code"]) == ("InvalidInputError", "INVALID_INPUT"), answer
+    assert answer["field"] == ["input", *path.split(".")]
+
+
+async def test_metadata_may_not_be_too_deep(graph: Graph) -> None:
+    deep: Any = "x"
+    for _ in range(5000):
+        deep = [deep]
+    assert (await create(graph, metadata=deep))["field"] == ["input", "metadata"]
+
+
+async def test_exactly_one_source_is_needed(graph: Graph) -> None:
+    for source in ({}, {"mediaId": "med_1", "file": File(b"")}, {"file": "not a file"}, {"mediaId": None}):
+        answer = await graph.ask(CREATE, input={"source": source})
+        assert answer["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
+
+
+async def test_a_recording_that_is_not_there_is_not_found(graph: Graph, bob: Graph) -> None:
+    hers = (await bob.media()).id
+    for id_ in (hers, "med_nothing", "job_1", ""):
+        answer = await create(graph, source={"mediaId": id_})
+        assert (answer["__typename"], answer["code"]) == ("NotFoundError", "NOT_FOUND")
+
+
+async def test_the_same_key_and_input_give_the_same_job_concurrently_too(graph: Graph) -> None:
+    source = {"mediaId": (await graph.media()).id}
+    answers = await asyncio.gather(*(create(graph, source=source, idempotencyKey="k") for _ in range(5)))
+    assert len({answer["job"]["id"] for answer in answers}) == 1
+    assert sorted(answer["reused"] for answer in answers) == [False, True, True, True, True]
+    other = await create(graph, source=source, idempotencyKey="k", language="de")
+    assert (other["__typename"], other["code"]) == ("ConflictError", "CONFLICT")
+
+
+async def test_a_full_queue_says_when_to_come_back(graph: Graph) -> None:
+    graph.limits = QueueLimits(total=10, per_owner=1)
+    await create(graph)
+    answer = await create(graph)
+    assert answer["__typename"] == "QueueFullError"
+    assert answer["retryAfterSeconds"] >= 1
+
+
+async def test_a_job_needs_the_scope_to_write(graph: Graph) -> None:
+    graph.scopes = frozenset({"jobs:read"})
+    answer = await create(graph)
+    assert (answer["__typename"], answer["requiredScope"]) == ("ForbiddenError", "jobs:write")
+
+
+async def test_a_model_that_no_worker_has_is_refused_while_workers_are_up(graph: Graph) -> None:
+    assert (await create(graph, model="large-v3"))["__typename"] == "CreateJobPayload"
+    async with graph.db.write() as session:
+        await workers.beat(session, "w1", "speech", WorkerFacts(models=(ModelFacts(name="tiny"),)))
+    answer = await create(graph, model="large-v3")
+    assert (answer["field"], "tiny" in answer["message"]) == (["input", "model"], True)
+    assert (await create(graph, model="tiny"))["__typename"] == "CreateJobPayload"
+
+
+async def test_a_file_in_the_request_becomes_a_recording_and_a_job(graph: Graph) -> None:
+    body = speech()
+    answer = await create(graph, source={"file": File(body, "../../etc/my talk.wav")})
+    media = answer["job"]["media"]
+    assert media["filename"] == "my talk.wav"
+    assert media["sha256"] == hashlib.sha256(body).hexdigest()
+    assert media["container"] == "wav"
+
+
+async def test_the_same_file_and_key_give_the_same_job_and_keep_one_recording(graph: Graph) -> None:
+    first = await create(graph, source={"file": File(speech())}, idempotencyKey="k")
+    again = await create(graph, source={"file": File(speech())}, idempotencyKey="k")
+    other = await create(graph, source={"file": File(speech(2))}, idempotencyKey="k")
+    assert (again["reused"], again["job"]["id"]) == (True, first["job"]["id"])
+    assert other["__typename"] == "ConflictError"
+    assert len(await recordings(graph)) == 1
+    files = [path for path in graph.blobs._folder.rglob("*") if path.is_file()]  # type: ignore[union-attr]  # a folder
+    assert len(files) == 1
+
+
+async def test_a_file_that_is_no_recording_is_refused_with_a_remedy_and_not_kept(graph: Graph) -> None:
+    answer = await create(graph, source={"file": File(b"PK\3\4 not audio", "talk.wav")})
+    assert (answer["__typename"], answer["code"]) == ("UnsupportedMediaError", "UNSUPPORTED_MEDIA")
+    assert answer["details"]["remedy"]
+    assert await recordings(graph) == []
+
+
+async def test_a_file_over_the_limit_is_refused_with_the_figures(graph: Graph) -> None:
+    answer = await create(graph, source={"file": File(speech(60))})
+    assert (answer["__typename"], answer["limit"], answer["unit"]) == ("LimitExceededError", 1_000_000, "bytes")
+    assert answer["actual"] > 1_000_000
+
+
+@pytest.mark.parametrize("name", ["a\0b.wav", "..", "/", "\u202egpj.exe", "x" * 256, " "])
+async def test_a_hostile_file_name_is_refused(graph: Graph, name: str) -> None:
+    answer = await graph.data(UPLOAD, input={"filename": name, "byteSize": 1})
+    assert answer["createUpload"] == {"__typename": "InvalidInputError", "field": ["input", "filename"]}
+
+
+async def test_an_upload_gets_a_signed_address(graph: Graph, bob: Graph) -> None:
+    wanted = {"filename": "C:\\talks\\Ärger.wav", "byteSize": 3_000_000_000, "sha256": "AB" * 32}
+    refused = (await graph.data(UPLOAD, input=wanted))["createUpload"]
+    assert refused == {"__typename": "LimitExceededError", "limit": 1e6, "actual": 3e9, "unit": "bytes"}
+    made = (await graph.data(UPLOAD, input=wanted | {"byteSize": 1000}))["createUpload"]["upload"]
+    assert made["url"].startswith(f"http://test/uploads/{made['id']}?owner=usr_alice&expires=")
+    assert (made["byteSize"], made["offset"], made["media"]) == (1000, 0, None)
+    query = "query($id: ID!) { upload(id: $id) { id byteSize } }"
+    assert (await graph.data(query, id=made["id"]))["upload"] == {"id": made["id"], "byteSize": 1000}
+    assert await bob.data(query, id=made["id"]) == {"upload": None}
+
+
+@pytest.mark.parametrize(("values", "path"), [({"byteSize": 0}, "byteSize"), ({"sha256": "zz"}, "sha256")])
+async def test_an_upload_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any], path: str) -> None:
+    answer = await graph.data(UPLOAD, input={"filename": "a.wav", "byteSize": 1} | values)
+    assert answer["createUpload"]["field"] == ["input", path]
