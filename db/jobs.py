@@ -149,7 +149,7 @@ async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: Queue
 
 
 async def rerun(
-    session: AsyncSession, owner_id: str, job_id: str, stage: Stage, options: Options, limits: QueueLimits
+    session: AsyncSession, owner_id: str, job_id: str, stage: Stage, *, options: Options, limits: QueueLimits
 ) -> Job:
     """Queues a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
 

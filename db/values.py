@@ -113,9 +113,10 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What is done against text that nobody spoke. None (or False) switches a rule off; the defaults are Whisper's own.
 
-    A chunk whose text compresses better than `compression_ratio` or is less likely than `log_prob` is recognised again at
-    the next temperature. One that is both unlikely and more than `no_speech` likely to be no speech at all is dropped.
-    `repetition` cuts loops of the same words; `silence` drops text in which the voice detector heard next to nothing.
+    A chunk whose text compresses better than `compression_ratio` or is less likely than `log_prob` is recognised
+    again at the next temperature. One that is both unlikely and more than `no_speech` likely to be no speech at all is
+    dropped. `repetition` cuts loops of the same words; `silence` drops text in which the voice detector heard next to
+    nothing.
     """
 
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -156,9 +157,9 @@ class Word(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence or a speaker's turn within one.
 
-    `key` is unique in the transcript, sorts in time order and stays while the segment is revised. Its first three digits
-    are the number of its window. When a segment is split, the first part keeps the key and the others get longer ones
-    (`00000012`, then `00000012.01`).
+    `key` is unique in the transcript, sorts in time order and stays while the segment is revised. Its first three
+    digits are the number of its window. When a segment is split, the first part keeps the key and the others get
+    longer ones (`00000012`, then `00000012.01`).
     """
 
     key: str

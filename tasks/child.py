@@ -1,7 +1,7 @@
 """The child process in which the models live: it reads one piece of work a line and answers with updates.
 
-Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so the
-models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
+Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so
+the models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
 """
 
 import importlib
