@@ -11,7 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from db.values import ErrorCode, MediaFacts, Problem, Stage
-from tasks.pipeline.media import facts, opened, refuse
+from tasks.pipeline.media import facts, opened, promised, refuse
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
 from tasks.pipeline.types import Report
 
@@ -38,7 +38,7 @@ def decode(
             refuse("The recording is damaged: nothing in it can be decoded.", "Upload an intact copy.")
         refuse("The recording is empty: it has no sound in it.", "Upload a recording that is longer than nothing.")
     partial.replace(target)
-    return _judge(known, seconds, damaged)
+    return _judge(max(known.duration_seconds, promised(source)), seconds, damaged)
 
 
 def _write(
@@ -113,12 +113,12 @@ def _refuse_longer(seconds: float, max_seconds: float) -> None:
         )
 
 
-def _judge(known: MediaFacts, seconds: float, damaged: int) -> Problem | None:
-    if seconds < min(known.duration_seconds * SHORT, known.duration_seconds - 1):
+def _judge(length: float, seconds: float, damaged: int) -> Problem | None:
+    if seconds < min(length * SHORT, length - 1):
         return Problem(
             code=ErrorCode.UNSUPPORTED_MEDIA,
             stage=Stage.DECODE,
-            message=f"The recording is cut short: {seconds:.1f} of {known.duration_seconds:.1f} seconds could be read.",
+            message=f"The recording is cut short: {seconds:.1f} of {length:.1f} seconds could be read.",
             remedy="What could be read is transcribed. Upload a complete copy for the rest.",
         )
     if damaged:

@@ -110,6 +110,22 @@ def boxes(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
     return found
 
 
+def promised(path: Path) -> float:
+    """The seconds that a WAV's header promises, or zero: FFmpeg believes the file's size instead and misses a cut."""
+    with path.open("rb") as file:
+        if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return 0.0
+        rate = 0
+        while len(head := file.read(8)) == 8:
+            kind, size = struct.unpack("<4sI", head)
+            if kind == b"data":
+                return size / rate if rate and size < 0xFFFF_0000 else 0.0  # a stream's writer did not know the size
+            body = file.read(size + size % 2)
+            if kind == b"fmt " and len(body) >= 12:
+                rate = struct.unpack("<I", body[8:12])[0]
+    return 0.0
+
+
 def _encrypted(path: Path) -> bool:
     """Whether an MP4's index describes protected audio: FFmpeg reads on and finds noise."""
     with path.open("rb") as file:

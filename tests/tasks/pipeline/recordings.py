@@ -1,0 +1,54 @@
+"""Recordings made up for tests: a tone in any container, written by FFmpeg's own libraries."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def write(
+    path: Path,
+    *,
+    container: str = "wav",
+    codec: str = "pcm_s16le",
+    rate: int = 16_000,
+    layout: str = "mono",
+    sample_format: str = "s16",
+    seconds: float = 2.0,
+    video: bool = False,
+    sound: bool = True,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A tone of 440 Hz, or a video with or without one."""
+    with av.open(str(path), "w", format=container, options=options or {}) as out:
+        if video:
+            picture = out.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+        if sound:
+            stream = out.add_stream(codec, rate=rate, layout=layout)
+        if video:
+            for index in range(int(seconds * 10)):
+                frame = av.VideoFrame.from_ndarray(np.full((96, 64), index % 200, np.uint8), format="yuv420p")
+                out.mux(picture.encode(frame))
+            out.mux(picture.encode(None))
+        if sound:
+            for frame in tone(rate=rate, layout=layout, sample_format=sample_format, seconds=seconds):
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return path
+
+
+def tone(*, rate: int, layout: str, sample_format: str, seconds: float) -> Sequence[av.AudioFrame]:
+    """Frames of 20 ms, each in the sample format asked for."""
+    size = rate // 50
+    times = np.arange(int(seconds * 50) * size) / rate
+    wave = (np.sin(2 * np.pi * 440 * times) * 16_000).astype(np.int16)
+    channels = av.AudioLayout(layout).nb_channels
+    resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate)
+    frames: list[av.AudioFrame] = []
+    for first in range(0, wave.size, size):
+        packed = np.repeat(wave[first : first + size], channels)[None]
+        frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=layout)
+        frame.sample_rate, frame.pts = rate, first
+        frames += resampler.resample(frame)
+    return frames

@@ -1,0 +1,180 @@
+"""Decoding: anything FFmpeg reads becomes 16 kHz mono, and anything else a clear refusal."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.values import ErrorCode, MediaFacts, Problem
+from tasks.pipeline.decode import decode
+from tasks.pipeline.media import probe
+from tasks.pipeline.recording import Recording
+from tasks.pipeline.types import InputFault
+from tests.tasks.pipeline.recordings import write
+
+HOUR = 3600.0
+
+FORMATS = [
+    {"container": "wav", "codec": "pcm_u8"},
+    {"container": "wav", "codec": "pcm_s24le", "sample_format": "s32", "rate": 48_000, "layout": "stereo"},
+    {"container": "wav", "codec": "pcm_f32le", "sample_format": "flt", "rate": 44_100},
+    {"container": "wav", "codec": "pcm_s16le", "rate": 8_000},
+    {"container": "wav", "codec": "pcm_s16le", "rate": 48_000, "layout": "5.1"},
+    {"container": "mp3", "codec": "libmp3lame", "sample_format": "s16p", "rate": 44_100, "layout": "stereo"},
+    {"container": "mp4", "codec": "aac", "sample_format": "fltp", "rate": 44_100},
+    {"container": "flac", "codec": "flac", "rate": 22_050},
+    {"container": "ogg", "codec": "libopus", "rate": 48_000},
+    {"container": "webm", "codec": "libopus", "rate": 48_000},
+    {"container": "amr", "codec": "libopencore_amrnb", "rate": 8_000},
+    {"container": "mp4", "codec": "aac", "sample_format": "fltp", "rate": 48_000, "video": True},
+    {"container": "mpegts", "codec": "aac", "sample_format": "fltp", "rate": 48_000, "video": True},
+]
+
+
+def decoded(path: Path, limit: float = HOUR) -> tuple[Recording, MediaFacts, Problem | None, list[float]]:
+    facts: list[MediaFacts] = []
+    progress: list[float] = []
+    samples = path.with_name("samples")
+    problem = decode(path, samples, limit, progress.append, facts.append)
+    return Recording(samples), facts[0], problem, progress
+
+
+def refused(path: Path, limit: float = HOUR) -> Problem:
+    with pytest.raises(InputFault) as caught:
+        decode(path, path.with_name("samples"), limit, lambda _: None, lambda _: None)
+    problem = caught.value.problem
+    assert problem.remedy
+    assert not problem.retryable
+    assert not path.with_name("samples").exists()
+    return problem
+
+
+@pytest.mark.parametrize("made", FORMATS, ids=lambda made: f"{made['container']}-{made['codec']}")
+def test_a_recording_becomes_16_khz_mono_whatever_it_was(tmp_path: Path, made: dict[str, object]) -> None:
+    recording, facts, problem, progress = decoded(write(tmp_path / "recording.txt", **made))  # type: ignore[arg-type]  # a table of cases
+    assert problem is None
+    assert abs(recording.seconds - 2.0) < 0.15
+    assert abs(facts.duration_seconds - 2.0) < 0.15
+    waveform = recording.read(0.5, 1.5)
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(waveform.size)))
+    assert abs(np.argmax(spectrum) * 16_000 / waveform.size - 440) < 5
+    assert progress == sorted(progress)
+
+
+def test_the_name_of_a_file_says_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "recording.mp3", container="flac", codec="flac")
+    assert probe(path).container == "flac"
+
+
+def test_a_stream_whose_rate_changes_on_the_way_is_decoded_to_its_end(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", container="mp3", codec="libmp3lame", sample_format="s16p", rate=44_100)
+    second = write(tmp_path / "second", container="mp3", codec="libmp3lame", sample_format="s16p", rate=22_050)
+    both = tmp_path / "both"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    recording, *_ = decoded(both)
+    assert abs(recording.seconds - 4.0) < 0.3
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    path.touch()
+    assert "empty" in refused(path).message
+
+
+@pytest.mark.parametrize(
+    "content", [b"Hello, I am text.\n" * 100, b"\x89PNG\r\n\x1a\n" + b"\0" * 100, bytes(range(256)) * 40]
+)
+def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recording.wav"
+    path.write_bytes(content)
+    assert refused(path).code is ErrorCode.UNSUPPORTED_MEDIA
+
+
+def test_a_zip_is_called_a_zip(tmp_path: Path) -> None:
+    path = tmp_path / "recording.mp3"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inside.txt", "x" * 1000)
+    assert "zip" in refused(path).message
+
+
+def test_a_playlist_that_names_other_files_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "secret.wav")
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nsecret.wav\n#EXT-X-ENDLIST\n")
+    assert refused(path).code is ErrorCode.UNSUPPORTED_MEDIA
+
+
+def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
+    assert "no sound" in refused(write(tmp_path / "a.mp4", container="mp4", video=True, sound=False)).message
+
+
+def test_a_recording_of_no_length_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav")
+    header, mark, _ = path.read_bytes().partition(b"data")
+    path.write_bytes(header + mark + bytes(4))
+    assert "empty" in refused(path).message
+
+
+def test_an_encrypted_recording_is_refused_as_such(tmp_path: Path) -> None:
+    key = "76a6c65c5ea762046bd749a2e632ccbb"
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": key, "encryption_kid": key}
+    path = write(tmp_path / "a.mp4", container="mp4", codec="aac", sample_format="fltp", options=options)
+    assert "DRM" in refused(path).message
+
+
+def test_an_mp4_whose_index_is_missing_is_called_cut_short(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", container="mp4", codec="aac", sample_format="fltp", seconds=5)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "cut short" in refused(path).message
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"container": "wav"},
+        {"container": "flac", "codec": "flac"},
+        {"container": "mp4", "codec": "aac", "sample_format": "fltp", "options": {"movflags": "faststart"}},
+    ],
+    ids=lambda made: str(made["container"]),
+)
+def test_of_a_recording_cut_short_what_is_there_is_kept_and_it_is_said(tmp_path: Path, made: dict[str, object]) -> None:
+    path = write(tmp_path / "a", seconds=10, **made)  # type: ignore[arg-type]  # a table of cases
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    recording, _, problem, _ = decoded(path)
+    assert 3 < recording.seconds < 7
+    assert problem is not None
+    assert "cut short" in problem.message
+
+
+def test_a_recording_that_is_too_long_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    assert refused(write(tmp_path / "a.wav", seconds=3), limit=2).code is ErrorCode.LIMIT_EXCEEDED
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_header_that_lies_about_the_length_does_not_get_past_the_limit(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", container="flac", codec="flac", seconds=3)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the count of samples in FLAC's first block: 36 bits from here
+    content[22:26] = (16_000).to_bytes(4)
+    path.write_bytes(content)
+    assert probe(path).duration_seconds == 1.0
+    assert refused(path, limit=2).code is ErrorCode.LIMIT_EXCEEDED
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing to hear", None], ids=["empty", "text", "recording"])
+def test_a_probe_in_its_own_process_prints_facts_or_a_problem(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a"
+    if content is None:
+        write(path)
+    else:
+        path.write_bytes(content)
+    command = [sys.executable, "-m", "tasks.pipeline.probe", str(path)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    if content is None:
+        assert found == {"facts": {"container": "wav", "codec": "pcm_s16le", "duration_seconds": 2.0} | found["facts"]}
+    else:
+        assert found["problem"]["code"] == "UNSUPPORTED_MEDIA"
