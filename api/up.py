@@ -44,8 +44,10 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
     signing_key(store)  # made before two processes ask for it
-    # port 0 has become a real one
-    environment = os.environ | {"GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener)}
+    environment = os.environ | {
+        "GRAPHOPHONE_PORT": str(listener.getsockname()[1]),  # 0 has become a real one
+        "GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener),
+    }
     if supervisor.console.is_terminal:
         environment["FORCE_COLOR"] = "1"  # their output goes through us, but ends on a terminal
     command = partial(_start, environment, piped=supervisor.console.is_terminal)

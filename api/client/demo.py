@@ -49,7 +49,9 @@ async def demo(home: Path, output: Path) -> None:
         for segment in found["segments"]:
             speaker = (segment["speaker"] or {}).get("label", "")
             times = f"{clock(segment['start'])} - {clock(segment['end'])}"
-            console.print(f"{times}  {speaker:<10}  {segment['text'].strip()}", highlight=False, markup=False)
+            console.print(
+                f"{times}  {speaker:<10}  {segment['text'].strip()}", highlight=False, markup=False, soft_wrap=True
+            )
         write(output, b"".join([chunk async for chunk in document(connection, transcript_id, "SRT")]))
     console.print(f"\nThe subtitles are in {output}.", highlight=False)
 
