@@ -4,7 +4,7 @@ import asyncio
 import importlib.metadata
 import inspect
 from enum import Enum
-from typing import Any
+from typing import Any, NewType
 
 import pytest
 import strawberry
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strawberry.execution import optimized_is_awaitable
 from strawberry.permission import BasePermission
+from strawberry.schema.config import StrawberryConfig
 
 from schema.execution.fast import FastExecutor, Unusual, _getter
 
@@ -23,7 +24,8 @@ class Colour(Enum):
     BLUE = "blue"
 
 
-Cents = strawberry.scalar(name="Cents", serialize=lambda value: round(value * 100), parse_value=int)
+Floor = NewType("Floor", int)
+"""A scalar that has no value for one of its values: there is no 13th floor."""
 
 
 class Nobody(BasePermission):
@@ -54,6 +56,7 @@ class Leaf(Named):
     colour: Colour | None
     tags: list[str] | None
     grid: list[list[int | None]] | None
+    floor: Floor | None
     must: str
     anything: strawberry.scalars.JSON | None
 
@@ -136,7 +139,9 @@ class Query:
         return Data.values
 
 
-SCHEMA = strawberry.Schema(Query, types=[Leaf])._schema
+FLOOR = strawberry.scalar(name="Floor", serialize=lambda value: None if value == 13 else int(value), parse_value=int)
+CONFIG = StrawberryConfig(scalar_map={Floor: FLOOR})
+SCHEMA = strawberry.Schema(Query, types=[Leaf], config=CONFIG)._schema
 
 
 def run(query: str, executor: type[Executor[Any]], variables: dict[str, Any] | None = None) -> Any:
@@ -185,6 +190,7 @@ SOUND: dict[str, st.SearchStrategy[Any]] = {
     "colour": st.one_of(st.none(), st.sampled_from(Colour)),
     "tags": st.one_of(st.none(), st.lists(st.text(max_size=2), max_size=3)),
     "grid": st.one_of(st.none(), st.lists(st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=3), max_size=3)),
+    "floor": st.sampled_from([None, 12, 13, 14]),
     "must": st.text(max_size=3),
     "anything": st.one_of(st.none(), st.dictionaries(st.text(max_size=2), st.integers(), max_size=2)),
 }
