@@ -265,6 +265,13 @@ def test_awaitable_values_are_awaited() -> None:
         assert ours == ({"leaves": [{field: "awaited"}] * 6}, [])
 
 
+def test_a_scalar_without_a_value_is_an_error_in_its_place() -> None:
+    Data.leaves = [leaf(floor=floor) for floor in (11, 12, 13, 14, None)]
+    data, errors = same("{ leaves { floor } }")
+    assert data == {"leaves": [{"floor": 11}, {"floor": 12}, {"floor": None}, {"floor": 14}, {"floor": None}]}
+    assert [path for _, path, _ in errors] == [["leaves", 2, "floor"]]
+
+
 def test_interfaces_go_the_ordinary_way() -> None:
     Data.nodes = [Node(leaf=None, leaves=[], strict=[], named=[leaf() for _ in range(5)]) for _ in range(5)]
     assert same("{ nodes { named { text } } }")[0]["nodes"][0]["named"][0] == {"text": "t"}
