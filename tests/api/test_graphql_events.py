@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Served
+from tests.serve import Served
 from tests.toy import ENDED, TOKEN
 
 SSE = {"Accept": "text/event-stream"}

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import Served
+from tests.serve import Served
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.api.conftest import Served
+from tests.serve import Served
 from tests.toy import CLOSED, ENDED, TOKEN, application
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
