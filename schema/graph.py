@@ -81,4 +81,4 @@ def build_schema(**options: Any) -> strawberry.Schema:
 
 def sdl() -> str:
     """The schema in GraphQL's own language."""
-    return print_schema(build_schema()) + "\n"
+    return print_schema(build_schema())
