@@ -16,6 +16,7 @@ from sqlmodel import col
 from db.clock import now
 from db.models import Job, JobEvent, Owner
 from db.session import News, announce
+from db.states import TERMINAL
 from db.values import JobState, Stage, StageReport
 
 
@@ -108,3 +109,25 @@ async def head(session: AsyncSession, owner_id: str, job_id: str) -> tuple[Job, 
     statement = select(Job, func.coalesce(newest, 0)).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id)
     found = (await session.execute(statement)).one_or_none()
     return None if found is None else (found[0], int(found[1]))
+
+
+async def unfinished(session: AsyncSession, owner_id: str) -> dict[str, Job]:
+    """The owner's jobs that have not ended, the oldest first."""
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.state).not_in(TERMINAL))
+    rows = await session.execute(statement.order_by(col(Job.created_at), col(Job.id)))
+    return {job.id: job for job in rows.scalars()}
+
+
+async def jobs_of(session: AsyncSession, owner_id: str, rows: Sequence[Recorded]) -> dict[str, Job]:
+    """The jobs that these events tell of."""
+    ids = {row.job_id for row in rows}
+    if not ids:
+        return {}
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
+    return {job.id: job for job in (await session.execute(statement)).scalars()}
+
+
+async def count(session: AsyncSession, owner_id: str, job_id: str) -> int:
+    """How many events of a job are recorded."""
+    statement = select(func.count()).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
+    return int((await session.execute(statement)).scalar_one())

@@ -1,9 +1,9 @@
 """Reading a transcript's segments and words, page by page."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import Row, Select, false, func, or_, select
+from sqlalchemy import Row, Select, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -59,6 +59,15 @@ async def batches(
         if not found.has_next:
             return
         after = ORDER.key(found.rows[-1])
+
+
+async def some(session: AsyncSession, owner_id: str, keys: Mapping[str, Collection[str]]) -> Sequence[SegmentRow]:
+    """The segments with these keys, by transcript; in order of time."""
+    wanted = (
+        and_(col(SegmentRow.transcript_id) == id_, col(SegmentRow.key).in_(of_one)) for id_, of_one in keys.items()
+    )
+    statement = select(SegmentRow).where(col(SegmentRow.owner_id) == owner_id, or_(false(), *wanted))
+    return (await session.execute(statement.order_by(*ORDER.columns))).scalars().all()
 
 
 async def lines(session: AsyncSession, owner_id: str, transcript_id: str) -> Sequence[Row[int, str, int | None]]:

@@ -14,6 +14,7 @@ from schema.jobs import CancelJobResult, Job, cancel_job, job, job_list
 from schema.media import CreateUploadResult, UploadSession, create_upload, upload
 from schema.nodes import Node, node, nodes
 from schema.pages import Connection
+from schema.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
 from schema.scalars import scalar_map
 from schema.submissions import CreateJobResult, create_job
 from schema.transcripts import Transcript, transcript, transcript_list
@@ -45,6 +46,15 @@ class Mutation:
     create_upload: CreateUploadResult = field("Announces a file; its bytes then go to the upload's URL.", create_upload)
     create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job)
     cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job)
+    retry_job: RetryJobResult = field(
+        "Queues a FAILED, CANCELED or PARTIAL job again; it resumes behind the last finished stage.", retry_job
+    )
+    rerun_stage: RerunStageResult = field(
+        "Does one stage of a finished job again, such as DIARIZE with another number of speakers.", rerun_stage
+    )
+    delete_job: DeleteJobResult = field(
+        "Deletes a job with its transcript, exports and, unless another job uses it, its recording.", delete_job
+    )
     create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
 
 
@@ -57,6 +67,10 @@ class Subscription:
         "Reconnect with the last cursor seen: no gap, no repeat.",
         events.job_events,
     )
+    viewer_job_events: events.JobEvent = subscription(
+        "The same for all of the viewer's jobs: snapshots of those that have not ended, then everything; never ends.",
+        events.viewer_job_events,
+    )
 
 
 def build_schema(**options: Any) -> strawberry.Schema:
@@ -65,14 +79,7 @@ def build_schema(**options: Any) -> strawberry.Schema:
         Query,
         Mutation,
         Subscription,
-        types=[
-            events.JobSnapshot,
-            events.JobStateChanged,
-            events.StageChanged,
-            events.JobProgressed,
-            events.SegmentsAppended,
-            events.SegmentsRevised,
-        ],
+        types=events.KINDS,
         config=StrawberryConfig(scalar_map=scalar_map()),
         exception_handlers=errors.handlers(),
         **options,
@@ -81,4 +88,4 @@ def build_schema(**options: Any) -> strawberry.Schema:
 
 def sdl() -> str:
     """The schema in GraphQL's own language."""
-    return print_schema(build_schema()) + "\n"
+    return print_schema(build_schema())

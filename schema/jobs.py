@@ -1,23 +1,27 @@
 """Jobs as clients see them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry.scalars import JSON
 
+from db import events as event_rows
 from db import jobs, listing, models
 from db.listing import JobFilter as Filter
 from db.transcripts import transcript_id
-from schema import pages, validation
+from schema import feeds, pages, validation
 from schema.context import Info
 from schema.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.errors import ConflictError, ForbiddenError, NotFoundError
 from schema.fields import arg, field
 from schema.media import Media
 from schema.nodes import Node, known
-from schema.pages import ConnectionView
+from schema.pages import Connection, ConnectionView, EdgeView
 from schema.scalars import Instant
 from schema.transcripts import After, Before, First, Last, Transcript
+
+if TYPE_CHECKING:
+    from schema.events import JobEvent
 
 Parent = strawberry.Parent[models.Job]
 
@@ -84,6 +88,27 @@ async def _realtime_factor(parent: Parent, info: Info) -> float | None:
     return (parent.finished_at - parent.started_at) / media.duration_ms
 
 
+async def _events(
+    parent: Parent,
+    info: Info,
+    first: Annotated[int, arg("How many from the start, at most 100.")] = 100,
+    after: After = None,
+) -> ConnectionView:
+    """The job's past, in order; its cursors are those of `jobEvents`."""
+    context = info.context
+    context.require("transcripts:read")
+    pages.check("first", first, pages.MOST)
+    feed = feeds.Feed(context, parent.id)
+    found, more = await feed.past(after, first)
+
+    async def count() -> int:
+        async with context.db.read() as session:
+            return await event_rows.count(session, context.owner_id, parent.id)
+
+    edges = [EdgeView(event.cursor, event) for event in found]
+    return pages.connection(edges, count, more=more, less=after is not None)
+
+
 @strawberry.type(description="One recording to be made into a transcript.")
 class Job(Node):
     """db.models.Job in the graph."""
@@ -111,6 +136,9 @@ class Job(Node):
     finished_at: Instant | None = field("When it ended.")
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
+    )
+    events: Connection[Annotated["JobEvent", strawberry.lazy("schema.events")]] = field(
+        "What was recorded about it, in order; percentages are not.", _events
     )
 
     @classmethod

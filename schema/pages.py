@@ -94,6 +94,12 @@ def decode(cursor: str, *kinds: type, name: str, argument: str) -> Key:
     return tuple(parts[1:])
 
 
+def check(argument: str, value: int | None, most: int) -> None:
+    """Raises InvalidInput for a page size that is not allowed."""
+    if value is not None and not 0 <= value <= most:
+        raise InvalidInput(argument, f"Between 0 and {most}.")
+
+
 def window(
     order: Order,
     *,
@@ -105,9 +111,8 @@ def window(
     most: int = MOST,
 ) -> Window:
     """What the arguments ask for; with `last`, `first` does not count. Raises InvalidInput."""
-    for argument, value in (("first", first), ("last", last)):
-        if value is not None and not 0 <= value <= most:
-            raise InvalidInput(argument, f"Between 0 and {most}.")
+    check("first", first, most)
+    check("last", last, most)
     kinds = [int if column.type.python_type is int else str for column in order.columns]
     return Window(
         size=last if last is not None else default if first is None else first,

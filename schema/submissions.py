@@ -29,8 +29,6 @@ from schema.nodes import known
 from schema.scalars import Upload, UploadedFile
 from tasks.media import ingest
 
-MAX_SPEAKERS = 100
-
 
 def _optional(description: str, default: Any = None, **options: Any) -> Any:
     return strawberry.field(default=default, description=description, **options)
@@ -151,36 +149,23 @@ def _checked(context: Context, data: CreateJobInput) -> NewJob:
 
 
 def _options(context: Context, data: CreateJobInput) -> Options:
-    bounds = _speakers(data)
+    validation.speakers(
+        "input", data.num_speakers, data.min_speakers, data.max_speakers, diarize=data.diarize is not False
+    )
     return Options(
         model=context.settings.default_model if data.model is None else validation.model("input.model", data.model),
         language=None if data.language is None else validation.language("input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
         diarize=data.diarize is not False,
-        num_speakers=bounds["numSpeakers"],
-        min_speakers=bounds["minSpeakers"],
-        max_speakers=bounds["maxSpeakers"],
+        num_speakers=data.num_speakers,
+        min_speakers=data.min_speakers,
+        max_speakers=data.max_speakers,
         prompt=None
         if data.prompt is None
         else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
         hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
     )
-
-
-def _speakers(data: CreateJobInput) -> dict[str, int | None]:
-    bounds = {"numSpeakers": data.num_speakers, "minSpeakers": data.min_speakers, "maxSpeakers": data.max_speakers}
-    for name, value in bounds.items():
-        if value is None:
-            continue
-        validation.between(f"input.{name}", value, 1, MAX_SPEAKERS)
-        if data.diarize is False:
-            raise InvalidInput(f"input.{name}", "Speakers are not told apart when diarize is false.")
-        if name != "numSpeakers" and data.num_speakers is not None:
-            raise InvalidInput(f"input.{name}", "Either the exact number or bounds.")
-    if (data.min_speakers or 0) > (data.max_speakers or MAX_SPEAKERS):
-        raise InvalidInput("input.minSpeakers", "Not more than maxSpeakers.")
-    return bounds
 
 
 async def _check_model(context: Context, name: str) -> None:

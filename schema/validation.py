@@ -15,6 +15,7 @@ METADATA_BYTES, METADATA_DEPTH = 16 * 1024, 32
 TAGS, TAG_CHARS = 50, 100
 HOTWORDS, HOTWORD_CHARS, PROMPT_CHARS = 200, 100, 2000
 KEY_CHARS = 200
+SPEAKERS = 100
 FILENAME_CHARS = 255
 _SAFE = 2**53 - 1
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make a name read as another one
@@ -76,6 +77,22 @@ def texts(field: str, values: Sequence[str], most: int, chars: int) -> tuple[str
     if len(values) > most:
         raise InvalidInput(field, f"At most {most}.")
     return tuple(dict.fromkeys(text(f"{field}.{i}", value, chars) for i, value in enumerate(values)))
+
+
+def speakers(
+    field: str, exactly: int | None, at_least: int | None, at_most: int | None, *, diarize: bool = True
+) -> None:
+    """Either an exact number of speakers or bounds, 1 to 100."""
+    for name, value in (("numSpeakers", exactly), ("minSpeakers", at_least), ("maxSpeakers", at_most)):
+        if value is None:
+            continue
+        between(f"{field}.{name}", value, 1, SPEAKERS)
+        if not diarize:
+            raise InvalidInput(f"{field}.{name}", "Speakers are not told apart when diarize is false.")
+        if name != "numSpeakers" and exactly is not None:
+            raise InvalidInput(f"{field}.{name}", "Either the exact number or bounds.")
+    if (at_least or 0) > (at_most or SPEAKERS):
+        raise InvalidInput(f"{field}.minSpeakers", "Not more than maxSpeakers.")
 
 
 def metadata(field: str, value: Any) -> Any:

@@ -8,7 +8,6 @@ import msgspec
 import strawberry
 
 from db import segments
-from db.errors import InvalidInput
 from db.models import SegmentRow, Transcript
 from db.segments import SegmentFilter
 from db.words import columns
@@ -94,8 +93,7 @@ async def paginate(
 ) -> ConnectionView:
     """One page of words. A cursor is the word's segment and its place therein, so it holds while segments are added."""
     size = 500 if first is None else first
-    if not 0 <= size <= MOST:
-        raise InvalidInput("first", f"Between 0 and {MOST}.")
+    pages.check("first", size, MOST)
     start = None if after is None else pages.decode(after, int, str, int, name=_ORDER, argument="after")
     found: list[tuple[SegmentRow, int, WordView]] = []
     async with aclosing(_scan(context, transcript, wanted, start, size)) as entries:

@@ -29,7 +29,7 @@ class Watcher:
 
     async def next(self) -> dict[str, Any]:
         """The next event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answer = await anext(self._answers)
         assert "errors" not in answer, answer
         found: dict[str, Any] = answer["data"]["jobEvents"]
@@ -37,7 +37,7 @@ class Watcher:
 
     async def rest(self) -> list[dict[str, Any]]:
         """All events to the end."""
-        async with asyncio.timeout(10), aclosing(self._answers):  # type: ignore[type-var]  # a generator
+        async with asyncio.timeout(60), aclosing(self._answers):  # type: ignore[type-var]  # a generator
             return [answer["data"]["jobEvents"] async for answer in self._answers]
 
     async def close(self) -> None:
@@ -224,3 +224,56 @@ async def test_somebody_elses_job_cannot_be_watched(graph: Graph, bob: Graph) ->
     row = await graph.job()
     [answer] = [answer async for answer in bob.watch(WATCH, id=row.id)]
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+EVENTS = """query($id: ID!, $first: Int, $after: String) { job(id: $id) { events(first: $first, after: $after) {
+  totalCount pageInfo { hasNextPage endCursor } edges { cursor node { __typename cursor
+  ... on JobStateChanged { to } ... on SegmentsAppended { segments { text } } } } } } }"""
+ALL = """subscription($after: String) { viewerJobEvents(after: $after) { __typename cursor job { id state }
+  ... on JobStateChanged { to } } }"""
+
+
+async def everything(graph: Graph, count: int, after: str | None = None) -> list[dict[str, Any]]:
+    """The first events of all of the viewer's jobs."""
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(60), aclosing(graph.watch(ALL, after=after)) as answers:  # type: ignore[type-var]  # a generator
+        async for answer in answers:
+            found.append(answer["data"]["viewerJobEvents"])
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_a_jobs_past_is_read_page_by_page_and_goes_on_live_from_any_cursor(graph: Graph) -> None:
+    row, _ = await whole_life(graph)
+    seen, after, more = [], None, True
+    while more:
+        page = (await graph.data(EVENTS, id=row.id, first=2, after=after))["job"]["events"]
+        seen += page["edges"]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert kinds([edge["node"] for edge in seen]) == [
+        "JobStateChanged", "JobStateChanged", "StageChanged", "SegmentsAppended", "SegmentsRevised", "JobStateChanged",
+    ]  # fmt: skip
+    assert page["totalCount"] == len(seen)
+    live = await Watcher(graph, row.id, seen[1]["cursor"]).rest()
+    assert [event["cursor"] for event in live[1:]] == [edge["cursor"] for edge in seen[2:]]
+
+
+async def test_all_jobs_are_watched_together(graph: Graph, bob: Graph) -> None:
+    await bob.job(priority=-2)
+    waiting = await graph.job(priority=-1)
+    await whole_life(graph)
+    [snapshot] = await everything(graph, 1)
+    assert (snapshot["__typename"], snapshot["job"]["id"]) == ("JobSnapshot", waiting.id)
+    await whole_life(graph)
+    events = await everything(graph, 8, snapshot["cursor"])
+    told = [(event["__typename"], event.get("to")) for event in events]
+    assert told[:3] == [("JobSnapshot", None), ("JobStateChanged", "QUEUED"), ("JobStateChanged", "RUNNING")]
+    again = await everything(graph, 3, events[-3]["cursor"])
+    assert [event["cursor"] for event in again[1:]] == [event["cursor"] for event in events[-2:]]
+
+
+async def test_a_cursor_of_one_job_is_none_of_all_jobs(graph: Graph) -> None:
+    _, cursor = await whole_life(graph)
+    [answer] = [answer async for answer in graph.watch(ALL, after=cursor)]
+    assert answer["errors"][0]["extensions"]["code"] == "INVALID_INPUT"

@@ -9,7 +9,9 @@ SNAPSHOT = Path(schema.__file__).with_name("schema.graphql")
 
 
 def test_the_printed_schema_is_the_committed_one() -> None:
-    assert SNAPSHOT.read_text() == schema.sdl(), "python -m api schema > schema/schema.graphql, and look at the change"
+    assert SNAPSHOT.read_text() == schema.sdl() + "\n", (
+        "python -m api schema > schema/schema.graphql, and look at the change"
+    )
 
 
 def test_every_type_field_argument_and_enum_value_is_described() -> None:
