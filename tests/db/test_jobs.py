@@ -150,4 +150,4 @@ async def test_the_queue_position_counts_those_who_go_first(database: Database) 
     mine = await queued(database)
     await queued(database, priority=1)
     async with database.read() as session:
-        assert await jobs.queue_position(session, mine.owner_id, mine) == 3
+        assert await jobs.queue_positions(session, mine.owner_id, [mine.id]) == {mine.id: 3}
