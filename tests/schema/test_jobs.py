@@ -175,4 +175,3 @@ async def test_the_viewer_is_who_asks(graph: Graph) -> None:
     viewer = (await graph.data("{ viewer { user { id name email } scopes } }"))["viewer"]
     assert viewer["user"] == {"id": "usr_alice", "name": "Alice", "email": None}
     assert "jobs:read" in viewer["scopes"]
-
