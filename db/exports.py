@@ -84,10 +84,12 @@ async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Export, Lease] | None:
+async def claim(
+    session: AsyncSession, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
+) -> tuple[Export, Lease] | None:
     """The best waiting export, now RUNNING and this worker's; None when nothing may run."""
-    export = await leases.claim(session, Export, worker=worker, per_owner=per_owner)
-    return None if export is None else (export, leases.lease_of(export))
+    export = await leases.claim(session, Export, worker=worker, per_owner=per_owner, lease_ms=lease_ms)
+    return None if export is None else (export, leases.lease_of(export, lease_ms))
 
 
 async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:

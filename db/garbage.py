@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,6 +19,12 @@ async def some(session: AsyncSession, limit: int = 100) -> list[Garbage]:
     """The oldest ones."""
     statement = select(Garbage).order_by(col(Garbage.created_at)).limit(limit)
     return list((await session.execute(statement)).scalars())
+
+
+async def later(session: AsyncSession, item: Garbage) -> None:
+    """It could not be deleted now: behind the others."""
+    mine = update(Garbage).where(col(Garbage.owner_id) == item.owner_id, col(Garbage.blob_key) == item.blob_key)
+    await session.execute(mine.values(created_at=now()))
 
 
 async def gone(session: AsyncSession, item: Garbage) -> None:

@@ -134,6 +134,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
         return await move_unheld(session, job, Move.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
     wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
     await session.execute(wish)
+    announce(session, News("cancel", owner_id))
     await session.refresh(job)
     return job
 
@@ -236,7 +237,7 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
 
 async def _check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
     mine = func.count().filter(col(Job.owner_id) == owner_id)
-    statement = select(func.count(), mine).select_from(Job).where(col(Job.state) == JobState.QUEUED)
+    statement = select(func.count(), mine).select_from(Job).where(leases.is_in(Job, JobState.QUEUED))
     total, own = (await session.execute(statement)).one()
     if total >= limits.total or own >= limits.per_owner:
         raise QueueFull(await _seconds_until_room(session))
@@ -252,6 +253,6 @@ async def _seconds_until_room(session: AsyncSession) -> float:
         .subquery()
     )
     average = (await session.execute(select(func.avg(done.c.ms)))).scalar_one()
-    running = select(func.count()).select_from(Job).where(col(Job.state) == JobState.RUNNING)
+    running = select(func.count()).select_from(Job).where(leases.is_in(Job, JobState.RUNNING))
     workers = max(1, (await session.execute(running)).scalar_one())
     return round(max(1.0, float(average or 30_000) / 1000 / workers), 1)

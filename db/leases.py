@@ -9,7 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    ScalarSelect,
+    Select,
+    and_,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -17,6 +27,7 @@ from sqlmodel import col
 from db.clock import db_now
 from db.errors import LeaseLost
 from db.models import Export, Job
+from db.owners import lock_owner
 from db.states import Move
 from db.values import JobState
 
@@ -28,60 +39,114 @@ LEASE_MS = 15_000
 MAX_CRASHES = 3
 """A job that took its worker down this often is not tried again."""
 
+PATIENCE = 100
+"""How often a claim looks again when others take what it saw; each time, somebody else got on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write to one row, for as long as `fence` is the row's newest."""
+    """The right to write to one row, for as long as `fence` is the row's newest. Unrenewed, it lasts `ms`."""
 
     table: type[Job] | type[Export]
     id: str
     owner_id: str
     fence: int
+    ms: int = LEASE_MS
 
 
-def lease_of(row: Job | Export) -> Lease:
+def lease_of(row: Job | Export, ms: int = LEASE_MS) -> Lease:
     """The lease under which a row was just claimed."""
-    return Lease(type(row), row.id, row.owner_id, row.fence)
+    return Lease(type(row), row.id, row.owner_id, row.fence, ms)
 
 
 async def claim(
-    session: AsyncSession, table: type[Claimable], *, worker: str, per_owner: int, lease_ms: int = LEASE_MS
+    session: AsyncSession,
+    table: type[Claimable],
+    *,
+    worker: str,
+    per_owner: int,
+    lease_ms: int = LEASE_MS,
+    **values: Any,
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
     then priority, then age. None when nothing may run.
     """
-    waiting = aliased(table)
+    for _ in range(PATIENCE):
+        owner_id: str | None = (await session.execute(_next_owner(table, per_owner))).scalar_one_or_none()
+        if owner_id is None:
+            return None
+        async with session.begin_nested() as attempt:
+            await lock_owner(session, owner_id)  # without it, two claims at once could exceed the owner's limit
+            statement = (
+                _move(table, Move.CLAIM)
+                .where(col(table.id) == _best_of(table, owner_id, per_owner))
+                .values(
+                    fence=col(table.fence) + 1,
+                    attempt=col(table.attempt) + 1,
+                    worker=worker,
+                    lease_until=db_now() + lease_ms,
+                    rescued=False,
+                    **values,
+                )
+                .returning(table)
+            )
+            row = (await session.execute(statement, execution_options={"populate_existing": True})).scalar_one_or_none()
+            if row is not None:
+                return cast("Claimable", row)
+            await attempt.rollback()  # others were quicker; the owner's lock goes, so that no two wait for each other
+    return None
+
+
+def _next_owner(table: type[Claimable], per_owner: int) -> Select[str]:
+    """Whose turn it is. Touches one row of each owner who waits, however long the queue: it hops from owner to owner
+    in the index (a "loose index scan", written out as a recursion since neither database does it by itself).
+    """
+    hop, candidate, best = aliased(table), aliased(table), aliased(table)
+    waiting = select(func.min(col(hop.owner_id)).label("owner_id")).where(is_in(hop, JobState.QUEUED))
+    owners = waiting.cte("owners", recursive=True)
+    further = waiting.where(col(hop.owner_id) > owners.c.owner_id).scalar_subquery()
+    owners = owners.union_all(select(further).where(owners.c.owner_id.is_not(None)))
     running = (
-        select(col(table.owner_id), func.count().label("n"))
-        .where(col(table.state) == JobState.RUNNING)
+        select(col(table.owner_id).label("owner_id"), func.count().label("n"))
+        .where(is_in(table, JobState.RUNNING))
         .group_by(col(table.owner_id))
-        .subquery()
+        .cte("running")
     )
     busy = func.coalesce(running.c.n, 0)
-    best = (
-        select(col(waiting.id))
-        .outerjoin(running, running.c.owner_id == col(waiting.owner_id))
-        .where(col(waiting.state) == JobState.QUEUED, col(waiting.run_after) <= db_now(), busy < per_owner)
-        .order_by(col(waiting.rescued).desc(), busy, col(waiting.priority).desc(), col(waiting.created_at),
-                  col(waiting.id))
-        .limit(1)
-        .with_for_update(of=waiting, skip_locked=True)
-        .scalar_subquery()
-    )  # fmt: skip
-    statement = (
-        _move(table, Move.CLAIM)
-        .where(col(table.id) == best)
-        .values(
-            fence=col(table.fence) + 1,
-            attempt=col(table.attempt) + 1,
-            worker=worker,
-            lease_until=db_now() + lease_ms,
-            rescued=False,
-        )
-        .returning(table)
+    first = _in_order(
+        select(col(candidate.id)).where(col(candidate.owner_id) == owners.c.owner_id, _due(candidate)), candidate
     )
-    row = (await session.execute(statement, execution_options={"populate_existing": True})).scalar_one_or_none()
-    return cast("Claimable | None", row)
+    return (
+        select(owners.c.owner_id)
+        .outerjoin(running, running.c.owner_id == owners.c.owner_id)
+        .join(best, col(best.id) == first.limit(1).correlate(owners).scalar_subquery())
+        .where(busy < per_owner)
+        .order_by(col(best.rescued).desc(), busy, col(best.priority).desc(), col(best.created_at), col(best.id))
+        .limit(1)
+    )
+
+
+def _best_of(table: type[Claimable], owner_id: str, per_owner: int) -> ScalarSelect[str]:
+    """The owner's first row, unless as many as allowed are running."""
+    candidate, other = aliased(table), aliased(table)
+    running = select(func.count()).where(is_in(other, JobState.RUNNING), col(other.owner_id) == owner_id)
+    mine = select(col(candidate.id)).where(
+        col(candidate.owner_id) == owner_id, _due(candidate), running.scalar_subquery() < per_owner
+    )
+    return _in_order(mine, candidate).limit(1).with_for_update(of=candidate, skip_locked=True).scalar_subquery()
+
+
+def _in_order(statement: Select[str], row: Any) -> Select[str]:
+    return statement.order_by(row.rescued.desc(), row.priority.desc(), row.created_at, row.id)
+
+
+def _due(row: Any) -> ColumnElement[bool]:
+    return and_(is_in(row, JobState.QUEUED), row.run_after <= db_now())
+
+
+def is_in(row: Any, state: JobState) -> ColumnElement[bool]:
+    """Whether a row is in a state, written so that SQLite finds the index on the rows in that state."""
+    return cast("ColumnElement[bool]", row.state == literal_column(f"'{state}'"))
 
 
 async def write(session: AsyncSession, lease: Lease, **values: Any) -> None:
@@ -99,12 +164,12 @@ async def move(session: AsyncSession, lease: Lease, how: Move, **values: Any) ->
     await _exactly_one(session, statement)
 
 
-async def renew(session: AsyncSession, lease: Lease, *, lease_ms: int = LEASE_MS, **values: Any) -> bool:
+async def renew(session: AsyncSession, lease: Lease, **values: Any) -> bool:
     """The heartbeat; tells whether the owner has asked to cancel. Raises LeaseLost."""
     statement = (
         update(lease.table)
         .where(*_held(lease))
-        .values(lease_until=db_now() + lease_ms, **values)
+        .values(lease_until=db_now() + lease.ms, **values)
         .returning(col(lease.table.cancel_requested))
     )
     wish = (await session.execute(statement)).scalar_one_or_none()
@@ -117,7 +182,7 @@ async def expired(session: AsyncSession, table: type[Claimable]) -> Sequence[Cla
     """Running rows whose worker has been silent for too long, locked against other sweepers."""
     statement = (
         select(table)
-        .where(col(table.state) == JobState.RUNNING, col(table.lease_until) < db_now())
+        .where(is_in(table, JobState.RUNNING), col(table.lease_until) < db_now())
         .order_by(col(table.owner_id), col(table.id))
         .with_for_update(skip_locked=True)
     )
@@ -126,8 +191,7 @@ async def expired(session: AsyncSession, table: type[Claimable]) -> Sequence[Cla
 
 async def waiting(session: AsyncSession, table: type[Claimable]) -> bool:
     """Whether some row could be claimed now, caps aside; the sweeper rings the doorbell again when it is so."""
-    statement = select(col(table.id)).where(col(table.state) == JobState.QUEUED, col(table.run_after) <= db_now())
-    return (await session.execute(statement.limit(1))).first() is not None
+    return (await session.execute(select(col(table.id)).where(_due(table)).limit(1))).first() is not None
 
 
 def _move(table: type[Job] | type[Export], how: Move) -> Any:

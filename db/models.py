@@ -21,13 +21,15 @@ class Row(SQLModel):
 class Owner(Row, table=True):
     """Somebody who has recordings.
 
-    `last_event` is the number of the owner's newest event, taken under this row's lock.
+    `last_event` is the number of the owner's newest event, taken under this row's lock; those up to
+    `forgotten_event` are no longer kept.
     """
 
     id: str = Field(primary_key=True)
     name: str | None = None
     email: str | None = None
     last_event: int = Field(default=0, sa_type=BigInteger)
+    forgotten_event: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     created_at: int = Field(sa_type=BigInteger)
 
 
@@ -85,11 +87,12 @@ class Job(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        Index("job_waiting", "rescued", "priority", "created_at", sqlite_where=text("state = 'QUEUED'"),
-              postgresql_where=text("state = 'QUEUED'")),
+        Index("job_waiting", "owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id",
+              sqlite_where=text("state = 'QUEUED'"), postgresql_where=text("state = 'QUEUED'")),
         Index("job_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
               postgresql_where=text("state = 'RUNNING'")),
         Index("job_by_age", "owner_id", "created_at", "id"),
+        Index("job_by_end", "finished_at"),
     )  # fmt: skip
 
     id: str = Field(primary_key=True)
@@ -189,8 +192,8 @@ class Export(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        Index("export_waiting", "rescued", "priority", "created_at", sqlite_where=text("state = 'QUEUED'"),
-              postgresql_where=text("state = 'QUEUED'")),
+        Index("export_waiting", "owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id",
+              sqlite_where=text("state = 'QUEUED'"), postgresql_where=text("state = 'QUEUED'")),
         Index("export_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
               postgresql_where=text("state = 'RUNNING'")),
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,18 +17,17 @@ from db.states import Move
 from db.values import ErrorCode, JobState, Problem, StageReport, StageState
 
 
-async def claim(session: AsyncSession, *, worker: str, per_owner: int) -> tuple[Job, Lease] | None:
+async def claim(
+    session: AsyncSession, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
+) -> tuple[Job, Lease] | None:
     """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
-    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner)
+    first = func.coalesce(col(Job.started_at), now())
+    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, started_at=first)
     if job is None:
         return None
-    lease = leases.lease_of(job)
-    if job.started_at is None:
-        await leases.write(session, lease, started_at=now())
-        await session.refresh(job)
     claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
     await events.append(session, job.owner_id, job.id, [claimed])
-    return job, lease
+    return job, leases.lease_of(job, lease_ms)
 
 
 async def report(
@@ -47,14 +46,20 @@ async def finish(session: AsyncSession, lease: Lease, how: Move, **values: Any) 
     await events.append(session, lease.owner_id, lease.id, [changed])
 
 
-async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0, **values: Any) -> None:
-    """Hands the job back to the queue: RETRY_LATER, or HAND_BACK, which charges no attempt."""
+async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0, **values: Any) -> JobState:
+    """Hands the job back to the queue: RETRY_LATER, or HAND_BACK, which charges none; one that its owner no longer
+    wants is CANCELED. Returns the state in which it is now. Raises LeaseLost.
+    """
+    if await leases.renew(session, lease):
+        await finish(session, lease, Move.CANCEL_RUNNING, **values)
+        return JobState.CANCELED
     charge = 0 if how is Move.HAND_BACK else 1
     await leases.move(
         session, lease, how, stage=None, run_after=db_now() + delay_ms, attempt=col(Job.attempt) - 1 + charge, **values
     )
     await events.append(session, lease.owner_id, lease.id, [events.StateChanged(JobState.RUNNING, JobState.QUEUED)])
     announce(session, News("job", lease.owner_id))
+    return JobState.QUEUED
 
 
 async def rescue(session: AsyncSession) -> int:
@@ -64,6 +69,9 @@ async def rescue(session: AsyncSession) -> int:
     lost = await leases.expired(session, Job)
     for job in lost:
         crashes = job.crashes + 1
+        if job.cancel_requested:
+            await move_unheld(session, job, Move.CANCEL_RUNNING, crashes=crashes, stage=None, finished_at=now())
+            continue
         if crashes < leases.MAX_CRASHES:
             await move_unheld(session, job, Move.RESCUE, crashes=crashes, rescued=True, stage=None)
             continue

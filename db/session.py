@@ -5,25 +5,35 @@ fail half-way because somebody else wrote, and within a process the writers queu
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
+import asyncpg
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-DATABASE_DOWN = (DBAPIError, OSError)
-"""What a lost or unreachable database raises; the transaction may or may not have been committed."""
+IDLE_IN_TRANSACTION_MS = 10_000
+"""A process that froze in the middle of a transaction holds its locks no longer than this (PostgreSQL)."""
+
+_PASSING = ("08", "25", "40", "53", "57")
+"""Classes of SQLSTATE that say nothing about the statement: connections, deadlocks, resources, shutdowns."""
 
 _NEWS = "news"
 _WRITES = "graphophone_writes"
 
 
+class DatabaseDown(Exception):
+    """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
+
+
 class News(NamedTuple):
     """Something that others may want to wake up for, once it is durable."""
 
-    topic: Literal["job", "export", "events"]  # a row of this table waits for a worker; an owner has new events
+    # a row of this table waits for a worker; an owner has new events; an owner wants a running job to end
+    topic: Literal["job", "export", "events", "cancel"]
     owner_id: str
 
 
@@ -48,17 +58,21 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL."""
-        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises DatabaseDown."""
+        with _outages():
+            async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+                yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings."""
-        async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
-            async with session.begin():
-                yield session
-            news = session.info.pop(_NEWS, None)
+        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings. Raises
+        DatabaseDown.
+        """
+        with _outages():
+            async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
+                async with session.begin():
+                    yield session
+                news = session.info.pop(_NEWS, None)
         if news:
             await self._bell(news)
 
@@ -72,9 +86,26 @@ def announce(session: AsyncSession, news: News) -> None:
     session.info.setdefault(_NEWS, set()).add(news)
 
 
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Tells an outage, which passes, from a statement that will never work."""
+    try:
+        yield
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        passing = state.startswith(_PASSING) or (not state and isinstance(error, OperationalError))
+        if passing or error.connection_invalidated:
+            raise DatabaseDown(str(error.orig)) from error
+        raise
+    except (OSError, PoolExhausted, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # raw while connecting
+        raise DatabaseDown(str(error) or type(error).__name__) from error
+
+
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     if not is_sqlite:
-        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+        connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
+        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=connect)
     engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": 30})
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -6,6 +6,7 @@ are left out, because the rows hold all of that.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection
 from typing import Final, Literal
 
@@ -28,6 +29,13 @@ QUEUES: Final[dict[str, Kind]] = {"job": "speech", "export": "io"}
 """Which kind of worker does the work of which table."""
 
 EVENTS_CHANNEL = "graphophone:events"
+CANCEL_CHANNEL = "graphophone:cancel"
+CHANNELS: Final = {"events": EVENTS_CHANNEL, "cancel": CANCEL_CHANNEL}
+"""What is told to everybody, not to one worker; the message is the owner."""
+
+CROWD = 64
+"""Wake-ups sent at once at most: each worker that hears one works until nothing waits."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -63,38 +71,52 @@ def make_client(url: str) -> "redis.asyncio.Redis":
 
 
 class Doorbell:
-    """Rings for what a commit made new. Never raises, never waits: the answer to the client does not depend on it."""
+    """Rings for what a commit made new. Never raises, never waits: the answer to the client does not depend on it.
+
+    What is rung while a ring is under way goes out with the next one, so that a broker that hangs gathers no crowd.
+    """
 
     def __init__(self, broker: RedisBroker, client: "redis.asyncio.Redis") -> None:
         self._broker = broker
         self._client = client
-        self._ringing: set[asyncio.Task[None]] = set()
+        self._pending: Counter[News] = Counter()
+        self._ringing: asyncio.Task[None] | None = None
 
     async def __call__(self, news: Collection[News]) -> None:
         """The bell of `db.session.Database`."""
-        task = asyncio.create_task(self._ring(news))
-        self._ringing.add(task)
-        task.add_done_callback(self._ringing.discard)
+        self._pending.update(news)
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._ring_all())
 
-    async def _ring(self, news: Collection[News]) -> None:
-        try:
-            for topic in {item.topic for item in news} & QUEUES.keys():
-                await asyncio.to_thread(wake, self._broker, QUEUES[topic])
-            for owner in {item.owner_id for item in news if item.topic == "events"}:
-                await self._client.publish(EVENTS_CHANNEL, owner)
-        except (redis.RedisError, dramatiq.DramatiqError, OSError) as error:
-            _log.warning("doorbell.silent", error=str(error), remedy="the sweeper rings again")
+    async def _ring_all(self) -> None:
+        while self._pending:
+            news, self._pending = self._pending, Counter()
+            try:
+                await self._ring(news)
+            except (redis.RedisError, dramatiq.DramatiqError, OSError) as error:
+                _log.warning("doorbell.silent", error=str(error), remedy="the sweeper rings again")
+
+    async def _ring(self, news: Counter[News]) -> None:
+        for topic, kind in QUEUES.items():
+            count = sum(times for item, times in news.items() if item.topic == topic)
+            if count:
+                await asyncio.to_thread(wake, self._broker, kind, min(count, CROWD))
+        for item in news:
+            if item.topic in CHANNELS:
+                await self._client.publish(CHANNELS[item.topic], item.owner_id)
 
     async def close(self) -> None:
         """Waits for what is still ringing, then hangs up."""
-        await asyncio.gather(*self._ringing)
+        if self._ringing is not None:
+            await self._ringing
         await self._client.aclose()
         await asyncio.to_thread(self._broker.close)
 
 
-def wake(broker: RedisBroker, kind: Kind) -> None:
-    """Sends one wake-up to the workers of a kind."""
-    broker.enqueue(dramatiq.Message(queue_name=kind, actor_name=actor_name(kind), args=(), kwargs={}, options={}))
+def wake(broker: RedisBroker, kind: Kind, times: int = 1) -> None:
+    """Wakes so many workers of a kind."""
+    for _ in range(times):
+        broker.enqueue(dramatiq.Message(queue_name=kind, actor_name=actor_name(kind), args=(), kwargs={}, options={}))
 
 
 def silent(broker: RedisBroker, kind: Kind) -> bool:

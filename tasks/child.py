@@ -4,6 +4,7 @@ Neither a time limit nor a cancellation reaches into C code, and a call that hol
 the models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
 """
 
+import faulthandler
 import importlib
 import os
 import signal
@@ -17,7 +18,19 @@ import structlog
 
 from db.values import ErrorCode, Problem
 from tasks import logs, pipeline
-from tasks.pipeline.types import Failed, InputFault, ModelUnavailable, SpeechEngine, Update, Work
+from tasks.pipeline.types import (
+    Completed,
+    Failed,
+    InputFault,
+    ModelUnavailable,
+    SpeechEngine,
+    StageFailed,
+    StageFinished,
+    StageSkipped,
+    Update,
+    WindowTranscribed,
+    Work,
+)
 
 
 class Task(msgspec.Struct, frozen=True, tag=True):
@@ -28,7 +41,9 @@ class Task(msgspec.Struct, frozen=True, tag=True):
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
-    """Leave off at the next boundary."""
+    """Leave off at the next boundary; a patient one waits for the end of the window or the stage, which is kept."""
+
+    patient: bool = False
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):
@@ -55,7 +70,8 @@ class Child:
         self._orders = orders
         self._replies = replies
         self._tasks: SimpleQueue[Task] = SimpleQueue()
-        self._stop = threading.Event()
+        self._stop: Stop | None = None
+        self._windows = 0
         self._speaking = threading.Lock()
         self._log = structlog.get_logger(__name__)
 
@@ -73,13 +89,14 @@ class Child:
         for line in self._orders:
             match decoder.decode(line):
                 case Task() as task:
-                    self._stop.clear()
+                    self._stop = None
                     self._tasks.put(task)
-                case Stop():
-                    self._stop.set()
+                case Stop() as stop:
+                    self._stop = stop
         os.kill(os.getpid(), signal.SIGKILL)  # the parent is gone; nobody would hear what we still find out
 
     def _do(self, work: Work) -> None:
+        self._windows = work.resume.windows
         try:
             pipeline.run(work, self._engine, self._emit)
         except _Left:
@@ -99,8 +116,18 @@ class Child:
 
     def _emit(self, update: Update) -> None:
         self._say(update)
-        if self._stop.is_set():
+        if isinstance(update, Completed | Failed):  # the last word: another one would be taken for the next work's
+            return
+        kept = self._is_kept(update)
+        if self._stop is not None and (kept or not self._stop.patient):
             raise _Left
+
+    def _is_kept(self, update: Update) -> bool:
+        """Whether a later attempt goes on behind this update."""
+        if isinstance(update, WindowTranscribed):
+            before, self._windows = self._windows, update.window
+            return update.window > before
+        return isinstance(update, StageFinished | StageSkipped | StageFailed)
 
     def _fail(self, code: ErrorCode, message: str, remedy: str, *, retryable: bool) -> None:
         self._say(Failed(Problem(code=code, message=message, remedy=remedy, retryable=retryable)))
@@ -120,6 +147,7 @@ def load_engine(name: str) -> SpeechEngine:
 def main(engine: str) -> None:
     """The process."""
     logs.configure("engine")
+    faulthandler.enable()  # a crash in C code leaves its stack in the log
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not end up among the replies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the worker's business

@@ -10,7 +10,8 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from tasks.child import Ready, Reply, Stop, Task
+from tasks.child import Ready, Reply, Stop, Stopped, Task
+from tasks.pipeline.types import Completed, Failed
 from tasks.processes import dies_with_parent
 
 LONGEST_LINE = 1 << 28
@@ -34,6 +35,7 @@ class EngineProcess:
     def __init__(self, engine: str) -> None:
         self._engine = engine
         self._process: Process | None = None
+        self._busy = False
 
     @property
     def pid(self) -> int | None:
@@ -60,17 +62,26 @@ class EngineProcess:
 
     async def run(self, task: Task) -> AsyncIterator[Reply]:
         """Updates of the work as they come; the last one is Completed, Failed or Stopped. Raises EngineLost."""
+        if self._busy:  # its last work was dropped: what it still says of that must not be taken for this
+            await self.end()
         await self.start()
+        self._busy = True
         await self._order(task)
-        while True:
-            yield await self._reply()
+        while self._busy:
+            reply = await self._reply()
+            self._busy = not isinstance(reply, Completed | Failed | Stopped)
+            yield reply
 
-    async def stop(self) -> None:
-        """Asks the child to leave off at the next boundary; it answers with Stopped, unless it is just done."""
-        await self._order(Stop())
+    async def stop(self, *, patient: bool = False) -> None:
+        """Asks the child to leave off at the next boundary (patient: at the end of its window or stage); it answers
+        with Stopped, unless it is just done.
+        """
+        if self._busy:
+            await self._order(Stop(patient))
 
     async def end(self, grace: float = 1.0) -> None:
         """Ends the child: SIGTERM, and SIGKILL when that takes longer than `grace` seconds."""
+        self._busy = False
         process = self._process
         if process is None or process.returncode is not None:
             return

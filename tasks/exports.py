@@ -1,6 +1,7 @@
 """An export, rendered: claim, read the transcript, write the document, store it."""
 
 import asyncio
+from functools import partial
 
 import msgspec
 import structlog
@@ -9,43 +10,82 @@ from db import exports, leases, transcripts
 from db.errors import LeaseLost
 from db.leases import Lease
 from db.models import Export, SpeakerRow
+from db.session import DatabaseDown
 from db.states import Move
 from db.values import ErrorCode, Problem
+from tasks.endings import backoff, when_possible
 from tasks.formats import FORMATS
 from tasks.formats.document import Document, Request, Voice
-from tasks.jobs import backoff
 from tasks.runtime import Runtime
-from tasks.watch import HEARTBEAT_SECONDS
 
 _log = structlog.get_logger(__name__)
 
 
 async def run_next(runtime: Runtime) -> bool:
     """Claims the best waiting export and renders it. False when there was none."""
+    settings = runtime.settings
     async with runtime.db.write() as session:
-        claimed = await exports.claim(session, worker=runtime.worker, per_owner=runtime.settings.jobs_per_owner)
+        claimed = await exports.claim(
+            session, worker=runtime.worker, per_owner=settings.jobs_per_owner, lease_ms=settings.lease_ms
+        )
     if claimed is None:
         return False
     export, lease = claimed
     with structlog.contextvars.bound_contextvars(export_id=export.id, correlation_id=export.correlation_id):
-        heartbeat = asyncio.create_task(_renew(runtime, lease))
+        rendering = asyncio.create_task(_render(runtime, export, lease))
+        keeping = asyncio.create_task(_keep(runtime, lease))
+        hurry = asyncio.create_task(runtime.hurry.wait())
+        tasks = {rendering, keeping, hurry}
         try:
-            await _render(runtime, export, lease)
-        except LeaseLost:
-            _log.warning("export.lease_lost")
-        except Exception:  # noqa: BLE001  whatever it is, the document is tried again or fails
-            _log.exception("export.fault")
-            await _again_or_fail(runtime, export, lease)
+            await asyncio.wait(tasks, timeout=settings.export_timeout, return_when=asyncio.FIRST_COMPLETED)
+            rendering.cancel()
+            await asyncio.wait({rendering})
+            if keeping.done():
+                _log.warning("export.lease_lost")
+            else:
+                await when_possible(runtime, partial(_end, runtime, export, lease, rendering))
         finally:
-            heartbeat.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
     return True
 
 
-async def _renew(runtime: Runtime, lease: Lease) -> None:
+async def _keep(runtime: Runtime, lease: Lease) -> None:
+    """Renews the lease until it is lost."""
     while True:
-        await asyncio.sleep(HEARTBEAT_SECONDS)
-        async with runtime.db.write() as session:
-            await leases.renew(session, lease)
+        await asyncio.sleep(runtime.settings.heartbeat_seconds)
+        try:
+            async with runtime.db.write() as session:
+                await leases.renew(session, lease)
+        except LeaseLost:
+            return
+        except DatabaseDown as error:
+            _log.warning("export.database_down", error=str(error))
+
+
+async def _end(runtime: Runtime, export: Export, lease: Lease, rendering: asyncio.Task[None]) -> None:
+    """Records what came of it, unless it did so itself. Raises LeaseLost and DatabaseDown."""
+    if rendering.cancelled():
+        error: BaseException | None = None if runtime.hurry.is_set() else TimeoutError("rendering took too long")
+    else:
+        error = rendering.exception()
+        if error is None:
+            return
+    if isinstance(error, LeaseLost):
+        raise error
+    async with runtime.db.write() as session:
+        if error is None or isinstance(error, DatabaseDown):
+            await exports.put_back(session, lease, Move.HAND_BACK)
+            return
+        _log.error("export.fault", exc_info=error)
+        if export.attempt < runtime.settings.max_attempts:
+            delay = backoff(export.attempt)
+            await exports.put_back(session, lease, Move.RETRY_LATER, delay_ms=round(delay * 1000))
+            return
+        message = "The document could not be written; the log has the details under the correlation id."
+        code = ErrorCode.TIMED_OUT if isinstance(error, TimeoutError) else ErrorCode.INTERNAL
+        await exports.fail(session, lease, Problem(code=code, message=message))
 
 
 async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
@@ -79,12 +119,3 @@ async def _document(runtime: Runtime, export: Export) -> Document:
 
 def _voice(speaker: SpeakerRow) -> Voice:
     return Voice(speaker.name or speaker.label, speaker.seconds)
-
-
-async def _again_or_fail(runtime: Runtime, export: Export, lease: Lease) -> None:
-    async with runtime.db.write() as session:
-        if export.attempt < runtime.settings.max_attempts:
-            await exports.put_back(session, lease, Move.RETRY_LATER, delay_ms=round(backoff(export.attempt) * 1000))
-            return
-        message = "The document could not be written; the log has the details under the correlation id."
-        await exports.fail(session, lease, Problem(code=ErrorCode.INTERNAL, message=message))

@@ -1,9 +1,10 @@
 """A job, run: claim the best one, follow the engine's updates, store what they tell, end it."""
 
 import asyncio
-import random
 import shutil
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from db.clock import now
 from db.errors import LeaseLost
 from db.leases import Lease
 from db.models import Job
-from db.session import DATABASE_DOWN
+from db.session import DatabaseDown
 from db.states import Move
 from db.values import ErrorCode, Problem, Provenance, Stage, StageReport, StageState
 from tasks.child import Ready, Reply, Stopped, Task
+from tasks.endings import backoff, problem_of, when_possible
 from tasks.engine import EngineLost
 from tasks.live import Progress
 from tasks.pipeline import types as t
@@ -29,15 +31,16 @@ from tasks.watch import Watch, Wish
 PROGRESS_SECONDS = 0.25
 """At most four percentages a second leave a job."""
 
-BACKOFF_SECONDS, BACKOFF_CAP = 2.0, 600.0
-
 _log = structlog.get_logger(__name__)
 
 
 async def run_next(runtime: Runtime) -> bool:
     """Claims the best waiting job and runs it to an end, whatever that is. False when there was none."""
+    settings = runtime.settings
     async with runtime.db.write() as session:
-        claimed = await runs.claim(session, worker=runtime.worker, per_owner=runtime.settings.jobs_per_owner)
+        claimed = await runs.claim(
+            session, worker=runtime.worker, per_owner=settings.jobs_per_owner, lease_ms=settings.lease_ms
+        )
     if claimed is None:
         return False
     job, lease = claimed
@@ -45,16 +48,20 @@ async def run_next(runtime: Runtime) -> bool:
         _log.info("job.claimed", attempt=job.attempt, fence=lease.fence)
         run = _Run(runtime, job, lease)
         try:
-            await run.to_the_end()
+            await run.under_watch()
         except LeaseLost:
             _log.warning("job.lease_lost", remedy="another worker has it, or it was cancelled or deleted")
             await runtime.engine.end()
-        except DATABASE_DOWN as error:
+        except DatabaseDown as error:
             _log.warning("job.database_down", error=str(error))
             await runtime.engine.end()
-            await run.hand_back_when_possible()
+            await when_possible(runtime, run.stopped)
+        except Exception as error:  # noqa: BLE001  whatever it is, the job must not wait for its lease to end
+            _log.exception("job.fault")
+            await runtime.engine.end()
+            await when_possible(runtime, partial(run.failed, problem_of(error)))
         finally:
-            shutil.rmtree(run.scratch, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, run.scratch, ignore_errors=True)
     return True
 
 
@@ -70,32 +77,24 @@ class _Run:
         self._progress = JobProgress(job.stages)
         self._published = 0.0
         self._watch = Watch(runtime, lease, self._position)
-        self.scratch: Path = runtime.scratch / job.id
+        self.scratch: Path = runtime.scratch.make(f"{job.id}.{lease.fence}")
 
-    async def to_the_end(self) -> None:
-        """Runs the job and records how it ended. Raises LeaseLost."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        async with self._watch:
-            task = Task(await self._work(), {"job_id": self._job.id, "correlation_id": self._job.correlation_id})
-            try:
-                async for reply in self._runtime.engine.run(task):
-                    self._watch.heard()
-                    if await self._follow(reply):
-                        return
-            except EngineLost as lost:
-                await self._lost(lost)
+    async def under_watch(self) -> None:
+        """Runs the job and records how it ended. Raises LeaseLost and DatabaseDown."""
+        await self._watch.over(self._to_the_end())
 
-    async def hand_back_when_possible(self) -> None:
-        """Gives the job back as soon as the database answers, or leaves it to the sweepers when the lease has ended."""
-        for _ in range(leases.LEASE_MS // 1000):
-            try:
-                await self._stopped()
-            except LeaseLost:
-                return
-            except DATABASE_DOWN:
-                await asyncio.sleep(1.0)
-            else:
-                return
+    async def _to_the_end(self) -> None:
+        task = Task(await self._work(), {"job_id": self._job.id, "correlation_id": self._job.correlation_id})
+        if self._watch.wish in {Wish.CANCEL, Wish.DRAIN}:  # before there was an engine to stop
+            await self.stopped()
+            return
+        self._watch.heard()
+        try:
+            async for reply in self._runtime.engine.run(task):
+                await self._follow(reply)
+                self._watch.heard(self._running_stage())
+        except EngineLost as lost:
+            await self._lost(lost)
 
     # ------------------------------------------------------------ what goes in
 
@@ -107,8 +106,11 @@ class _Run:
         if media.blob_key is None:
             raise LeaseLost("the recording is gone")
         source = await self._runtime.blobs.local_path(media.blob_key, self.scratch)
+        if not source.exists():
+            raise FileNotFoundError(media.blob_key)
         for name, key in self._job.kept.items():
-            await self._runtime.blobs.fetch(key, self.scratch / name)
+            with suppress(FileNotFoundError):  # it only saves work
+                await self._runtime.blobs.fetch(key, self.scratch / name)
         done = tuple(stage for stage, report in self._stages.items() if report.state is StageState.DONE)
         return t.Work(
             source=str(source),
@@ -127,8 +129,8 @@ class _Run:
 
     # ------------------------------------------------------------ what comes out
 
-    async def _follow(self, reply: Reply) -> bool:  # noqa: C901, PLR0912  one branch for each kind of update
-        """Stores what an update tells; True when it was the last."""
+    async def _follow(self, reply: Reply) -> None:  # noqa: C901, PLR0912  one branch for each kind of update
+        """Stores what an update tells."""
         db, lease = self._runtime.db, self._lease
         match reply:
             case t.StageStarted(stage):
@@ -155,18 +157,14 @@ class _Run:
                 await self._report(stage, state=StageState.FAILED, seconds=seconds, problem=problem)
             case t.Completed(provenance):
                 await self._persist(provenance)
-                return True
             case t.Failed(problem):
-                await self._failed(problem)
-                return True
+                await self.failed(problem)
             case Stopped():
-                await self._stopped()
-                return True
+                await self.stopped()
             case t.Kept(_, name):
                 await self._keep(name)
             case t.Probed() | Ready():
                 pass
-        return False
 
     async def _report(
         self, stage: Stage, *, problem: Problem | None = None, **changes: StageState | float | None
@@ -207,7 +205,7 @@ class _Run:
             progress=self._progress.fraction,
             eta_seconds=self._progress.eta_seconds,
         )
-        await self._runtime.live.publish(progress)
+        self._runtime.live.tell(progress)
 
     def _position(self) -> dict[str, Any]:
         return {"progress": self._progress.fraction, "eta_seconds": self._progress.eta_seconds}
@@ -233,24 +231,29 @@ class _Run:
             await runs.finish(session, self._lease, Move.END_PARTIAL if failed else Move.SUCCEED)
         _log.info("job.finished", partial=failed)
 
-    async def _failed(self, problem: Problem, *, crashes: int | None = None) -> None:
-        """Again after a while when the fault may pass, otherwise the end."""
-        self._problems.append(problem)
-        kept = {"problems": self._problems, "stages": self._interrupted(problem)}
-        if crashes is not None:
-            kept["crashes"] = crashes
+    async def failed(self, problem: Problem, *, crashes: int = 0) -> None:
+        """Again after a while when the fault may pass, otherwise the end. Raises LeaseLost."""
         again = problem.retryable and self._job.attempt < self._runtime.settings.max_attempts
-        if again and (crashes or 0) < leases.MAX_CRASHES:
-            delay = backoff(self._job.attempt)
-            async with self._runtime.db.write() as session:
-                await runs.put_back(session, self._lease, Move.RETRY_LATER, delay_ms=round(delay * 1000), **kept)
-            _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
-            return
+        again = again and crashes < leases.MAX_CRASHES
+        if problem.retryable and not again:
+            tried = f"It was tried {self._job.attempt} times; retry it when the cause is gone."
+            problem = msgspec.structs.replace(problem, retryable=False, remedy=tried)
+        kept = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
+        if crashes:
+            kept["crashes"] = crashes
+        delay = backoff(self._job.attempt)
         async with self._runtime.db.write() as session:
-            await runs.finish(session, self._lease, Move.FAIL, **kept)
-        _log.warning("job.failed", code=problem.code, message=problem.message)
+            if again:
+                await runs.put_back(session, self._lease, Move.RETRY_LATER, delay_ms=round(delay * 1000), **kept)
+            else:
+                await runs.finish(session, self._lease, Move.FAIL, **kept)
+        if again:
+            _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
+        else:
+            _log.warning("job.failed", code=problem.code, message=problem.message)
 
-    async def _stopped(self) -> None:
+    async def stopped(self) -> None:
+        """The engine left off because somebody wished so. Raises LeaseLost."""
         stages = self._interrupted(None)
         async with self._runtime.db.write() as session:
             if self._watch.wish is Wish.CANCEL:
@@ -262,7 +265,7 @@ class _Run:
     async def _lost(self, lost: EngineLost) -> None:
         _log.warning("engine.lost", status=lost.status, why=self._watch.wish)
         if self._watch.wish in {Wish.CANCEL, Wish.DRAIN}:
-            await self._stopped()
+            await self.stopped()
             return
         stage = self._running_stage()
         if self._watch.wish is Wish.STUCK:
@@ -270,7 +273,7 @@ class _Run:
         else:
             code, message = ErrorCode.WORKER_LOST, "The speech engine's process ended unexpectedly."
         problem = Problem(code=code, message=message, stage=stage, retryable=True, remedy="It is tried again.")
-        await self._failed(problem, crashes=self._job.crashes + 1)
+        await self.failed(problem, crashes=self._job.crashes + 1)
 
     def _running_stage(self) -> Stage | None:
         return next((r.stage for r in self._stages.values() if r.state is StageState.RUNNING), None)
@@ -284,8 +287,3 @@ class _Run:
             else report
             for report in self._stages.values()
         ]
-
-
-def backoff(attempt: int) -> float:
-    """Seconds until the next try: exponential, full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
-    return random.uniform(0, min(BACKOFF_CAP, BACKOFF_SECONDS * 2 ** max(0, attempt - 1)))  # noqa: S311  no secret

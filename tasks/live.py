@@ -5,7 +5,7 @@ Behind it stands a slow poll, so that a lost wake-up costs a second, never an ev
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
@@ -76,6 +76,7 @@ class Live:
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
         self._ears: dict[str, set[_Ear]] = defaultdict(set)
+        self._telling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def subscribe(self, owner_id: str) -> AsyncIterator[AsyncIterator[Tick]]:
@@ -93,19 +94,14 @@ class Live:
 
     async def run(self) -> None:
         """Listens until cancelled, over any loss of the connection."""
-        while True:
-            try:
-                async with self._client.pubsub() as pubsub:
-                    await pubsub.subscribe(EVENTS_CHANNEL, PROGRESS_CHANNEL)
-                    self._tell_all()  # whatever was rung while nobody listened
-                    async for message in _messages(pubsub):
-                        self._hear(message["channel"].decode(), message["data"])
-            except (redis.RedisError, OSError) as error:
-                _log.warning("live.deaf", error=str(error), remedy="polling until it is back")
-                await asyncio.sleep(_RETRY_SECONDS)
+        await listen(self._client, (EVENTS_CHANNEL, PROGRESS_CHANNEL), self._hear, self._tell_all)
 
-    async def publish(self, progress: Progress) -> None:
-        """Tells all processes how far a job is; may be lost."""
+    def tell(self, progress: Progress) -> None:
+        """Tells all processes how far a job is, soon; lost when nobody takes it, and the work does not wait for it."""
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._publish(progress))
+
+    async def _publish(self, progress: Progress) -> None:
         try:
             await self._client.publish(PROGRESS_CHANNEL, msgspec.json.encode(progress))
         except (redis.RedisError, OSError) as error:
@@ -126,6 +122,25 @@ class Live:
     def _tell_all(self) -> None:
         for owner_id in self._ears:
             self._tell(owner_id, WOKEN)
+
+
+async def listen(
+    client: "redis.asyncio.Redis",
+    channels: Sequence[str],
+    hear: Callable[[str, bytes], None],
+    connected: Callable[[], None],
+) -> None:
+    """Calls `hear` with each message until cancelled, and `connected` whenever some may have been missed."""
+    while True:
+        try:
+            async with client.pubsub() as pubsub:
+                await pubsub.subscribe(*channels)
+                connected()
+                async for message in _messages(pubsub):
+                    hear(message["channel"].decode(), message["data"])
+        except (redis.RedisError, OSError) as error:
+            _log.warning("live.deaf", error=str(error), remedy="polling until it is back")
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _messages(pubsub: "redis.asyncio.client.PubSub") -> AsyncIterator[dict[str, bytes]]:

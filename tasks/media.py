@@ -118,6 +118,12 @@ async def sweep(db: Database, blobs: Blobs) -> None:
     async with db.read() as session:
         items = await garbage.some(session)
     for item in items:
-        await blobs.delete(item.blob_key)
+        try:
+            await blobs.delete(item.blob_key)
+        except Exception:  # noqa: BLE001  one file that cannot be deleted must not keep the others
+            _log.exception("garbage.stays", key=item.blob_key)
+            async with db.write() as session:
+                await garbage.later(session, item)
+            continue
         async with db.write() as session:
             await garbage.gone(session, item)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from dramatiq.brokers.redis import RedisBroker
 
@@ -12,6 +11,7 @@ from db.blobs import Blobs
 from db.session import Database
 from tasks.engine import EngineProcess
 from tasks.live import Live
+from tasks.scratch import Scratch
 from tasks.settings import WorkerSettings
 
 
@@ -25,9 +25,11 @@ class Runtime:
     broker: RedisBroker
     engine: EngineProcess
     settings: WorkerSettings
-    scratch: Path
+    scratch: Scratch
     worker: str
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)  # take no more work, hand back what is at hand
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # at once
+    nudge: asyncio.Event = field(default_factory=asyncio.Event)  # look now, do not wait for the next heartbeat
 
 
 def worker_name(kind: str) -> str:

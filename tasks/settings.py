@@ -1,11 +1,12 @@
 """What the workers and their models need to know."""
 
-from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 from db.settings import SETTINGS, StoreSettings
+from db.values import Stage
 from tasks import valkey
 
 
@@ -25,18 +26,44 @@ class WorkerSettings(BaseSettings):
     stage_timeout: float = Field(
         default=900.0, gt=0, description="Seconds a stage may take without any progress before it is stopped."
     )
+    stage_timeouts: dict[Stage, float] = Field(
+        default={Stage.DECODE: 300.0},
+        description='The same for single stages, as JSON: `{"DIARIZE": 3600}`.',
+    )
+    lease_seconds: float = Field(
+        default=15.0, gt=0, description="How long a worker may be silent before its work is given to another."
+    )
+    heartbeat_seconds: float = Field(
+        default=1.0, gt=0, description="How often a worker gives a sign of life; at most a third of the lease."
+    )
+    sweep_seconds: float = Field(
+        default=1.0, gt=0, description="How often each worker looks for work that silent ones hold or nobody heard of."
+    )
+    drain_seconds: float = Field(
+        default=10.0, ge=0, description="How long a worker that is asked to stop may take to finish its window."
+    )
+    export_timeout: float = Field(default=600.0, gt=0, description="Seconds that rendering a document may take.")
     max_attempts: int = Field(default=5, ge=1, description="How often a job is tried when passing faults hit it.")
     jobs_per_owner: int = Field(default=4, ge=1, description="How many jobs of one owner run at the same time.")
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
 
+    @model_validator(mode="after")
+    def _heartbeats_fit_the_lease(self) -> Self:
+        """Two may be lost."""
+        if self.heartbeat_seconds * 3 > self.lease_seconds:
+            raise ValueError("GRAPHOPHONE_HEARTBEAT_SECONDS is at most a third of GRAPHOPHONE_LEASE_SECONDS")
+        return self
+
+    @property
+    def lease_ms(self) -> int:
+        """How long a lease lasts."""
+        return round(self.lease_seconds * 1000)
+
+    def budget(self, stage: Stage | None) -> float:
+        """Seconds that a stage may take without any progress."""
+        return self.stage_timeout if stage is None else self.stage_timeouts.get(stage, self.stage_timeout)
+
     def resolved_redis_url(self, store: StoreSettings) -> str:
         """The address of the broker: the configured one, or that of the data folder's own Valkey."""
         return self.redis_url or valkey.url(store.home)
-
-
-def scratch_folder(store: StoreSettings) -> Path:
-    """Where workers keep decoded audio while they need it; may be lost at any time."""
-    folder = (store.home / "scratch").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -2,28 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
 from db import leases
 from db.errors import LeaseLost
 from db.leases import Lease
-from db.session import DATABASE_DOWN
+from db.session import DatabaseDown
+from db.values import Stage
 from tasks.engine import EngineLost
 from tasks.runtime import Runtime
 
 _log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 1.0
-"""How often the lease is renewed and the client's wish to cancel is read."""
-
 STOP_GRACE = 2.0
 """Seconds until an engine that does not leave off by itself is ended."""
+
+_PRESSING = 0.25
+"""Seconds between two looks at an engine that was asked to leave off."""
 
 
 class Wish(StrEnum):
@@ -31,69 +31,91 @@ class Wish(StrEnum):
 
     CANCEL = "CANCEL"  # the client no longer wants the job
     DRAIN = "DRAIN"  # the worker is going down
-    STUCK = "STUCK"  # nothing was heard for longer than a stage may take
+    STUCK = "STUCK"  # nothing was heard for longer than the stage may take
 
 
 class Watch:
-    """A block under watch. It ends with LeaseLost when the lease is gone; `wish` tells why the engine was stopped."""
+    """Work under watch; `wish` tells why its engine was stopped."""
 
     def __init__(self, runtime: Runtime, lease: Lease, position: Callable[[], dict[str, Any]]) -> None:
         self.wish: Wish | None = None
         self._runtime = runtime
         self._lease = lease
         self._position = position
-        self._last_heard = time.monotonic()
-        self._block = asyncio.timeout(None)
-        self._task: asyncio.Task[None] | None = None
+        self._stage: Stage | None = None
+        self._heard_at = time.monotonic()
+        self._wished_at = 0.0
+        self._asked = 0  # how firmly: 1 at the end of the window, 2 at the next boundary
 
-    def heard(self) -> None:
-        """The engine gave a sign of life."""
-        self._last_heard = time.monotonic()
+    def heard(self, stage: Stage | None = None) -> None:
+        """The engine gave a sign of life, in this stage if that is known."""
+        self._heard_at, self._stage = time.monotonic(), stage or self._stage
 
-    async def __aenter__(self) -> Self:
-        await self._block.__aenter__()
-        self._task = asyncio.create_task(self._keep())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    async def over(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does the work and keeps its lease; raises LeaseLost, and drops the work, when the lease is gone."""
+        working, keeping = asyncio.create_task(work), asyncio.create_task(self._keep())
         try:
-            await self._block.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise LeaseLost("the lease ended during the work") from None
+            await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, keeping):
+                task.cancel()
+            await asyncio.wait({working, keeping})
+        if not working.cancelled():
+            return working.result()
+        keeping.result()  # what went wrong, if that was the reason
+        raise LeaseLost("the lease ended during the work")
 
     async def _keep(self) -> None:
+        """Renews the lease until it is lost."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._runtime.draining.wait(), HEARTBEAT_SECONDS)
+            await self._pause()
             try:
-                async with self._runtime.db.write() as session:
-                    canceled = await leases.renew(session, self._lease, **self._position())
+                canceled = await self._renew()
             except LeaseLost:
-                self._block.reschedule(asyncio.get_running_loop().time())
                 return
-            except DATABASE_DOWN as error:
+            except DatabaseDown as error:
                 _log.warning("watch.database_down", error=str(error))
+                await asyncio.sleep(_PRESSING)  # whoever rang is heard at once, but not in a busy loop
                 continue
-            silent = time.monotonic() - self._last_heard
-            if canceled:
-                await self._leave_off(Wish.CANCEL)
-            elif self._runtime.draining.is_set():
-                await self._leave_off(Wish.DRAIN)
-            elif silent > self._runtime.settings.stage_timeout:
-                await self._leave_off(Wish.STUCK)
+            self._wonder(canceled=canceled)
+            if self.wish is not None:
+                await self._press(self.wish)
 
-    async def _leave_off(self, wish: Wish) -> None:
-        """Asks first, ends it at the next heartbeat; who follows the engine's updates records what came of it."""
-        asked_before, self.wish = self.wish is not None, self.wish or wish
-        if asked_before or wish is Wish.STUCK:
-            await self._runtime.engine.end()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+    async def _pause(self) -> None:
+        """Until the next heartbeat, or until somebody rings."""
+        seconds = self._runtime.settings.heartbeat_seconds
+        if self.wish is not None:
+            await asyncio.sleep(min(_PRESSING, seconds))
             return
-        with suppress(EngineLost):
-            await self._runtime.engine.stop()
-        await asyncio.sleep(STOP_GRACE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._runtime.nudge.wait(), seconds)
+        self._runtime.nudge.clear()
+
+    async def _renew(self) -> bool:
+        async with self._runtime.db.write() as session:
+            return await leases.renew(session, self._lease, **self._position())
+
+    def _wonder(self, *, canceled: bool) -> None:
+        """Whether the engine is to leave off; a client's wish is stronger than a worker's."""
+        wish = self.wish
+        if canceled:
+            wish = Wish.CANCEL
+        elif wish is None and self._runtime.draining.is_set():
+            wish = Wish.DRAIN
+        elif wish is None and time.monotonic() - self._heard_at > self._runtime.settings.budget(self._stage):
+            wish = Wish.STUCK
+        if wish is not self.wish:
+            self.wish, self._wished_at = wish, time.monotonic()
+
+    async def _press(self, wish: Wish) -> None:
+        """Asks the engine to leave off, the more firmly the longer it takes; who follows it records what came of it."""
+        engine, waited = self._runtime.engine, time.monotonic() - self._wished_at
+        patience = self._runtime.settings.drain_seconds if wish is Wish.DRAIN else 0.0
+        if wish is Wish.STUCK or self._runtime.hurry.is_set() or waited > patience + STOP_GRACE:
+            await engine.end()
+            return
+        firmly = 2 if waited >= patience else 1
+        if firmly > self._asked:
+            self._asked = firmly
+            with suppress(EngineLost):
+                await engine.stop(patient=firmly == 1)

@@ -1,7 +1,6 @@
 """A worker process: hears the doorbell, claims, works; sweeps up what others left; drains when asked to stop."""
 
 import asyncio
-import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable
@@ -17,20 +16,19 @@ from db import exports as export_rows
 from db import leases, runs
 from db.blobs import Blobs
 from db.models import Export, Job
-from db.session import DATABASE_DOWN, Database
+from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
 from tasks import exports, jobs, logs, media
-from tasks.broker import QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
+from tasks.broker import CANCEL_CHANNEL, QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
 from tasks.engine import EngineProcess
-from tasks.live import Live
+from tasks.live import Live, listen
 from tasks.runtime import Runtime, worker_name
-from tasks.settings import WorkerSettings, scratch_folder
+from tasks.scratch import Scratch
+from tasks.settings import WorkerSettings
+from tasks.watch import STOP_GRACE
 
-SWEEP_SECONDS = 1.0
-"""How often each worker looks for what the bell did not tell."""
-
-DRAIN_SECONDS = 15.0
-"""How long a worker that was asked to stop waits for its threads; a second signal does not wait."""
+HAND_BACK_SECONDS = 5.0
+"""How long the hand-back itself may take, after the engine was given its time to finish."""
 
 _RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {"speech": jobs.run_next, "io": exports.run_next}
 _log = structlog.get_logger(__name__)
@@ -42,10 +40,10 @@ def main(kind: Kind) -> None:
     settings, store = WorkerSettings(), StoreSettings()
     redis_url = settings.resolved_redis_url(store)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(1) if stop.is_set() else stop.set())
     broker = make_broker(redis_url)
     office = _Office(kind, broker, redis_url, settings, store)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: office.hurry() if stop.is_set() else stop.set())
     threads = 1 if kind == "speech" else settings.io_threads
     worker = dramatiq.Worker(broker, queues={kind}, worker_threads=threads, worker_timeout=100)
     worker.queue_prefetch = threads  # a busy worker must not hold back a wake-up that an idle one could hear
@@ -78,6 +76,7 @@ class _Office:
 
     async def open(self) -> None:
         """Connects, starts the engine and the sweeper."""
+        self._loop = asyncio.get_running_loop()
         client = make_client(self._redis_url)
         self._doorbell = Doorbell(self._broker, client)
         self._runtime = Runtime(
@@ -87,24 +86,39 @@ class _Office:
             broker=self._broker,
             engine=EngineProcess(self._settings.engine),
             settings=self._settings,
-            scratch=scratch_folder(self._store),
+            scratch=Scratch(self._store.home),
             worker=worker_name(self._kind),
         )
         if self._kind == "speech":
             await self._runtime.engine.start()
-        self._sweeper = asyncio.create_task(self._sweep())
+        nudge = self._runtime.nudge.set
+        self._helpers = [
+            asyncio.create_task(self._sweep()),
+            asyncio.create_task(listen(client, [CANCEL_CHANNEL], lambda *_: nudge(), nudge)),
+        ]
         self._opened.set()
+
+    def hurry(self) -> None:
+        """Asked a second time to stop: whatever is at hand is handed back at once."""
+        if self._opened.is_set():
+            for event in (self._runtime.hurry, self._runtime.nudge):
+                self._loop.call_soon_threadsafe(event.set)
 
     async def close(self) -> None:
         """Hands back the work in hand, then lets go of everything."""
         self._runtime.draining.set()
-        self._sweeper.cancel()
+        self._runtime.nudge.set()
+        patience = self._settings.drain_seconds + STOP_GRACE + HAND_BACK_SECONDS
         async with self._idle:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), DRAIN_SECONDS)
+                await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), patience)
+        for helper in self._helpers:
+            helper.cancel()
+        await asyncio.wait(self._helpers)
         await self._runtime.engine.end()
         await self._doorbell.close()
         await self._runtime.db.close()
+        await asyncio.to_thread(self._runtime.scratch.close)
 
     async def _woken(self) -> None:
         """The actor: works until nothing may run."""
@@ -113,6 +127,8 @@ class _Office:
         try:
             while not self._runtime.draining.is_set() and await _RUN_NEXT[self._kind](self._runtime):
                 pass
+        except DatabaseDown as error:
+            _log.warning("worker.database_down", error=str(error), remedy="the sweeper rings again")
         finally:
             async with self._idle:
                 self._busy -= 1
@@ -120,23 +136,30 @@ class _Office:
 
     async def _sweep(self) -> None:
         """Takes back what silent workers held and rings for what waits unheard. Every worker does it; none must."""
+        steps = [self._rescue, self._ring_again, *([self._clean_up] if self._kind == "io" else [])]
         while True:
-            try:
-                async with self._runtime.db.write() as session:
-                    await runs.rescue(session)
-                    await export_rows.rescue(session)
-                async with self._runtime.db.read() as session:
-                    waiting = {
-                        "job": await leases.waiting(session, Job),
-                        "export": await leases.waiting(session, Export),
-                    }
-                if self._kind == "io":
-                    await media.sweep(self._runtime.db, self._runtime.blobs)
-                for topic in (topic for topic, unheard in waiting.items() if unheard):
-                    await asyncio.to_thread(self._ring, QUEUES[topic])
-            except (*DATABASE_DOWN, RedisError) as error:
-                _log.warning("sweep.failed", error=str(error))
-            await asyncio.sleep(SWEEP_SECONDS)
+            for step in steps:
+                try:
+                    await step()
+                except (DatabaseDown, RedisError) as error:
+                    _log.warning("sweep.failed", error=str(error))
+                except Exception:  # noqa: BLE001  nobody would rescue any more
+                    _log.exception("sweep.fault")
+            await asyncio.sleep(self._settings.sweep_seconds)
+
+    async def _rescue(self) -> None:
+        async with self._runtime.db.write() as session:
+            await runs.rescue(session)
+            await export_rows.rescue(session)
+
+    async def _ring_again(self) -> None:
+        async with self._runtime.db.read() as session:
+            waiting = {"job": await leases.waiting(session, Job), "export": await leases.waiting(session, Export)}
+        for topic in (topic for topic, unheard in waiting.items() if unheard):
+            await asyncio.to_thread(self._ring, QUEUES[topic])
+
+    async def _clean_up(self) -> None:
+        await media.sweep(self._runtime.db, self._runtime.blobs)
 
     def _ring(self, kind: Kind) -> None:
         if silent(self._broker, kind):

@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.brokers",
     "tests.fixtures.servers",
+    "tests.fixtures.workers",
     "tests.fixtures.graph",
 ]
