@@ -87,7 +87,9 @@ async def rerun_stage(
     elif any(value is not None for value in (data.num_speakers, data.min_speakers, data.max_speakers)):
         raise InvalidInput("input.stage", "A number of speakers belongs to DIARIZE.")
     async with context.db.write() as session:
-        row = await jobs.rerun(session, context.owner_id, job.id, data.stage, options, context.settings.queue)
+        row = await jobs.rerun(
+            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.queue
+        )
     return RerunStagePayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
 

@@ -123,7 +123,7 @@ async def fan_out(port: int, subscribers: int = 200) -> float:
             await ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
         client = Client(port)
         await client.open()
-        while orjson.loads(await client.post("{ waiting }"))["data"]["waiting"] < subscribers:  # noqa: ASYNC110
+        while orjson.loads(await client.post("{ waiting }"))["data"]["waiting"] < subscribers:
             await asyncio.sleep(0.02)
         first = last = 0.0
 

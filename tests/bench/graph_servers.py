@@ -108,7 +108,7 @@ class Query:
         return COLUMNS
 
     @strawberry.field
-    def job(self, id: strawberry.ID) -> Job | None:  # noqa: A002  # the name in the graph
+    def job(self, id: strawberry.ID) -> Job | None:  # the name in the graph
         return JOB if id else None
 
     @strawberry.field
@@ -125,7 +125,7 @@ class Query:
 @strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def job_events(self, id: strawberry.ID) -> AsyncGenerator[JobEvent, None]:  # noqa: A002  # as above
+    async def job_events(self, id: strawberry.ID) -> AsyncGenerator[JobEvent, None]:  # as above
         queue: asyncio.Queue[JobEvent | None] = asyncio.Queue()
         HUB.queues.append(queue)
         while (event := await queue.get()) is not None:

@@ -192,7 +192,7 @@ async def test_a_subscriber_that_leaves_takes_nothing_from_the_others() -> None:
     engine = Engine(SCHEMA, Limits(), SharedAnswers(lambda event: event.cursor))
     first = asyncio.create_task(all_of(engine, call_of(engine, ASKED)))
     second = asyncio.create_task(all_of(engine, call_of(engine, ASKED)))
-    while not executed:  # noqa: ASYNC110  # until the first execution has begun
+    while not executed:  # until the first execution has begun
         await asyncio.sleep(0)
     first.cancel()
     assert (await second)[0].data == {"events": {"number": 7}}
