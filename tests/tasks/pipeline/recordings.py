@@ -24,7 +24,7 @@ def write(
     """A tone of 440 Hz, or a video with or without one."""
     with av.open(str(path), "w", format=container, options=options or {}) as out:
         if video:
-            picture = cast("av.VideoStream", out.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p"))
+            picture = out.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p")
         if sound:
             stream = cast("av.AudioStream", out.add_stream(codec, rate, layout=layout))
         if video:
