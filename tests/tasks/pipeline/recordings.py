@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -23,13 +24,13 @@ def write(
     """A tone of 440 Hz, or a video with or without one."""
     with av.open(str(path), "w", format=container, options=options or {}) as out:
         if video:
-            picture = out.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+            picture = out.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p")
         if sound:
-            stream = out.add_stream(codec, rate=rate, layout=layout)
+            stream = cast("av.AudioStream", out.add_stream(codec, rate, layout=layout))
         if video:
             for index in range(int(seconds * 10)):
-                frame = av.VideoFrame.from_ndarray(np.full((96, 64), index % 200, np.uint8), format="yuv420p")
-                out.mux(picture.encode(frame))
+                image = av.VideoFrame.from_ndarray(np.full((96, 64), index % 200, np.uint8), format="yuv420p")
+                out.mux(picture.encode(image))
             out.mux(picture.encode(None))
         if sound:
             for frame in tone(rate=rate, layout=layout, sample_format=sample_format, seconds=seconds):

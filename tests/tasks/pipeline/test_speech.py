@@ -1,11 +1,13 @@
 """The real engine with the offline pack on real speech: pyannote.audio's own sample call of thirty seconds."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import jiwer
+import msgspec
 import numpy as np
 import pytest
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
@@ -20,7 +22,6 @@ from tasks.pipeline.types import (
     Completed,
     SegmentsRevised,
     SpeakersFound,
-    SpeechEngine,
     Update,
     WindowTranscribed,
     Work,
@@ -28,17 +29,10 @@ from tasks.pipeline.types import (
 
 pytestmark = [
     pytest.mark.timeout(600),
-    pytest.mark.xdist_group("speech"),
     pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
 ]
 MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
 COLLAR = 0.25
-
-
-@pytest.fixture(scope="module")
-def engine() -> SpeechEngine:
-    assert not verify(MODELS), f"the offline pack is not in {MODELS}: python -m tasks.pack {MODELS}"
-    return open_engine(SpeechSettings(models=MODELS))
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +44,19 @@ def sample() -> Path:
 
 
 @pytest.fixture(scope="module")
-def updates(engine: SpeechEngine, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Update]:
-    scratch = tmp_path_factory.mktemp("scratch")
-    told: list[Update] = []
-    work = Work(source=str(sample), scratch=str(scratch), options=Options(model="base"), max_seconds=60)
-    pipeline.run(work, engine, told.append)
-    return told
+def updates(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Update]:
+    """What was told of the sample call; the processes share one run, since loading the models is what takes long."""
+    shared = tmp_path_factory.getbasetemp().parent / "sample.json"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            assert not verify(MODELS), f"the offline pack is not in {MODELS}: python -m tasks.pack {MODELS}"
+            scratch = tmp_path_factory.mktemp("scratch")
+            told: list[Update] = []
+            work = Work(source=str(sample), scratch=str(scratch), options=Options(model="base"), max_seconds=60)
+            pipeline.run(work, open_engine(SpeechSettings(models=MODELS)), told.append)
+            shared.write_bytes(msgspec.json.encode(told))
+    return msgspec.json.decode(shared.read_bytes(), type=list[Update])
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def spoken(sample: Path) -> Iterator[tuple[float, float, str]]:
 
 def test_the_words_of_the_sample_call_are_understood(sample: Path, segments: list[Segment]) -> None:
     truth = " ".join(line.split(maxsplit=5)[5] for line in sample.with_suffix(".stm").read_text().splitlines())
-    plain = EnglishTextNormalizer({})  # Whisper's own, by which its word error rates are given
+    plain = EnglishTextNormalizer({})  # type: ignore[no-untyped-call]  # Whisper's own, by which its word error rates are given
     assert jiwer.wer(plain(truth), plain(" ".join(segment.text for segment in segments))) <= 0.20
 
 

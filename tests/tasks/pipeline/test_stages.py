@@ -1,5 +1,6 @@
 """The stages over a fake engine: what is told, in which order, and what happens when something goes wrong."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,7 @@ import pytest
 from db.values import ErrorCode, Options, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
 from tasks.pipeline.align import ordered
+from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import (
     Completed,
     Failed,
@@ -221,8 +223,8 @@ def test_a_file_that_is_no_recording_fails_the_work(tmp_path: Path) -> None:
 
 def test_a_recording_without_speech_says_so_and_is_complete(recording: Path, tmp_path: Path) -> None:
     class Deaf(FakeEngine):
-        def voices(self, recording: object) -> "iter[tuple[float, float]]":  # type: ignore[override,valid-type]  # nothing
-            return iter(())
+        def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+            yield from ()
 
     updates = told(work(recording, tmp_path), Deaf())
     problem = next(update.problem for update in of(updates, StageFinished) if update.stage is Stage.TRANSCRIBE)
