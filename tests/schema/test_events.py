@@ -266,7 +266,7 @@ async def test_all_jobs_are_watched_together(graph: Graph, bob: Graph) -> None:
     [snapshot] = await everything(graph, 1)
     assert (snapshot["__typename"], snapshot["job"]["id"]) == ("JobSnapshot", waiting.id)
     await whole_life(graph)
-    events = await everything(graph, 8, snapshot["cursor"])
+    events = await everything(graph, 7, snapshot["cursor"])
     told = [(event["__typename"], event.get("to")) for event in events]
     assert told[:3] == [("JobSnapshot", None), ("JobStateChanged", "QUEUED"), ("JobStateChanged", "RUNNING")]
     again = await everything(graph, 3, events[-3]["cursor"])
