@@ -118,3 +118,35 @@ def test_a_transcript_without_words_makes_an_empty_document() -> None:
     empty = document(())
     assert FORMATS["TXT"].render(empty, Request(format="TXT")) == b""
     assert b"-->" not in FORMATS["SRT"].render(empty, Request(format="SRT"))
+
+
+def test_writing_without_spaces_stays_without_spaces() -> None:
+    words = tuple(Word(char, i / 4, (i + 1) / 4) for i, char in enumerate("今日は良い天気です。"))
+    segment = Segment(key="00000000", start=0, end=3, text="今日は良い天気です。", words=words)
+    [caption] = captions((segment,), Layout())
+    assert caption.lines == ("今日は良い天気です。",)
+
+
+def test_a_cut_stands_behind_a_sentence_or_a_clause_rather_than_in_between() -> None:
+    text = "When the rain had stopped at last, they all went out into the garden and sat down. Nobody spoke. " * 2
+    words = tuple(Word(word, i / 3, (i + 1) / 3) for i, word in enumerate(text.split()))
+    segment = Segment(key="00000000", start=0, end=20, text=text.strip(), words=words)
+    ends = [caption.lines[-1][-1] for caption in captions((segment,), Layout())]
+    assert set(ends) <= set(".,")
+
+
+@given(segment_lists(), st.floats(0.5, 3), st.floats(3, 10))
+def test_no_caption_lasts_longer_than_the_layout_allows(
+    segments: tuple[Segment, ...], least: float, most: float
+) -> None:
+    shown = captions(segments, Layout(min_seconds=least, max_seconds=most))
+    assert all(caption.end - caption.start <= most + 0.001 for caption in shown)
+    for before, after in pairwise(shown):
+        assert before.end - before.start >= least - 0.001 or before.end >= after.start - 0.001
+
+
+def test_text_without_word_times_is_spread_over_its_segment() -> None:
+    segment = Segment(key="00000000", start=10, end=40, text="word " * 60)
+    shown = captions((segment,), Layout())
+    assert len(shown) > 3
+    assert (shown[0].start, shown[-1].end) == (10, 40)
