@@ -202,3 +202,29 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     software: dict[str, str] = msgspec.field(default_factory=dict)
     stage_seconds: dict[str, float] = msgspec.field(default_factory=dict)
     trace_id: str | None = None
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A speech model that a worker can run. `languages` are ISO 639-1 codes."""
+
+    name: str
+    languages: tuple[str, ...] = ()
+    loaded: bool = False
+    default: bool = False
+
+
+class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Something optional: whether it works, with what model, and if not, why."""
+
+    available: bool
+    reason: str | None = None
+    model: str | None = None
+
+
+class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker can do. `any_model`: other models than those listed can be fetched by name."""
+
+    models: tuple[ModelFacts, ...] = ()
+    any_model: bool = False
+    alignment_languages: tuple[str, ...] = ()
+    diarization: FeatureFacts | None = None

@@ -9,35 +9,10 @@ from sqlmodel import col
 
 from db.clock import db_now
 from db.models import Worker
+from db.values import WorkerFacts
 
 SILENT_MS = 30_000
 """A worker that has not been heard of for this long is not online."""
-
-
-class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A speech model that a worker can run. `languages` are ISO 639-1 codes."""
-
-    name: str
-    languages: tuple[str, ...] = ()
-    loaded: bool = False
-    default: bool = False
-
-
-class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Something optional: whether it works, with what model, and if not, why."""
-
-    available: bool
-    reason: str | None = None
-    model: str | None = None
-
-
-class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker can do. `any_model`: other models than those listed can be fetched by name."""
-
-    models: tuple[ModelFacts, ...] = ()
-    any_model: bool = False
-    alignment_languages: tuple[str, ...] = ()
-    diarization: FeatureFacts | None = None
 
 
 class Online(msgspec.Struct, frozen=True):

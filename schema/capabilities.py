@@ -6,7 +6,7 @@ import msgspec
 import strawberry
 
 from db import jobs, workers
-from db.workers import FeatureFacts, ModelFacts, WorkerFacts
+from db.values import FeatureFacts, ModelFacts, WorkerFacts
 from schema.context import Info
 from schema.enums import ExportFormat
 from schema.fields import field
@@ -33,7 +33,7 @@ class CapabilitiesView(msgspec.Struct, frozen=True):
 
 @strawberry.type(description="A speech model that can be asked for.")
 class Model:
-    """db.workers.ModelFacts in the graph."""
+    """db.values.ModelFacts in the graph."""
 
     name: str = field("What to ask for.")
     languages: list[str] = field("The languages that it knows, as ISO 639-1 codes.")
@@ -43,7 +43,7 @@ class Model:
 
 @strawberry.type(description="Something that may or may not be available here.")
 class Feature:
-    """db.workers.FeatureFacts in the graph."""
+    """db.values.FeatureFacts in the graph."""
 
     available: bool = field("Whether it works now.")
     reason: str | None = field("Why it does not work, and what to do.")

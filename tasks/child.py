@@ -1,10 +1,10 @@
 """The child process in which the models live: it reads one piece of work a line and answers with updates.
 
 Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so
-the models are kept out of the worker. They stay loaded from job to job. Run as `python -m tasks.child MODULE:ENGINE`.
+the models are kept out of the worker. They stay loaded from job to job. Run as
+`python -m tasks.child MODULE:ENGINE MODEL`.
 """
 
-import faulthandler
 import importlib
 import os
 import signal
@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import msgspec
 import structlog
 
-from db.values import ErrorCode, Problem
+from db.values import ErrorCode, Problem, WorkerFacts
 from tasks import logs, pipeline
 from tasks.pipeline.types import (
     Completed,
@@ -51,7 +51,9 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The first line: the engine is there, its models load when they are first needed."""
+    """The first line: the models are loaded, and this is what the engine can do."""
+
+    facts: WorkerFacts
 
 
 Order = Task | Stop
@@ -65,8 +67,9 @@ class _Left(BaseException):
 class Child:
     """One engine, one piece of work at a time."""
 
-    def __init__(self, engine: SpeechEngine, orders: BinaryIO, replies: BinaryIO) -> None:
+    def __init__(self, engine: SpeechEngine, model: str, orders: BinaryIO, replies: BinaryIO) -> None:
         self._engine = engine
+        self._model = model
         self._orders = orders
         self._replies = replies
         self._tasks: SimpleQueue[Task] = SimpleQueue()
@@ -78,7 +81,7 @@ class Child:
     def serve(self) -> None:
         """Works until the parent is gone."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
-        self._say(Ready())
+        self._say(Ready(self._engine.facts(self._model)))
         while True:
             task = self._tasks.get()
             with structlog.contextvars.bound_contextvars(**task.context):
@@ -144,15 +147,20 @@ def load_engine(name: str) -> SpeechEngine:
     return cast("SpeechEngine", getattr(importlib.import_module(module), attribute)())
 
 
-def main(engine: str) -> None:
-    """The process."""
+def main(engine: str, model: str) -> None:
+    """The process. Ends with EX_CONFIG when the model that it is to use is not there."""
     logs.configure("engine")
-    faulthandler.enable()  # a crash in C code leaves its stack in the log
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not end up among the replies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the worker's business
-    Child(load_engine(engine), sys.stdin.buffer, replies).serve()
+    loaded = load_engine(engine)
+    try:
+        loaded.preload(model)
+    except ModelUnavailable as missing:
+        structlog.get_logger(__name__).error("engine.no_model", message=missing.message, remedy=missing.remedy)
+        sys.exit(os.EX_CONFIG)
+    Child(loaded, model, sys.stdin.buffer, replies).serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
+from db.values import WorkerFacts
 from tasks.child import Ready, Reply, Stop, Stopped, Task
 from tasks.pipeline.types import Completed, Failed
 from tasks.processes import dies_with_parent
@@ -30,10 +31,15 @@ class EngineLost(Exception):
 
 
 class EngineProcess:
-    """The child with the models, started when first needed and kept from job to job; one piece of work at a time."""
+    """The child with the models, started when first needed and kept from job to job; one piece of work at a time.
 
-    def __init__(self, engine: str) -> None:
+    `facts` tell what it can do, once it has started.
+    """
+
+    def __init__(self, engine: str, model: str) -> None:
+        self.facts = WorkerFacts()
         self._engine = engine
+        self._model = model
         self._process: Process | None = None
         self._busy = False
 
@@ -51,6 +57,7 @@ class EngineProcess:
             "-m",
             "tasks.child",
             self._engine,
+            self._model,
             stdin=PIPE,
             stdout=PIPE,
             limit=LONGEST_LINE,
@@ -59,6 +66,7 @@ class EngineProcess:
         ready = await self._reply()
         if not isinstance(ready, Ready):
             raise EngineLost(None)
+        self.facts = ready.facts
 
     async def run(self, task: Task) -> AsyncIterator[Reply]:
         """Updates of the work as they come; the last one is Completed, Failed or Stopped. Raises EngineLost."""

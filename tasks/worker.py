@@ -1,7 +1,9 @@
 """A worker process: hears the doorbell, claims, works; sweeps up what others left; drains when asked to stop."""
 
 import asyncio
+import os
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,19 +15,22 @@ from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
 from db import exports as export_rows
-from db import leases, runs
+from db import leases, runs, workers
 from db.blobs import Blobs
 from db.models import Export, Job
 from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
 from tasks import exports, jobs, logs, media
 from tasks.broker import CANCEL_CHANNEL, QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
-from tasks.engine import EngineProcess
+from tasks.engine import EngineLost, EngineProcess
 from tasks.live import Live, listen
 from tasks.runtime import Runtime, worker_name
 from tasks.scratch import Scratch
 from tasks.settings import WorkerSettings
 from tasks.watch import STOP_GRACE
+
+BEAT_SECONDS = 10.0
+"""How often a worker tells that it is up."""
 
 HAND_BACK_SECONDS = 5.0
 """How long the hand-back itself may take, after the engine was given its time to finish."""
@@ -49,7 +54,7 @@ def main(kind: Kind) -> None:
     worker.queue_prefetch = threads  # a busy worker must not hold back a wake-up that an idle one could hear
     worker.start()
     try:
-        async_to_sync(office.open)()
+        _open(office)
         _log.info("worker.ready", threads=threads)
         stop.wait()
         _log.info("worker.draining")
@@ -61,6 +66,14 @@ def main(kind: Kind) -> None:
     _log.info("worker.stopped")
 
 
+def _open(office: "_Office") -> None:
+    try:
+        async_to_sync(office.open)()
+    except EngineLost as lost:
+        _log.error("worker.no_engine", status=lost.status)
+        sys.exit(lost.status if lost.status == os.EX_CONFIG else 1)
+
+
 class _Office:
     """What lives in the worker's event loop: the runtime, the actor and the sweeper."""
 
@@ -70,6 +83,7 @@ class _Office:
         self._kind, self._broker, self._redis_url = kind, broker, redis_url
         self._settings, self._store = settings, store
         self._opened = asyncio.Event()
+        self._able = asyncio.Event()  # the engine has told what it can do
         self._idle = asyncio.Condition()
         self._busy = 0
         dramatiq.actor(broker=broker, queue_name=kind, actor_name=actor_name(kind))(self._woken)
@@ -84,19 +98,33 @@ class _Office:
             blobs=Blobs(self._store),
             live=Live(client),
             broker=self._broker,
-            engine=EngineProcess(self._settings.engine),
+            engine=EngineProcess(self._settings.engine, self._settings.model),
             settings=self._settings,
             scratch=Scratch(self._store.home),
             worker=worker_name(self._kind),
         )
-        if self._kind == "speech":
-            await self._runtime.engine.start()
         nudge = self._runtime.nudge.set
         self._helpers = [
             asyncio.create_task(self._sweep()),
+            asyncio.create_task(self._beat()),
             asyncio.create_task(listen(client, [CANCEL_CHANNEL], lambda *_: nudge(), nudge)),
         ]
+        if self._kind == "speech":
+            await self._runtime.engine.start()
+            self._able.set()
         self._opened.set()
+
+    async def _beat(self) -> None:
+        """Tells that this worker is up and what it can do."""
+        while True:
+            try:
+                async with self._runtime.db.write() as session:
+                    await workers.beat(session, self._runtime.worker, self._kind, self._runtime.engine.facts)
+            except DatabaseDown as error:
+                _log.warning("beat.failed", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._able.wait(), BEAT_SECONDS)
+            self._able.clear()
 
     def hurry(self) -> None:
         """Asked a second time to stop: whatever is at hand is handed back at once."""
@@ -115,6 +143,9 @@ class _Office:
         for helper in self._helpers:
             helper.cancel()
         await asyncio.wait(self._helpers)
+        with suppress(DatabaseDown):
+            async with self._runtime.db.write() as session:
+                await workers.gone(session, self._runtime.worker)
         await self._runtime.engine.end()
         await self._doorbell.close()
         await self._runtime.db.close()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from db.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage
+from db.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage, WorkerFacts
 from tasks.pipeline.recording import Recording, Waveform
 
 Report = Callable[[float], None]
@@ -202,6 +202,15 @@ class SpeechEngine(Protocol):
 
     Raises `MemoryError` when the device's memory is spent, `ModelUnavailable` when weights are missing or damaged.
     """
+
+    def preload(self, model: str) -> None:
+        """Loads what a job with this model needs, so that a missing model is told at the start and no job waits for it.
+
+        Raises `ModelUnavailable` only for what no job can do without.
+        """
+
+    def facts(self, default_model: str) -> WorkerFacts:
+        """What this engine can do, for `capabilities`."""
 
     def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""

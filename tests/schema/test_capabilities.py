@@ -1,5 +1,5 @@
 from db import workers
-from db.workers import FeatureFacts, ModelFacts, WorkerFacts
+from db.values import FeatureFacts, ModelFacts, WorkerFacts
 from tests.fixtures.graph import Graph
 
 CAPABILITIES = """{ capabilities { version models { name languages loaded default } alignmentLanguages

@@ -13,7 +13,7 @@ from sqlmodel import col
 from db import workers
 from db.jobs import QueueLimits
 from db.models import Media
-from db.workers import ModelFacts, WorkerFacts
+from db.values import ModelFacts, WorkerFacts
 from tests.fixtures.graph import Graph
 
 CREATE = """mutation($input: CreateJobInput!) { createJob(input: $input) { __typename

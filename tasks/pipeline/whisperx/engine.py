@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import ctranslate2
 import torch
+from faster_whisper.tokenizer import _LANGUAGE_CODES
 
-from db.values import Options, Provenance
+from db.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks import pack
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.settings import SpeechSettings
@@ -86,10 +88,33 @@ class WhisperXEngine(SpeechEngine):
     def preload(self, model: str) -> None:
         """Load everything that a job with this model in English needs, so that the first job does not wait."""
         self._whisper(model)
-        self._aligner("en")
-        self._speakers()
+        for optional in (lambda: self._aligner("en"), self._speakers):
+            with suppress(ModelUnavailable):  # a transcript comes about without it, and `facts` tell of it
+                optional()
         with self._lock:
             self._vad = self._vad or VoiceDetector(torch.device(self.device))
+
+    def facts(self, default_model: str) -> WorkerFacts:
+        """The models that are there, and whether speakers can be told apart."""
+        try:
+            diarization = FeatureFacts(available=True, model=self._speakers().name)
+        except ModelUnavailable as missing:
+            diarization = FeatureFacts(available=False, reason=f"{missing.message} {missing.remedy}")
+        here = [name for name in names() if (self.models / name / "model.bin").is_file()]
+        return WorkerFacts(
+            models=tuple(
+                ModelFacts(
+                    name=name,
+                    languages=("en",) if name.endswith(".en") else tuple(sorted(_LANGUAGE_CODES)),
+                    loaded=name in self._whispers,
+                    default=name == default_model,
+                )
+                for name in dict.fromkeys([*here, *self._whispers])
+            ),
+            any_model=self.online,
+            alignment_languages=tuple(sorted(LANGUAGES)) if self.online else (PhonemeAligner.language,),
+            diarization=diarization,
+        )
 
     def unload(self) -> None:
         """Give all memory back; the next job loads again."""
