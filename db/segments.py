@@ -1,6 +1,7 @@
 """Reading a transcript's segments and words, page by page."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Row, Select, and_, false, func, or_, select
@@ -76,6 +77,23 @@ async def lines(session: AsyncSession, owner_id: str, transcript_id: str) -> Seq
         col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
     )
     return (await session.execute(statement.order_by(*ORDER.columns))).all()
+
+
+class Packed(NamedTuple):
+    """A segment's words and when it is."""
+
+    start_ms: int
+    end_ms: int
+    words: str
+
+
+async def packed(
+    session: AsyncSession, owner_id: str, transcript_id: str, between: tuple[float, float] | None = None
+) -> Sequence[Packed]:
+    """The words of every segment, in order, or of those that touch a stretch of time (seconds)."""
+    columns = (col(SegmentRow.start_ms), col(SegmentRow.end_ms), col(SegmentRow.words))
+    statement = query(owner_id, transcript_id, SegmentFilter(between=between)).with_only_columns(*columns)
+    return [Packed(*row) for row in await session.execute(statement.order_by(*ORDER.columns))]
 
 
 async def word_count(session: AsyncSession, owner_id: str, transcript_id: str) -> int:

@@ -11,6 +11,7 @@ from db import exports, models
 from db.clock import now
 from db.errors import InvalidInput, NotFound
 from schema import validation
+from schema.captions import CaptionOptions, layout
 from schema.context import Info
 from schema.enums import ExportFormat, ExportState, JobState
 from schema.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
@@ -20,7 +21,7 @@ from schema.nodes import Node, known
 from schema.scalars import BigInt, Instant
 from schema.transcripts import Transcript
 from tasks.formats import FORMATS
-from tasks.formats.document import Layout, Request
+from tasks.formats.document import Request
 
 DOWNLOAD_MS = 3_600_000
 """How long a link to a document holds."""
@@ -84,18 +85,6 @@ async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
-@strawberry.input(description="How captions are cut.")
-class CaptionOptions:
-    """tasks.formats.document.Layout in the graph."""
-
-    max_chars_per_line: int | None = strawberry.field(default=42, description="Characters in a line, 10..200.")
-    max_lines: int | None = strawberry.field(default=2, description="Lines on the screen, 1..10.")
-    min_seconds: float | None = strawberry.field(default=1.0, description="The least a caption stays, 0..10.")
-    max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
-    max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
-    speaker_labels: bool | None = strawberry.field(default=False, description="Whether to say who speaks.")
-
-
 @strawberry.input(description="Which document to make of which transcript.")
 class CreateExportInput:
     """What createExport takes."""
@@ -153,30 +142,6 @@ async def create_export(
     if (row.transcript_id, row.revision, row.request) != (id_, revision, request):
         raise InvalidInput("input.idempotencyKey", "This key was used for another document.")
     return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
-
-
-def layout(path: str, options: CaptionOptions | None) -> Layout:
-    """Checked caption options; a null is the default. Raises InvalidInput."""
-    default = Layout()
-    if options is None:
-        return default
-    bounds = {
-        "max_chars_per_line": (10, 200),
-        "max_lines": (1, 10),
-        "min_seconds": (0, 10),
-        "max_seconds": (0.5, 60),
-        "max_chars_per_second": (1, 100),
-    }
-    given = {name: getattr(options, name) for name in (*bounds, "speaker_labels")}
-    chosen = msgspec.structs.replace(default, **{name: value for name, value in given.items() if value is not None})
-    for name, (least, most) in bounds.items():
-        if not least <= getattr(chosen, name) <= most:
-            first, *rest = name.split("_")
-            camel = first + "".join(part.title() for part in rest)
-            raise InvalidInput(f"{path}.{camel}", f"Between {least} and {most}.")
-    if chosen.min_seconds > chosen.max_seconds:
-        raise InvalidInput(f"{path}.minSeconds", "Not more than maxSeconds.")
-    return chosen
 
 
 def _request(data: CreateExportInput) -> Request:

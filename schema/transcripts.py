@@ -1,24 +1,29 @@
 """Transcripts: what was said, by whom and when."""
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from db import listing, models, segments
+from db import listing, models, segments, transcripts
 from db.segments import SegmentFilter
+from db.values import Provenance as Facts
 from db.values import Segment as SegmentValue
-from schema import pages, validation, words
+from schema import captions, pages, provenance, validation, words
 from schema import segments as segment_views
+from schema.captions import Caption, CaptionOptions
 from schema.context import Info
 from schema.enums import QualityFlag
 from schema.fields import arg, field
 from schema.media import Media
 from schema.nodes import Node, known
 from schema.pages import Connection, ConnectionView
+from schema.provenance import Provenance
 from schema.scalars import Instant
 from schema.segments import Segment
 from schema.speakers import Speaker, SpeakerView
-from schema.words import Word
+from schema.words import Word, WordColumns
+from tasks.formats.captions import captions as cut
 from tasks.formats.document import Document, Voice
 from tasks.formats.text import plain
 
@@ -121,6 +126,34 @@ async def _words(
     return await words.paginate(info.context, parent, words.Wanted(_seconds(between), max_confidence), first, after)
 
 
+async def _word_columns(
+    parent: Parent,
+    info: Info,
+    between: Annotated[TimeRange | None, arg("Only words that touch this stretch of time.")] = None,
+) -> words.ColumnsView:
+    wanted = words.Wanted(_seconds(between))
+    places: dict[int | None, int] = {v.position: index for index, v in enumerate(await _speakers(parent, info))}
+    async with info.context.db.read() as session:
+        rows = await segments.packed(session, info.context.owner_id, parent.id, wanted.between)
+    return words.join(rows, places, wanted)
+
+
+async def _captions(
+    parent: Parent, info: Info, options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None
+) -> list[captions.CaptionView]:
+    layout = captions.layout("options", options)
+    voices: dict[int | None, SpeakerView] = {v.position: v for v in await _speakers(parent, info)}
+    async with info.context.db.read() as session:
+        rows = await transcripts.segments(session, info.context.owner_id, parent.id)
+    cuts = await asyncio.to_thread(lambda: cut([transcripts.as_segment(row) for row in rows], layout))
+    return captions.views(cuts, voices, labels=layout.speaker_labels)
+
+
+async def _provenance(parent: Parent, info: Info) -> Facts | None:
+    job = await info.context.load.job.load(parent.job_id)
+    return None if job is None else provenance.of(parent, job)
+
+
 async def _speakers(parent: Parent, info: Info) -> list[SpeakerView]:
     return await info.context.load.speakers.load(parent.id) or []
 
@@ -149,10 +182,13 @@ class Transcript(Node):
     text: str = field("The whole text; one line a segment, or one paragraph a turn.", _text)
     segments: Connection[Segment] = field("Its segments, by time.", _segments)
     words: Connection[Word] = field("Its words, by time.", _words)
+    word_columns: WordColumns = field("All its words in one cheap answer.", _word_columns)
+    captions: list[Caption] = field("Its text cut for a screen.", _captions)
     speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
     exports: Connection[Annotated["Export", strawberry.lazy("schema.exports")]] = field(
         "Documents made of it, newest first.", _exports
     )
+    provenance: Provenance = field("What exactly made it.", _provenance)
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:

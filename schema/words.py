@@ -1,6 +1,6 @@
 """Words: unpacked from a segment's columns only when they are asked for."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -86,6 +86,53 @@ def unpack(packed: str, first: int, voices: Mapping[int | None, SpeakerView]) ->
         )
         for index, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c, strict=True), first)
     ]
+
+
+@strawberry.type(description="Words as five arrays of one length: word i is the i-th entry of each.")
+class WordColumns:
+    """ColumnsView in the graph."""
+
+    text: list[str] = field("The words, with their punctuation.")
+    start: list[float | None] = field("Where each begins, in seconds.")
+    end: list[float | None] = field("Where each ends, in seconds.")
+    confidence: list[float | None] = field("How sure the aligner is of each, 0..1.")
+    speaker: list[int | None] = field("Who says each, as an index into `Transcript.speakers`.")
+
+
+class ColumnsView(msgspec.Struct):
+    """Word columns at run time."""
+
+    text: list[str]
+    start: list[float | None]
+    end: list[float | None]
+    confidence: list[float | None]
+    speaker: list[int | None]
+
+
+def join(rows: Sequence[segments.Packed], places: Mapping[int | None, int], wanted: Wanted) -> ColumnsView:
+    """The words of these segments, straight from their columns. `places`: a speaker's position -> index."""
+    view = ColumnsView([], [], [], [], [])
+    for row in rows:
+        c = columns(row.words)
+        kept = range(len(c.text))
+        if wanted.between is not None:
+            low, high = (1000 * edge for edge in wanted.between)
+            kept = [  # type: ignore[assignment]  # any iterable of indices
+                i
+                for i in kept
+                if (row.end_ms if (e := c.end[i]) is None else e) > low
+                and (row.start_ms if (s := c.start[i]) is None else s) < high
+            ]
+        view.text += [c.text[i] for i in kept]
+        view.start += [_seconds(c.start[i]) for i in kept]
+        view.end += [_seconds(c.end[i]) for i in kept]
+        view.confidence += [_seconds(c.confidence[i]) for i in kept]
+        view.speaker += [places.get(c.speaker[i]) for i in kept]
+    return view
+
+
+def _seconds(thousandths: int | None) -> float | None:
+    return None if thousandths is None else thousandths / 1000
 
 
 async def paginate(

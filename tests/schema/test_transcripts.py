@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from db import transcripts
-from db.values import QualityFlag, SpeakerLabel
+from db.values import Provenance, QualityFlag, SpeakerLabel
 from tests.fixtures.graph import Graph, segment
 
 TRANSCRIPT = """query($id: ID!) { transcript(id: $id) { id title language durationSeconds revision complete createdAt
@@ -153,3 +153,59 @@ async def test_a_jobs_transcript_needs_its_own_scope(graph: Graph) -> None:
     answer = await graph.ask(query, id=id_.replace("trn_", "job_"))
     assert answer["data"]["job"]["transcript"] is None
     assert answer["errors"][0]["extensions"]["details"] == {"requiredScope": "transcripts:read"}
+
+
+async def test_word_columns_hold_every_word_in_five_arrays(graph: Graph) -> None:
+    id_ = await two_voices(graph)
+    query = """query($id: ID!, $between: TimeRange) { transcript(id: $id) { wordColumns(between: $between) {
+      text start end confidence speaker } } }"""
+    found = (await graph.data(query, id=id_))["transcript"]["wordColumns"]
+    assert {name: len(column) for name, column in found.items()} == dict.fromkeys(found, 12)
+    assert [found[name][7] for name in ("text", "start", "end", "confidence", "speaker")] == [
+        "is",
+        2.333,
+        2.667,
+        0.9,
+        1,
+    ]
+    part = (await graph.data(query, id=id_, between={"start": 0.9, "end": 1.5}))["transcript"]["wordColumns"]
+    assert part["text"] == ["0.", "This", "is"]
+
+
+async def test_captions_are_cut_as_asked(graph: Graph) -> None:
+    id_ = await two_voices(graph)
+    query = """query($id: ID!, $options: CaptionOptions) { transcript(id: $id) { captions(options: $options) {
+      index start end lines speaker { label } } } }"""
+    found = (await graph.data(query, id=id_, options={"speakerLabels": True}))["transcript"]["captions"]
+    assert [caption["lines"] for caption in found] == [
+        ["SPEAKER_00: This is 0."], ["This is 1."], ["SPEAKER_01: This is 2."], ["This is 3."],
+    ]  # fmt: skip
+    assert found[3] == {
+        "index": 3,
+        "start": 3.0,
+        "end": 4.0,
+        "lines": ["This is 3."],
+        "speaker": {"label": "SPEAKER_01"},
+    }
+    error = await graph.error(query, id=id_, options={"maxLines": 0})
+    assert error["details"] == {"field": "options.maxLines"}
+
+
+async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
+    query = "query($id: ID!) { transcript(id: $id) { complete provenance { asrModel device software stageSeconds } } }"
+    await graph.job()
+    job, lease = await graph.claim()
+    await graph.append(lease, segment(0))
+    id_ = transcripts.transcript_id(job.id)
+    early = (await graph.data(query, id=id_))["transcript"]
+    assert early == {
+        "complete": False,
+        "provenance": {"asrModel": "auto", "device": "", "software": {}, "stageSeconds": {}},
+    }
+    made = Provenance(asr_model="tiny@1", device="cpu", software={"whisperx": "3"}, stage_seconds={"ALIGN": 1.5})
+    async with graph.db.write() as session:
+        await transcripts.complete(session, lease, made)
+    late = (await graph.data(query, id=id_))["transcript"]
+    assert late["provenance"] == {
+        "asrModel": "tiny@1", "device": "cpu", "software": {"whisperx": "3"}, "stageSeconds": {"ALIGN": 1.5},
+    }  # fmt: skip
