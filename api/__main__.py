@@ -106,6 +106,7 @@ def transcribe(  # noqa: PLR0917 - options of the command line
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many there are, if known.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Text that tells Whisper names and style.")] = None,
     model: Annotated[str | None, typer.Option(help="One of those that the server has.")] = None,
     url: Annotated[str | None, typer.Option(help="The server; else the one of this data folder.")] = None,
     token: Annotated[str | None, typer.Option(help="Lets us in; else this data folder's.")] = None,
@@ -125,7 +126,7 @@ def transcribe(  # noqa: PLR0917 - options of the command line
         raise typer.BadParameter(f"{output.parent} is no folder", param_hint="--output")
     server, store = ServerSettings(), StoreSettings()
     connection = Connection(url or default_address(server, store), token or known_token(server, store) or "")
-    wanted = {"language": language, "numSpeakers": speakers, "model": model}
+    wanted = {"language": language, "numSpeakers": speakers, "prompt": prompt, "model": model}
     options = {name: value for name, value in wanted.items() if value is not None}
     raise typer.Exit(run(transcribe_to(connection, recording, options, file_format.upper(), output)))
 

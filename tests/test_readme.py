@@ -68,7 +68,7 @@ def test_the_python_client_prints_what_is_said(server: Server, recording: Path) 
     (code,) = blocks("python")
     assert len(code.splitlines()) <= 11
     done = run([sys.executable, "-W", "error", "-c", at(server, code)], recording.parent, TOKEN=server.token)
-    assert "sentence number 1" in done.stdout
+    assert "Hello there" in done.stdout
 
 
 def test_the_javascript_client_follows_a_job_to_its_end(server: Server, recording: Path) -> None:

@@ -99,8 +99,7 @@ def test_a_kill_of_the_supervisor_takes_everybody_along(start_server: Start) -> 
 
 
 @pytest.mark.parametrize("part", ["valkey-server", "api serve", "worker speech", "worker io"])
-def test_a_part_that_dies_is_started_again(start_server: Start, part: str) -> None:
-    server = start_server()
+def test_a_part_that_dies_is_started_again(server: Server, part: str) -> None:
     victim = family(server)[part]
     victim.kill()
     until(lambda: family(server).get(part, victim) != victim)

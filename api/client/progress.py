@@ -70,7 +70,7 @@ class Bar:
         job = event["job"]
         if self._job is None:
             self._job = self._progress.add_task("waiting", total=1.0, remark="")
-        stage = (job["stage"] or job["state"]).lower()
+        stage = doing(event)
         self._progress.update(self._job, completed=job["progress"], description=stage, remark=remark(job))
 
     def note(self, line: str) -> None:
@@ -101,7 +101,7 @@ class Lines:
     def told(self, event: dict[str, Any]) -> None:
         """Says when a stage begins, and each quarter of the way."""
         job = event["job"]
-        now = ((job["stage"] or job["state"]).lower(), int(job["progress"] / EVERY))
+        now = (doing(event), int(job["progress"] / EVERY))
         if now != self._last:
             self._last = now
             self.note(f"{now[0]}: {job['progress']:.0%} {remark(job)}".rstrip())
@@ -109,6 +109,14 @@ class Lines:
     def note(self, line: str) -> None:
         """Prints it."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def doing(event: dict[str, Any]) -> str:
+    """What the job is at: the stage that this event tells of, else the running one, else its state."""
+    report = event.get("report") or {}
+    told = report.get("stage") if report.get("state") == "RUNNING" else None
+    now: str = told or event["job"]["stage"] or event["job"]["state"]
+    return now.lower()
 
 
 def remark(job: dict[str, Any]) -> str:
