@@ -39,3 +39,5 @@ class GraphQLSettings:
     """Smaller answers are not compressed."""
     playground: bool = True
     """Whether browsers get the playground."""
+    get_queries: bool = True
+    """Whether queries may also be asked by GET."""

@@ -85,6 +85,8 @@ class GraphQLView:
         accept = accepted(http.headers.get("accept"))
         if self.endpoint.settings.playground and http.method != "POST" and accept.prefers_html:
             return page(http)
+        if http.method != "POST" and not self.endpoint.settings.get_queries:
+            raise HttpProblem(405, ErrorCode.INVALID_INPUT, "Queries are sent by POST.", headers={"Allow": "POST"})
         viewer = await self.endpoint.authenticate(http.headers)
         if viewer is None:
             challenge = {"WWW-Authenticate": "Bearer"}

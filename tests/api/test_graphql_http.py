@@ -1,12 +1,15 @@
 """GraphQL over HTTP, against a real server."""
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from schema.execution import Limits
 from tests.serve import Served
+from tests.toy import TOKEN, application
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -340,3 +343,15 @@ def test_large_answers_are_compressed_small_ones_not(http: httpx.Client) -> None
     large = post(http, {"query": "{ words(first: 200) { text } }"})
     assert large.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in post(http, HELLO).headers
+
+
+def test_a_hardened_endpoint_answers_neither_get_nor_introspection_nor_a_browser(tmp_path: Path) -> None:
+    app = application(tmp_path, playground=False, get_queries=False, limits=Limits(introspection=0))
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    with Served(app) as served, httpx.Client(base_url=served.base, headers=token) as client:
+        assert client.get("/graphql", params={"query": "{hello}"}).headers["allow"] == "POST"
+        assert client.get("/graphql", headers={"Accept": "text/html"}).status_code == 405
+        for query in ("{ __schema { types { name } } }", '{ hello __type(name: "Query") { name } }'):
+            refused = post(client, {"query": query})
+            assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, "INVALID_INPUT")
+        assert post(client, {"query": "{ hello __typename }"}).json()["data"]["__typename"] == "Query"
