@@ -13,7 +13,7 @@ from strawberry.file_uploads import Upload
 from strawberry.types import Info
 
 from api.graphql import GraphQLSettings, UploadedFile, graphql_routes
-from db.errors import Conflict, CursorExpired
+from db.errors import Conflict, CursorExpired, InvalidInput
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Connection:
 
 
 def make_words(count: int) -> list[Word]:
+    if not 0 <= count <= 10_000:
+        raise InvalidInput("first", "Between 0 and 10000.")
     speakers = [Speaker(id=strawberry.ID(str(n)), label=f"SPEAKER_{n:02}") for n in range(3)]
     return [
         Word(
@@ -152,7 +154,7 @@ class Query:
 
     @strawberry.field
     async def sleep(self, seconds: float) -> str:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(min(max(seconds, 0.0), 5.0))
         return "awake"
 
     @strawberry.field
@@ -181,7 +183,7 @@ class Query:
 
     @strawberry.field
     def mes(self, first: int = 10) -> list["Query"]:
-        return [Query() for _ in range(first)]
+        return [Query() for _ in range(min(max(first, 0), 100))]
 
 
 @strawberry.input

@@ -1,6 +1,7 @@
 """The GraphQL endpoint: HTTP, WebSocket, server-sent events, uploads and the playground under one address."""
 
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from strawberry import Schema
 from api.correlation import Correlation
 from api.graphql.multipart import UploadedFile
 from api.graphql.playground import asset_response, examples
+from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
 from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
@@ -36,15 +38,16 @@ def graphql_routes(
     """
     engine = Engine(schema, settings.limits, SharedAnswers(broadcast) if broadcast else None)
     endpoint = Endpoint(engine, authenticate, context_factory, settings)
-    zipped = Middleware(GZipMiddleware, minimum_size=settings.compress_from_bytes, compresslevel=1)
     correlated = Middleware(Correlation)
+    http = [correlated, *_cross_origin(settings)]
+    http.append(Middleware(GZipMiddleware, minimum_size=settings.compress_from_bytes, compresslevel=1))
     shown = examples(engine.schema)
 
     def examples_response(_: HttpRequest) -> Response:
         return Response(shown, headers={"Cache-Control": "no-cache"}, media_type="application/json")
 
     routes: list[BaseRoute] = [
-        Route(path, GraphQLView(endpoint), middleware=[correlated, zipped]),
+        Route(path, GraphQLView(endpoint), middleware=http),
         WebSocketRoute(path, GraphQLWebSocket(endpoint), middleware=[correlated]),
     ]
     if settings.playground:
@@ -53,3 +56,20 @@ def graphql_routes(
             Route(f"{path}/assets/{{version}}/{{name}}", asset_response),
         ]
     return routes
+
+
+def _cross_origin(settings: GraphQLSettings) -> list[Middleware]:
+    """Lets the pages of allowed origins ask, without cookies: they bring a token."""
+    if not settings.allowed_origins:
+        return []
+    allowed = ["authorization", "content-type", "last-event-id", "x-request-id", *PREFLIGHT_HEADERS]
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(settings.allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=allowed,
+            expose_headers=["X-Request-ID", "ETag"],
+            max_age=3600,
+        )
+    ]

@@ -6,6 +6,7 @@ GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 HTML = "text/html"
+PARTS = "multipart/mixed"
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Accepted:
     json_quality: float
     stream_quality: float
     html_quality: float
+    parts_quality: float = 0.0
 
     @property
     def prefers_stream(self) -> bool:
@@ -45,7 +47,13 @@ def accepted(header: str | None) -> Accepted:
     named = GRAPHQL_RESPONSE in ranges  # a wildcard alone means the older type, as the audit of graphql-http wants it
     media_type = GRAPHQL_RESPONSE if response > plain or (named and response == plain) else JSON
     quality = max(response, plain)
-    return Accepted(media_type if quality else None, quality, ranges.get(EVENT_STREAM, 0.0), ranges.get(HTML, 0.0))
+    return Accepted(
+        media_type if quality else None,
+        quality,
+        ranges.get(EVENT_STREAM, 0.0),
+        ranges.get(HTML, 0.0),
+        ranges.get(PARTS, 0.0),
+    )
 
 
 def _quality(parameters: list[str]) -> float:

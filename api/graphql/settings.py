@@ -20,7 +20,7 @@ class GraphQLSettings:
     """Of a JSON body, and of everything but the files in a multipart one."""
     limits: Limits = field(default_factory=Limits)
     allowed_origins: frozenset[str] = frozenset()
-    """Pages of other origins that may open WebSockets, `https://example.org`; `*` for all."""
+    """Pages of other origins that may ask (CORS) and open WebSockets, `https://example.org`; `*` for all."""
     connection_init_seconds: float = 10.0
     """For the client's first WebSocket message."""
     ping_seconds: float = 25.0
@@ -39,3 +39,5 @@ class GraphQLSettings:
     """Smaller answers are not compressed."""
     playground: bool = True
     """Whether browsers get the playground."""
+    get_queries: bool = True
+    """Whether queries may also be asked by GET."""

@@ -12,12 +12,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.graphql.events import EventStream
+from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.multipart import Uploads
-from api.graphql.negotiation import GRAPHQL_RESPONSE, Accepted, accepted
+from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
+from api.graphql.parts import MULTIPART
 from api.graphql.playground import page
 from api.graphql.requests import read_request
 from api.graphql.settings import GraphQLSettings
+from api.graphql.stream import AnswerStream
 from api.problems import HttpProblem, problem_of
 from db.errors import GraphophoneError
 from db.values import ErrorCode
@@ -70,7 +72,7 @@ class GraphQLView:
                 response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
             response.headers.add_vary_header("Accept")
             response.headers["X-Content-Type-Options"] = "nosniff"
-            if not isinstance(response, EventStream):
+            if not isinstance(response, AnswerStream):
                 uploads.delete()  # before the client can see that its request is over
             await response(scope, receive, send)
         finally:
@@ -85,12 +87,14 @@ class GraphQLView:
         accept = accepted(http.headers.get("accept"))
         if self.endpoint.settings.playground and http.method != "POST" and accept.prefers_html:
             return page(http)
+        if http.method != "POST" and not self.endpoint.settings.get_queries:
+            raise HttpProblem(405, ErrorCode.INVALID_INPUT, "Queries are sent by POST.", headers={"Allow": "POST"})
         viewer = await self.endpoint.authenticate(http.headers)
         if viewer is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             message = "This needs a token: send the header 'Authorization: Bearer …'."
             raise HttpProblem(401, ErrorCode.UNAUTHENTICATED, message, headers=challenge)
-        if accept.json is None and accept.stream_quality == 0:
+        if accept.json is None and accept.stream_quality == accept.parts_quality == 0:
             raise _not_acceptable(
                 "The answers here are application/graphql-response+json, application/json and text/event-stream."
             )
@@ -107,16 +111,18 @@ class GraphQLView:
         return self._answered(http, accept, await self.endpoint.engine.execute(call))
 
     def _streamed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
-        if accept.stream_quality == 0:
+        if accept.stream_quality == accept.parts_quality == 0:
             raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
+        framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
         answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
-        return EventStream(answers, self.endpoint.settings.heartbeat_seconds, getattr(call.viewer, "expires_at", None))
+        expires_at = getattr(call.viewer, "expires_at", None)
+        return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, expires_at)
 
     def _answered(self, http: HttpRequest, accept: Accepted, answer: Answer) -> Response:
-        if accept.json is None or accept.prefers_stream:
-            return EventStream.of(answer, self.endpoint.settings.heartbeat_seconds)
+        if accept.stream_quality and (accept.json is None or accept.prefers_stream):
+            return AnswerStream.of(answer, SERVER_SENT_EVENTS, self.endpoint.settings.heartbeat_seconds)
         body = answer.json()
-        media_type = f"{accept.json}; charset=utf-8"
+        media_type = f"{accept.json or JSON}; charset=utf-8"
         headers = {"Cache-Control": "no-store"}
         if answer.faulty:
             return Response(body, 500, headers, media_type=media_type)

@@ -109,7 +109,7 @@ class Ruler:
         self._check("depth", whole.depth, self.limits.depth)
         points = min(whole.fixed + whole.per_item * self.limits.assumed_page, CEILING)
         introspection = self._is_introspection(operation.selection_set)
-        self._check("cost", points, self.limits.introspection if introspection else self.limits.cost)
+        self._check("cost", points, (introspection and self.limits.introspection) or self.limits.cost)
         return Cost(points, self.variable, introspection)
 
     @staticmethod

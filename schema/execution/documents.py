@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     Node,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     OverlappingFieldsCanBeMergedRule,
@@ -209,7 +210,8 @@ def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
                 raise
 
     replaced = (BoundedMergingRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
-    return (*replaced, MaxIntrospectionDepthRule, MaybeNullValidationRule, OneOfInputValidationRule)
+    forbidden = () if limits.introspection else (NoSchemaIntrospectionCustomRule,)
+    return (*replaced, MaxIntrospectionDepthRule, MaybeNullValidationRule, OneOfInputValidationRule, *forbidden)
 
 
 def fields_of(node: OperationDefinitionNode) -> list[FieldNode]:

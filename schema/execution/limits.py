@@ -29,7 +29,7 @@ class Limits:
     cost: int = 20_000
     """Points, estimated from page sizes before the execution (`schema.execution.complexity`)."""
     introspection: int = 200_000
-    """Points for an operation that asks for nothing but the schema; it runs in a thread."""
+    """Points for an operation that asks for nothing but the schema; it runs in a thread. 0 forbids introspection."""
     page: int = 1_000
     """The largest page that the estimate counts; larger ones are refused by the resolvers."""
     assumed_page: int = 10

@@ -111,3 +111,27 @@ def test_the_subscription_ends_when_the_client_goes_away(toy: Served) -> None:
     while ENDED != ["silent"]:
         assert time.monotonic() < deadline
         httpx.get(toy.url)
+
+
+PARTS = {"Accept": "multipart/mixed;subscriptionSpec=1.0, application/json"}  # what Apollo Client sends
+
+
+def test_apollo_gets_its_subscriptions_in_parts(http: httpx.Client) -> None:
+    answer = http.post("/graphql", json={"query": TICKS}, headers=PARTS)
+    assert answer.headers["content-type"] == 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
+    opening, *parts, end = answer.text.split("\r\n--graphql")
+    assert (opening, end) == ("", "--\r\n")
+    bodies = [part.removeprefix("\r\nContent-Type: application/json\r\n\r\n") for part in parts]
+    assert bodies[0] == "{}"
+    assert bodies[1:] == [f'{{"payload":{{"data":{{"ticks":{{"cursor":"{n}","number":{n}}}}}}}}}' for n in (1, 2, 3)]
+
+
+def test_a_refused_subscription_in_parts_is_an_error_of_the_transport(http: httpx.Client) -> None:
+    text = http.post("/graphql", json={"query": "subscription { expired }"}, headers=PARTS).text
+    assert '{"payload":null,"errors":[{"message":' in text
+    assert text.endswith("\r\n--graphql--\r\n")
+
+
+def test_a_query_that_accepts_parts_gets_json(http: httpx.Client) -> None:
+    answer = http.post("/graphql", json={"query": "{ hello }"}, headers=PARTS)
+    assert answer.headers["content-type"].startswith("application/json")

@@ -1,12 +1,15 @@
 """GraphQL over HTTP, against a real server."""
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from schema.execution import Limits
 from tests.serve import Served
+from tests.toy import TOKEN, application
 
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
@@ -340,3 +343,41 @@ def test_large_answers_are_compressed_small_ones_not(http: httpx.Client) -> None
     large = post(http, {"query": "{ words(first: 200) { text } }"})
     assert large.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in post(http, HELLO).headers
+
+
+def test_a_hardened_endpoint_answers_neither_get_nor_introspection_nor_a_browser(tmp_path: Path) -> None:
+    app = application(tmp_path, playground=False, get_queries=False, limits=Limits(introspection=0))
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    with Served(app) as served, httpx.Client(base_url=served.base, headers=token) as client:
+        assert client.get("/graphql", params={"query": "{hello}"}).headers["allow"] == "POST"
+        assert client.get("/graphql", headers={"Accept": "text/html"}).status_code == 405
+        for query in ("{ __schema { types { name } } }", '{ hello __type(name: "Query") { name } }'):
+            refused = post(client, {"query": query})
+            assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (400, "INVALID_INPUT")
+        assert post(client, {"query": "{ hello __typename }"}).json()["data"]["__typename"] == "Query"
+
+
+def test_only_pages_of_allowed_origins_may_read_the_answers(tmp_path: Path) -> None:
+    preflight = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    page = {"Origin": "https://app.example"}
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    with Served(application(tmp_path, allowed_origins=frozenset({"https://app.example"}))) as served:
+        asked = httpx.options(served.url, headers={**page, **preflight})
+        assert asked.headers["access-control-allow-origin"] == "https://app.example"
+        assert "authorization" in asked.headers["access-control-allow-headers"]
+        answer = httpx.post(served.url, json=HELLO, headers={**page, **token})
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+        other = {"Origin": "https://evil.example"}
+        assert httpx.options(served.url, headers={**other, **preflight}).status_code == 400
+        assert (
+            "access-control-allow-origin" not in httpx.post(served.url, json=HELLO, headers={**other, **token}).headers
+        )
+
+
+def test_by_default_no_other_page_may_read_the_answers(http: httpx.Client) -> None:
+    answer = http.post("/graphql", json=HELLO, headers={"Origin": "https://app.example"})
+    assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -24,6 +24,16 @@ await new Promise((resolve, reject) =>
   }),
 );
 checkTicks(events);
+const overHttp = new ApolloClient({ link: new HttpLink({ uri: url, headers }), cache: new InMemoryCache() });
+const parts = [];
+await new Promise((resolve, reject) =>
+  overHttp.subscribe({ query: gql(subscription), variables: { upto: 3 } }).subscribe({
+    next: (result) => parts.push(result.data),
+    error: reject,
+    complete: resolve,
+  }),
+);
+checkTicks(parts);
 await assert.rejects(client.query({ query: gql('{ nope }') }));
 await socket.dispose();
-console.log('Apollo Client: query, mutation, subscription, errors ok');
+console.log('Apollo Client: query, mutation, subscription over WebSocket and multipart HTTP, errors ok');
