@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import events, garbage, leases
+from db import events, garbage, leases, revisions
 from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
@@ -168,6 +168,10 @@ async def _again(session: AsyncSession, job: Job, how: Move, limits: QueueLimits
         raise Conflict(f"The job is {job.state}.", {"state": job.state})
     await lock_owner(session, job.owner_id)
     await _check_room(session, job.owner_id, limits)
+    written = select(Transcript).where(col(Transcript.owner_id) == job.owner_id, col(Transcript.job_id) == job.id)
+    transcript = (await session.execute(written.with_for_update())).scalar_one_or_none()
+    if transcript is not None and (transcript.complete or transcript.revision > 1):
+        await revisions.advance(session, transcript, f"{how.name.capitalize()} by the machine", None)
     fresh: dict[str, Any] = {
         "attempt": 0,
         "crashes": 0,

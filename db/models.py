@@ -144,11 +144,7 @@ class Transcript(Row, table=True):
     updated_at: int = Field(sa_type=BigInteger)
 
 
-class SegmentRow(Row, table=True):
-    """A segment with its words, packed (`db.words`). `position` and `first_word` count from 0 in the transcript."""
-
-    __tablename__ = "segment"
-
+class _SegmentFacts(Row):
     transcript_id: str = Field(primary_key=True, foreign_key="transcript.id", ondelete="CASCADE")
     key: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER)
@@ -163,13 +159,25 @@ class SegmentRow(Row, table=True):
     confidence: float | None = None
     flags: list[QualityFlag] = Field(default_factory=list, sa_type=Json(list[QualityFlag]))
     edited: bool = False
+    since: int = 1
 
 
-class SpeakerRow(Row, table=True):
-    """A speaker of a transcript; `position` counts from 0 in order of first appearance."""
+class SegmentRow(_SegmentFacts, table=True):
+    """A segment with its words, packed (`db.words`). `position` and `first_word` count from 0 in the transcript."""
 
-    __tablename__ = "speaker"
+    __tablename__ = "segment"
 
+
+class PastSegment(_SegmentFacts, table=True):
+    """A segment as it was from revision `since` until before revision `until` (`db.revisions`)."""
+
+    __tablename__ = "segment_past"
+
+    since: int = Field(primary_key=True)
+    until: int
+
+
+class _SpeakerFacts(Row):
     transcript_id: str = Field(primary_key=True, foreign_key="transcript.id", ondelete="CASCADE")
     position: int = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER)
@@ -177,6 +185,33 @@ class SpeakerRow(Row, table=True):
     name: str | None = None
     seconds: float
     word_count: int
+    since: int = 1
+
+
+class SpeakerRow(_SpeakerFacts, table=True):
+    """A speaker of a transcript; `position` counts from 0 in order of first appearance."""
+
+    __tablename__ = "speaker"
+
+
+class PastSpeaker(_SpeakerFacts, table=True):
+    """A speaker as it was from revision `since` until before revision `until`."""
+
+    __tablename__ = "speaker_past"
+
+    since: int = Field(primary_key=True)
+    until: int
+
+
+class Revision(Row, table=True):
+    """A change of a transcript. Number 1 is the machine's own; `author_id` is empty when no person made it."""
+
+    transcript_id: str = Field(primary_key=True, foreign_key="transcript.id", ondelete="CASCADE")
+    number: int = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
+    summary: str
+    author_id: str | None = None
+    created_at: int = Field(sa_type=BigInteger)
 
 
 class Garbage(Row, table=True):

@@ -1,5 +1,7 @@
 """Owners: who has recordings. The local default has one."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -27,6 +29,7 @@ async def lock_owner(session: AsyncSession, owner_id: str) -> None:
     await session.execute(same)
 
 
-async def get(session: AsyncSession, owner_id: str) -> Owner | None:
-    """Who this is."""
-    return (await session.execute(select(Owner).where(col(Owner.id) == owner_id))).scalar_one_or_none()
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Owner]:
+    """Who these are; an owner sees nobody else."""
+    statement = select(Owner).where(col(Owner.id) == owner_id, col(Owner.id).in_(ids))
+    return {owner.id: owner for owner in (await session.execute(statement)).scalars()}

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import events, leases
+from db import events, leases, revisions
 from db.clock import now
 from db.ids import child_id
 from db.leases import Lease
@@ -76,6 +76,7 @@ async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[S
     """Records who speaks; replaces what an earlier diarization found. Raises LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
+    await revisions.keep_speakers(session, transcript)
     earlier = delete(SpeakerRow).where(
         col(SpeakerRow.owner_id) == lease.owner_id, col(SpeakerRow.transcript_id) == transcript.id
     )
@@ -88,6 +89,7 @@ async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[S
             label=speaker.label,
             seconds=speaker.seconds,
             word_count=speaker.word_count,
+            since=transcript.revision,
         )
         for speaker in speakers
     )
@@ -103,10 +105,14 @@ async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) 
 async def trim(session: AsyncSession, lease: Lease, windows: int) -> None:
     """Drops what an earlier attempt stored of windows that it did not finish; they are done again. Raises LeaseLost."""
     await leases.write(session, lease)
+    first = f"{windows:03d}"  # keys begin with the number of their window
+    transcript = await get(session, lease.owner_id, transcript_id(lease.id))
+    if transcript is not None:
+        await revisions.keep_segments(session, transcript, from_key=first)
     unfinished = delete(SegmentRow).where(
         col(SegmentRow.owner_id) == lease.owner_id,
         col(SegmentRow.transcript_id) == transcript_id(lease.id),
-        col(SegmentRow.key) >= f"{windows:03d}",  # keys begin with the number of their window
+        col(SegmentRow.key) >= first,
     )
     await session.execute(unfinished)
 
@@ -144,11 +150,13 @@ async def _of(session: AsyncSession, lease: Lease) -> Transcript:
     )
     session.add(transcript)
     await session.flush()
+    revisions.record(session, transcript, revisions.MACHINES_OWN, None)
     return transcript
 
 
 async def _remove(session: AsyncSession, transcript: Transcript, keys: Sequence[str]) -> None:
     if keys:
+        await revisions.keep_segments(session, transcript, keys)
         gone = delete(SegmentRow).where(
             col(SegmentRow.owner_id) == transcript.owner_id,
             col(SegmentRow.transcript_id) == transcript.id,
@@ -158,7 +166,11 @@ async def _remove(session: AsyncSession, transcript: Transcript, keys: Sequence[
 
 
 async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, new: Sequence[Segment]) -> None:
-    await _remove(session, transcript, [segment.key for segment in new])
+    keys = [segment.key for segment in new]
+    mine = (col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript.id)
+    by_people = select(col(SegmentRow.key)).where(*mine, col(SegmentRow.key).in_(keys), col(SegmentRow.edited))
+    edited = set((await session.execute(by_people)).scalars())  # a stage that runs again keeps their text
+    await _remove(session, transcript, keys)
     session.add_all(
         SegmentRow(
             transcript_id=transcript.id,
@@ -172,12 +184,19 @@ async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, n
             speaker=segment.speaker,
             confidence=segment.confidence,
             flags=list(segment.flags),
+            edited=segment.key in edited,
+            since=transcript.revision,
         )
         for segment in new
     )
     transcript.updated_at = now()
     await session.flush()
-    renumber = text(
+    await renumber(session, owner_id, transcript.id)
+
+
+async def renumber(session: AsyncSession, owner_id: str, id_: str) -> None:
+    """Counts a transcript's segments and words anew."""
+    statement = text(
         "UPDATE segment SET position = n.position, first_word = n.first_word FROM ("
         " SELECT key, row_number() OVER w - 1 AS position, sum(word_count) OVER w - word_count AS first_word"
         " FROM segment WHERE owner_id = :owner AND transcript_id = :transcript"
@@ -185,7 +204,7 @@ async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, n
         " WHERE segment.owner_id = :owner AND segment.transcript_id = :transcript AND segment.key = n.key"
         " AND (segment.position <> n.position OR segment.first_word <> n.first_word)"
     )
-    await session.execute(renumber, {"owner": owner_id, "transcript": transcript.id})
+    await session.execute(statement, {"owner": owner_id, "transcript": id_})
 
 
 # ---------------------------------------------------------------- the reader's side

@@ -8,6 +8,15 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema import errors, events
 from schema.capabilities import Capabilities, capabilities
+from schema.edits import (
+    EditTranscriptResult,
+    edit_segment,
+    merge_segments,
+    merge_speakers,
+    rename_speaker,
+    revert_transcript,
+    split_segment,
+)
 from schema.exports import CreateExportResult, Export, create_export, export
 from schema.fields import field, subscription
 from schema.jobs import CancelJobResult, Job, cancel_job, job, job_list
@@ -54,6 +63,14 @@ class Mutation:
     )
     delete_job: DeleteJobResult = field(
         "Deletes a job with its transcript, exports and, unless another job uses it, its recording.", delete_job
+    )
+    edit_segment: EditTranscriptResult = field("Corrects what a segment says, or who says it.", edit_segment)
+    split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment)
+    merge_segments: EditTranscriptResult = field("Makes one of segments that follow each other.", merge_segments)
+    rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker)
+    merge_speakers: EditTranscriptResult = field("Makes several speakers one.", merge_speakers)
+    revert_transcript: EditTranscriptResult = field(
+        "Makes a transcript what it was at an earlier revision; nothing in between is lost.", revert_transcript
     )
     create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
 

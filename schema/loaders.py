@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
-from db import exports, jobs, media, transcripts
-from db.models import Export, Job, Media, Transcript
+from db import exports, jobs, media, owners, transcripts
+from db.models import Export, Job, Media, Owner, Transcript
 from db.session import Database
 from schema.speakers import SpeakerView, speaker_view
 
@@ -32,6 +32,7 @@ class Loaders:
         self.transcript: DataLoader[str, Transcript | None] = by_id(transcripts.many)
         self.export: DataLoader[str, Export | None] = by_id(exports.many)
         self.queue_position: DataLoader[str, int | None] = by_id(jobs.queue_positions)
+        self.owner: DataLoader[str, Owner | None] = by_id(owners.many)
         self.speakers: DataLoader[str, list[SpeakerView] | None] = by_id(_speakers)
 
 

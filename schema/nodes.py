@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db import owners
 from db.errors import InvalidInput
 from schema.context import Context, Info
 from schema.fields import arg, field
@@ -46,14 +45,8 @@ async def _find(context: Context, id_: str) -> Any:
     scope = _SCOPES[prefix]
     if scope is not None:
         context.require(scope)
-    if prefix == "usr":
-        return await user(context) if id_ == context.owner_id else None
     load = context.load
-    loader: Any = {"job": load.job, "med": load.media, "trn": load.transcript, "exp": load.export}[prefix]
-    return await loader.load(id_)
-
-
-async def user(context: Context) -> Any:
-    """The viewer's own row."""
-    async with context.db.read() as session:
-        return await owners.get(session, context.owner_id)
+    loaders: dict[str, Any] = {
+        "job": load.job, "med": load.media, "trn": load.transcript, "exp": load.export, "usr": load.owner
+    }  # fmt: skip
+    return await loaders[prefix].load(id_)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from db import listing, models, segments, transcripts
+from db import listing, models, revisions, segments, transcripts
 from db.segments import SegmentFilter
 from db.values import Provenance as Facts
 from db.values import Segment as SegmentValue
@@ -19,6 +19,7 @@ from schema.media import Media
 from schema.nodes import Node, known
 from schema.pages import Connection, ConnectionView
 from schema.provenance import Provenance
+from schema.revisions import Revision
 from schema.scalars import Instant
 from schema.segments import Segment
 from schema.speakers import Speaker, SpeakerView
@@ -149,6 +150,12 @@ async def _captions(
     return captions.views(cuts, voices, labels=layout.speaker_labels)
 
 
+async def _revisions(parent: Parent, info: Info, first: First = 20, after: After = None) -> ConnectionView:
+    window = pages.window(revisions.ORDER, first=first, after=after)
+    listed = revisions.listed(info.context.owner_id, parent.id)
+    return await pages.paginate(info.context, listed, revisions.ORDER, window)
+
+
 async def _provenance(parent: Parent, info: Info) -> Facts | None:
     job = await info.context.load.job.load(parent.job_id)
     return None if job is None else provenance.of(parent, job)
@@ -185,6 +192,7 @@ class Transcript(Node):
     word_columns: WordColumns = field("All its words in one cheap answer.", _word_columns)
     captions: list[Caption] = field("Its text cut for a screen.", _captions)
     speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
+    revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
     exports: Connection[Annotated["Export", strawberry.lazy("schema.exports")]] = field(
         "Documents made of it, newest first.", _exports
     )

@@ -3,7 +3,6 @@
 import strawberry
 
 from db.models import Owner
-from schema import nodes
 from schema.context import Context, Info
 from schema.fields import field
 from schema.nodes import Node
@@ -22,9 +21,8 @@ class User(Node):
         return isinstance(value, Owner)
 
 
-async def _user(info: Info) -> Owner:
-    owner: Owner = await nodes.user(info.context)
-    return owner
+async def _user(info: Info) -> Owner | None:
+    return await info.context.load.owner.load(info.context.owner_id)
 
 
 def _scopes(info: Info) -> list[str]:

@@ -1,12 +1,13 @@
 """An export, rendered: claim, read the transcript, write the document, store it."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
 import structlog
 
-from db import exports, leases, transcripts
+from db import exports, leases, revisions, transcripts
 from db.errors import LeaseLost
 from db.leases import Lease
 from db.models import Export, SpeakerRow
@@ -104,18 +105,20 @@ async def _document(runtime: Runtime, export: Export) -> Document:
         transcript = await transcripts.get(session, export.owner_id, export.transcript_id)
         if transcript is None:
             raise LeaseLost("the transcript is gone")
-        segments = await transcripts.segments(session, export.owner_id, transcript.id)
-        speakers = (await transcripts.speakers(session, export.owner_id, [transcript.id]))[transcript.id]
+        segments = await revisions.segments_at(session, transcript, export.revision)
+        speakers = await revisions.speakers_at(session, transcript, export.revision)
     return Document(
         title=transcript.title,
         language=transcript.language,
         duration_seconds=transcript.duration_ms / 1000,
-        revision=transcript.revision,
+        revision=export.revision,
         segments=tuple(transcripts.as_segment(row) for row in segments),
-        voices=tuple(_voice(speaker) for speaker in speakers),
+        voices=_voices(speakers),
         provenance=transcript.provenance,
     )
 
 
-def _voice(speaker: SpeakerRow) -> Voice:
-    return Voice(speaker.name or speaker.label, speaker.seconds)
+def _voices(speakers: Sequence[SpeakerRow]) -> tuple[Voice, ...]:
+    """By position; speakers that were merged into others leave gaps."""
+    named = {speaker.position: Voice(speaker.name or speaker.label, speaker.seconds) for speaker in speakers}
+    return tuple(named.get(position, Voice("", 0.0)) for position in range(max(named, default=-1) + 1))

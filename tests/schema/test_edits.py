@@ -1,0 +1,226 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from db import jobs, revisions, runs, transcripts
+from db.states import Move
+from db.values import SpeakerLabel, Stage
+from tests.fixtures.graph import Graph, segment
+
+ANSWER = """{ __typename ... on EditTranscriptPayload { transcript { id revision text speakers { id label name seconds
+  wordCount } segments { edges { node { id index text start end edited speaker { label } words { index text start end
+  timing speaker { label } } } } } } } ... on InvalidInputError { field } ... on Error { code details } }"""
+OPERATIONS = {
+    "editSegment": "EditSegmentInput", "splitSegment": "SplitSegmentInput", "renameSpeaker": "RenameSpeakerInput",
+    "revertTranscript": "RevertTranscriptInput", "mergeSegments": "MergeSegmentsInput",
+    "mergeSpeakers": "MergeSpeakersInput",
+}  # fmt: skip
+REVISIONS = """query($id: ID!) { transcript(id: $id) { revision revisions { totalCount edges { node { number summary
+  createdAt author { id } } } } } }"""
+
+
+async def edit(graph: Graph, name: str, id_: str | None = None, /, *, seen: int = 1, **values: Any) -> dict[str, Any]:
+    """One correction's answer."""
+    which, given = ("$id: ID!, ", "id: $id, ") if id_ is not None else ("", "")
+    query = f"mutation({which}$input: {OPERATIONS[name]}!) {{ {name}({given}input: $input) {ANSWER} }}"
+    variables = {"input": {"expectedRevision": seen} | values} | ({} if id_ is None else {"id": id_})
+    found: dict[str, Any] = (await graph.data(query, **variables))[name]
+    return found
+
+
+async def finished(graph: Graph, *lines: str) -> str:
+    """A finished transcript with a segment a line, of two speakers in turns; its id."""
+    await graph.job()
+    job, lease = await graph.claim()
+    await graph.append(lease, *(segment(i, text, speaker=i % 2) for i, text in enumerate(lines)))
+    async with graph.db.write() as session:
+        labels = [SpeakerLabel(index=i, label=f"SPEAKER_0{i}", seconds=5.0, word_count=3) for i in range(2)]
+        await transcripts.set_speakers(session, lease, labels)
+    async with graph.db.write() as session:
+        await runs.finish(session, lease, Move.SUCCEED)
+    return transcripts.transcript_id(job.id)
+
+
+def seg(id_: str, number: int) -> str:
+    return transcripts.segment_id(id_, f"000{number:05d}")
+
+
+def spk(id_: str, number: int) -> str:
+    return transcripts.speaker_id(id_, number)
+
+
+def nodes(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in answer["transcript"]["segments"]["edges"]]
+
+
+async def test_corrected_words_keep_the_times_of_those_that_stay(graph: Graph) -> None:
+    id_ = await finished(graph, "I herd the news", "Yes.")
+    answer = await edit(graph, "editSegment", seg(id_, 0), text="I heard all the good news")
+    assert answer["transcript"]["revision"] == 2
+    [first, second] = nodes(answer)
+    assert (first["text"], first["edited"], second["edited"]) == ("I heard all the good news", True, False)
+    times = {word["text"]: (word["start"], word["end"]) for word in first["words"]}
+    assert (times["I"], times["the"], times["news"]) == ((0.0, 0.25), (0.5, 0.75), (0.75, 1.0))
+    assert [word["index"] for word in first["words"]] == [0, 1, 2, 3, 4, 5]
+    assert second["words"][0]["index"] == 6
+    assert answer["transcript"]["speakers"][0]["wordCount"] == 6
+
+
+async def test_a_segment_is_given_to_another_speaker(graph: Graph) -> None:
+    id_ = await finished(graph, "One two.", "Yes.")
+    answer = await edit(graph, "editSegment", seg(id_, 0), speakerId=spk(id_, 1))
+    [first, _] = nodes(answer)
+    assert first["speaker"] == first["words"][0]["speaker"] == {"label": "SPEAKER_01"}
+    assert [(s["seconds"], s["wordCount"]) for s in answer["transcript"]["speakers"]] == [(4.0, 0), (6.0, 3)]
+    answer = await edit(graph, "editSegment", seg(id_, 0), seen=2, speakerId=None)
+    assert nodes(answer)[0]["speaker"] is None
+
+
+async def test_a_split_and_a_merge_give_back_what_was_there(graph: Graph) -> None:
+    id_ = await finished(graph, "One two, three four.", "Yes.")
+    [first, second, last] = nodes(await edit(graph, "splitSegment", seg(id_, 0), atWord=2))
+    assert (first["text"], second["text"], last["text"]) == ("One two,", "three four.", "Yes.")
+    assert (first["id"], first["end"], second["start"], second["index"]) == (seg(id_, 0), 0.5, 0.5, 1)
+    assert [word["index"] for word in second["words"]] == [2, 3]
+    merged = await edit(graph, "mergeSegments", None, seen=2, segmentIds=[second["id"], first["id"]])
+    [whole, _] = nodes(merged)
+    assert (whole["id"], whole["text"], whole["start"], whole["end"]) == (seg(id_, 0), "One two, three four.", 0.0, 1.0)
+    again = nodes(await edit(graph, "splitSegment", seg(id_, 0), seen=3, atWord=1))
+    assert again[1]["id"] != second["id"]  # an id never means two things
+
+
+async def test_speakers_are_renamed_and_merged(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.")
+    answer = await edit(graph, "renameSpeaker", spk(id_, 1), name=" Ann ")
+    assert [speaker["name"] for speaker in answer["transcript"]["speakers"]] == [None, "Ann"]
+    answer = await edit(graph, "mergeSpeakers", None, seen=2, speakerIds=[spk(id_, 0)], intoId=spk(id_, 1))
+    [left] = answer["transcript"]["speakers"]
+    assert (left["name"], left["seconds"], left["wordCount"]) == ("Ann", 10.0, 3)
+    assert {node["speaker"]["label"] for node in nodes(answer)} == {"SPEAKER_01"}
+    assert {word["speaker"]["label"] for node in nodes(answer) for word in node["words"]} == {"SPEAKER_01"}
+
+
+async def everything(graph: Graph, id_: str, number: int) -> Any:
+    """A revision as the database gives it back."""
+    async with graph.db.read() as session:
+        transcript = await transcripts.get(session, graph.owner, id_)
+        assert transcript is not None
+        segments = await revisions.segments_at(session, transcript, number)
+        speakers = await revisions.speakers_at(session, transcript, number)
+    return (
+        [(row.key, row.text, row.words, row.speaker, row.start_ms, row.end_ms) for row in segments],
+        [(row.position, row.label, row.name, row.seconds, row.word_count) for row in speakers],
+    )
+
+
+async def test_every_revision_can_be_read_back_and_the_machines_own_is_never_overwritten(graph: Graph) -> None:
+    id_ = await finished(graph, "One two three.", "Four.", "Five six.")
+    was = [await everything(graph, id_, 1)]
+    steps: list[tuple[str, str | None, dict[str, Any]]] = [
+        ("editSegment", seg(id_, 0), {"text": "One deux three."}),
+        ("splitSegment", seg(id_, 0), {"atWord": 1}),
+        ("editSegment", seg(id_, 0), {"text": "Un."}),
+        ("mergeSegments", None, {"segmentIds": [seg(id_, 1), seg(id_, 2)]}),
+        ("renameSpeaker", spk(id_, 0), {"name": "Ann"}),
+        ("mergeSpeakers", None, {"speakerIds": [spk(id_, 1)], "intoId": spk(id_, 0)}),
+        ("revertTranscript", id_, {"toRevision": 3}),
+        ("editSegment", seg(id_, 1), {"text": "Vier."}),
+        ("revertTranscript", id_, {"toRevision": 1}),
+    ]
+    for number, (name, which, values) in enumerate(steps, start=1):
+        answer = await edit(graph, name, which, seen=number, **values)
+        assert answer["__typename"] == "EditTranscriptPayload", (name, answer)
+        was.append(await everything(graph, id_, number + 1))
+        for earlier, known in enumerate(was, start=1):
+            assert await everything(graph, id_, earlier) == known
+    assert was[7] == was[2]
+    assert was[9] == was[0]
+    page = (await graph.data(REVISIONS, id=id_))["transcript"]
+    assert (page["revision"], page["revisions"]["totalCount"]) == (10, 10)
+    [newest, *_, own] = [edge["node"] for edge in page["revisions"]["edges"]]
+    assert (newest["number"], newest["summary"], newest["author"]) == (
+        10,
+        "Reverted to revision 1",
+        {"id": "usr_alice"},
+    )
+    assert (own["number"], own["summary"], own["author"]) == (1, "As recognised", None)
+
+
+async def test_only_one_of_two_who_edit_at_once_wins(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.")
+    answers = await asyncio.gather(*(edit(graph, "editSegment", seg(id_, 0), text=f"Text {i}.") for i in range(4)))
+    won = [answer for answer in answers if answer["__typename"] == "EditTranscriptPayload"]
+    lost = [answer for answer in answers if answer["__typename"] == "ConflictError"]
+    assert (len(won), len(lost)) == (1, 3)
+    assert lost[0]["details"] == {"revision": 2}
+
+
+async def test_a_transcript_that_is_still_being_written_cannot_be_edited(graph: Graph) -> None:
+    id_ = await graph.transcript()
+    answer = await edit(graph, "editSegment", seg(id_, 0), text="x")
+    assert (answer["code"], answer["details"]) == ("CONFLICT", {"state": "RUNNING"})
+
+
+async def test_a_stage_that_runs_again_is_a_revision_and_keeps_what_people_wrote(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.")
+    was = await everything(graph, id_, 1)
+    await edit(graph, "editSegment", seg(id_, 0), text="Uno.")
+    edited = await everything(graph, id_, 2)
+    async with graph.db.write() as session:
+        job_id = id_.replace("trn_", "job_")
+        job = await jobs.get(session, graph.owner, job_id)
+        assert job is not None
+        await jobs.rerun(session, graph.owner, job_id, Stage.DIARIZE, options=job.options, limits=graph.limits)
+    _, lease = await graph.claim()
+    async with graph.db.write() as session:
+        _, found, _ = await transcripts.stored(session, lease)
+        await transcripts.revise(session, lease, Stage.DIARIZE, found)
+        await transcripts.set_speakers(session, lease, [SpeakerLabel(index=0, label="X", seconds=1.0, word_count=2)])
+    assert await everything(graph, id_, 1) == was
+    assert await everything(graph, id_, 2) == edited
+    async with graph.db.write() as session:
+        await runs.finish(session, lease, Move.SUCCEED)
+    answer = await edit(graph, "renameSpeaker", spk(id_, 0), seen=3, name="Ann")
+    assert [(node["text"], node["edited"]) for node in nodes(answer)] == [("Uno.", True), ("Two.", False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "which", "values", "expected"),
+    [
+        ("editSegment", "seg", {"text": " "}, ["input", "text"]),
+        ("editSegment", "seg", {"text": "a\0"}, ["input", "text"]),
+        ("editSegment", "seg", {}, ["input"]),
+        ("editSegment", "seg", {"speakerId": "spk_other_0"}, "NOT_FOUND"),
+        ("editSegment", "none", {"text": "x"}, "NOT_FOUND"),
+        ("splitSegment", "seg", {"atWord": 0}, ["input", "atWord"]),
+        ("splitSegment", "seg", {"atWord": 1}, ["input", "atWord"]),
+        ("renameSpeaker", "spk", {"name": ""}, ["input", "name"]),
+        ("renameSpeaker", "none", {"name": "x"}, "NOT_FOUND"),
+        ("revertTranscript", "trn", {"toRevision": 1}, ["input", "toRevision"]),
+        ("revertTranscript", "trn", {"toRevision": 0}, ["input", "toRevision"]),
+    ],
+)
+async def test_a_correction_that_makes_no_sense_is_refused_and_leaves_no_trace(
+    graph: Graph, name: str, which: str, values: dict[str, Any], expected: Any
+) -> None:
+    id_ = await finished(graph, "One.", "Two.")
+    target = {"seg": seg(id_, 0), "spk": spk(id_, 0), "trn": id_, "none": "seg_x_y' OR 1=1"}[which]
+    answer = await edit(graph, name, target, **values)
+    assert answer.get("field", answer["code"]) == expected
+    assert (await graph.data(REVISIONS, id=id_))["transcript"]["revision"] == 1
+
+
+async def test_segments_that_do_not_follow_each_other_are_not_merged(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.")
+    for ids in ([seg(id_, 0), seg(id_, 2)], [seg(id_, 0), seg(id_, 0)], [seg(id_, 0)], [seg(id_, 0), seg("trn_x", 1)]):
+        answer = await edit(graph, "mergeSegments", None, segmentIds=ids)
+        assert answer["field"] == ["input", "segmentIds"]
+
+
+async def test_nobody_edits_what_is_somebody_elses_or_without_the_scope(graph: Graph, bob: Graph) -> None:
+    id_ = await finished(graph, "One.")
+    assert (await edit(bob, "editSegment", seg(id_, 0), text="x"))["code"] == "NOT_FOUND"
+    assert (await edit(bob, "revertTranscript", id_, seen=2, toRevision=1))["code"] == "NOT_FOUND"
+    graph.scopes = frozenset({"transcripts:read"})
+    assert (await edit(graph, "editSegment", seg(id_, 0), text="x"))["code"] == "FORBIDDEN"
