@@ -29,6 +29,8 @@ from db.session import Database
 from db.settings import StoreSettings
 from schema import build_schema
 from schema.context import Context, SchemaSettings, Viewer
+from schema.feeds import event_key
+from schema.once import Once
 from tasks import logs
 from tasks.broker import Doorbell, make_broker, make_client
 from tasks.live import Live
@@ -72,7 +74,7 @@ def create_app() -> Starlette:
         signer=Signer(signing_key(store)),
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
-    settings = _schema_settings(edge)
+    settings, once = _schema_settings(edge), Once()
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
@@ -82,6 +84,7 @@ def create_app() -> Starlette:
             live=edge.live,
             settings=settings,
             correlation_id=correlation_id,
+            once=once,
         )
 
     async def healthz(_request: Request) -> Response:
@@ -113,6 +116,7 @@ def create_app() -> Starlette:
                 build_schema(),
                 authenticate=TokenAuth(access_token(server, store)),
                 context_factory=context,
+                broadcast=event_key,
                 settings=GraphQLSettings(
                     upload_folder=store.home / "incoming", max_upload_bytes=server.max_upload_bytes
                 ),

@@ -12,6 +12,7 @@ from db.errors import Forbidden
 from db.jobs import QueueLimits
 from db.session import Database
 from schema.loaders import Loaders
+from schema.once import Once
 from tasks.live import Live
 
 
@@ -51,6 +52,7 @@ class Context:
     live: Live
     settings: SchemaSettings
     correlation_id: str
+    once: Once = field(default_factory=Once)
     load: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -5,7 +5,9 @@ percentage from a wake-up.
 """
 
 import time
-from collections.abc import AsyncGenerator, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +23,8 @@ from schema.context import Context
 from schema.nodes import known
 from schema.segments import SegmentView, views
 from tasks.live import Progress
+
+T = TypeVar("T")
 
 BATCH = 200
 """How many recorded events are read at once."""
@@ -77,6 +81,15 @@ class Revised(Event, frozen=True, kw_only=True, eq=False):
     stage: Stage
     segments: list[SegmentView]
     removed_ids: list[str]
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """Recorded events as read, with the jobs and segments that they tell of; `full` when there may be more."""
+
+    rows: list[Recorded]
+    full: bool
+    jobs: dict[str, models.Job]
+    shown: dict[tuple[str, str], SegmentView]
 
 
 def event_key(event: Event) -> Hashable | None:
@@ -140,28 +153,38 @@ class Feed:
 
     async def batch(self, last: int, size: int = BATCH) -> Sequence[Event]:
         """The next events up to number `last`; their jobs are at least as new as they are."""
+        page = await self._asked("page", self._seq, last, size, ask=partial(self._page, self._seq, last, size))
+        self._jobs |= page.jobs
+        self._seq = page.rows[-1].seq if page.full and page.rows else last
+        happened = [self._event(row, page.shown) for row in page.rows if row.job_id in self._jobs]
+        if self._job_id is None:  # those that have ended are read again if they move again
+            self._jobs = {id_: job for id_, job in self._jobs.items() if job.state not in TERMINAL}
+        return happened
+
+    async def _page(self, seq: int, last: int, size: int) -> "_Page":
         context, owner_id = self._context, self._context.owner_id
         context.renew()
         async with context.db.read() as session:
-            found = await events.after(session, owner_id, self._seq, job_id=self._job_id, limit=size)
+            found = await events.after(session, owner_id, seq, job_id=self._job_id, limit=size)
             rows = [row for row in found if row.seq <= last]
             keys: dict[str, set[str]] = {}
             for row in rows:
                 if told := _keys(row):
                     keys.setdefault(transcript_id(row.job_id), set()).update(told)
             texts = await segments.some(session, owner_id, keys) if keys else []
-            if self._job_id is None:
-                self._jobs |= await events.jobs_of(session, owner_id, rows)
+            jobs = await events.jobs_of(session, owner_id, rows) if self._job_id is None else {}
         shown: dict[tuple[str, str], SegmentView] = {}
         for id_ in keys:
             of_one = [row for row in texts if row.transcript_id == id_]
             voices = await context.load.speakers.load(id_) or ()
             shown |= {(id_, row.key): view for row, view in zip(of_one, views(of_one, voices), strict=True)}
-        self._seq = rows[-1].seq if len(found) == size and rows else last
-        happened = [self._event(row, shown) for row in rows if row.job_id in self._jobs]
-        if self._job_id is None:  # those that have ended are read again if they move again
-            self._jobs = {id_: job for id_, job in self._jobs.items() if job.state not in TERMINAL}
-        return happened
+        return _Page(rows, full=len(found) == size, jobs=jobs, shown=shown)
+
+    async def _asked(self, *question: Hashable, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Readers that were woken by the same wake-up read the same rows once."""
+        context = self._context
+        wake_up = context.live.count(context.owner_id)
+        return await context.once((context.owner_id, self._job_id, wake_up, *question), ask)
 
     def progressed(self, tick: Progress | None) -> Sequence[Progressed]:
         """The newest percentages, but for jobs of which one was sent just now; those are kept for the next tick."""
@@ -195,16 +218,19 @@ class Feed:
 
     async def _head(self) -> int | None:
         """The number of the newest event; None when there is no such job. A single job is read with it."""
+        last, job = await self._asked("head", ask=self._newest)
+        if job is not None:
+            self._jobs[job.id] = job
+        return last
+
+    async def _newest(self) -> tuple[int | None, models.Job | None]:
         async with self._context.db.read() as session:
             if self._job_id is None:
-                return await events.last(session, self._context.owner_id)
+                return await events.last(session, self._context.owner_id), None
             found = (
                 await events.head(session, self._context.owner_id, self._job_id) if known(self._job_id, "job") else None
             )
-        if found is None:
-            return None
-        self._jobs[found[0].id] = found[0]
-        return found[1]
+        return (None, None) if found is None else (found[1], found[0])
 
     def _event(self, row: Recorded, shown: dict[tuple[str, str], SegmentView]) -> Event:
         cursor, at, job, body = self._cursor(row.seq), row.at, self._jobs[row.job_id], row.body
