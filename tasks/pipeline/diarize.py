@@ -1,7 +1,7 @@
 """DIARIZE: who says what. Words go to the speaker heard most during them; where that changes, segments are split."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 
 from msgspec.structs import replace
@@ -23,6 +23,8 @@ from tasks.pipeline.types import (
 
 VOICEPRINTS = "voiceprints"
 OVERLAP_SECONDS = 0.25  # of two people talking at once within a segment: it is flagged
+CHANGE = 0.4  # the price of another speaker within a sentence, in shares of a word
+FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both are heard alike
 
 
 def diarize(
@@ -55,79 +57,90 @@ def assign(
 ) -> tuple[tuple[SpeakerLabel, ...], list[Segment]]:
     """Speakers in order of first appearance, and the segments split where the speaker changes."""
     turns = sorted(turns, key=lambda turn: (turn.start, turn.end))
-    names = _names(segments, turns)
-    heard = _Heard([(turn.start, turn.end, names.index(turn.speaker)) for turn in turns])
-    revised: list[Segment] = []
+    heard = Heard(turns)
+    told: list[tuple[Segment, list[str]]] = []
     for _, parts in groupby(segments, key=lambda segment: segment.key.split(".")[0]):
-        revised += _split(_whole(list(parts), language), heard, language)
-    counts = [0] * len(names)
-    for word in (word for segment in revised for word in segment.words):
-        if word.speaker is not None:
-            counts[word.speaker] += 1
-    labels = (
+        sentence = _whole(list(parts), language)
+        told.append((sentence, who(sentence.words, heard, told[-1][1][-1] if told and told[-1][1] else None)))
+    said = [name for _, names in told for name in names]
+    order = list(dict.fromkeys([*said, *(turn.speaker for turn in turns)]))
+    revised = [part for sentence, names in told for part in _split(sentence, map(order.index, names), heard, language)]
+    labels = tuple(
         SpeakerLabel(
             index=index,
             label=f"SPEAKER_{index:02d}",
             seconds=round(sum(turn.end - turn.start for turn in turns if turn.speaker == name), 3),
-            word_count=counts[index],
+            word_count=said.count(name),
         )
-        for index, name in enumerate(names)
+        for index, name in enumerate(order)
     )
-    return tuple(labels), revised
+    return labels, revised
 
 
-def _names(segments: Sequence[Segment], turns: Sequence[Turn]) -> list[str]:
-    """Speakers in the order of their first words; those who say none that was recognised come last."""
-    names = list(dict.fromkeys(turn.speaker for turn in turns))
-    heard = _Heard([(turn.start, turn.end, names.index(turn.speaker)) for turn in turns])
-    first, speaker = [], None
-    for word in (word for segment in segments for word in segment.words):
-        speaker = heard.speaker(word, speaker)
-        if speaker is not None:
-            first.append(names[speaker])
-    return list(dict.fromkeys([*first, *names]))
+def who(words: Sequence[Word], heard: "Heard", before: str | None) -> list[str]:
+    """The speaker of each word of a sentence: whoever is heard during it, but a change within a sentence has its price.
+
+    The cheapest path (Viterbi) over words and speakers. So a word on the border of two turns goes with its sentence.
+    """
+    shares = [heard.shares(word) for word in words]
+    names = list(dict.fromkeys(name for share in shares for name in share))
+    if not names:
+        return []
+    cost = {name: 0.0 if name == before else FOLLOWING for name in names}
+    paths: list[dict[str, str]] = []
+    for share in shares:
+        cheapest = min(cost, key=lambda name: cost[name])
+        origin = {name: name if cost[name] <= cost[cheapest] + CHANGE else cheapest for name in names}
+        paths.append(origin)
+        first = len(paths) == 1
+        cost = {
+            name: (cost[name] if first else min(cost[name], cost[cheapest] + CHANGE)) + 1 - share.get(name, 0.0)
+            for name in names
+        }
+    speaker = min(cost, key=lambda name: cost[name])
+    found = [speaker]
+    for origin in reversed(paths[1:]):
+        speaker = origin[speaker]
+        found.append(speaker)
+    return found[::-1]
 
 
-class _Heard:
+class Heard:
     """Turns by time: who talks in a stretch, and for how long."""
 
-    def __init__(self, turns: Sequence[tuple[float, float, int]]) -> None:
+    def __init__(self, turns: Sequence[Turn]) -> None:
         self.turns = turns
-        self.starts = [start for start, _, _ in turns]
-        self.reach = list(accumulate((end for _, end, _ in turns), max))  # the latest end so far
+        self.starts = [turn.start for turn in turns]
+        self.reach = list(accumulate((turn.end for turn in turns), max))  # the latest end so far
 
-    def during(self, start: float, end: float) -> Iterator[tuple[float, float, int]]:
+    def during(self, start: float, end: float) -> Iterator[Turn]:
         """The parts of turns within a stretch."""
         first = bisect_left(self.reach, start)
-        for begun, ended, speaker in self.turns[first : bisect_left(self.starts, end)]:
-            if ended > start:
-                yield max(begun, start), min(ended, end), speaker
+        for turn in self.turns[first : bisect_left(self.starts, end)]:
+            if turn.end > start:
+                yield Turn(max(turn.start, start), min(turn.end, end), turn.speaker)
 
-    def speaker(self, word: Word, before: int | None) -> int | None:
-        """Who is heard most during a word; in doubt the one who was speaking, in silence the nearest."""
+    def shares(self, word: Word) -> dict[str, float]:
+        """How much of a word each speaker is heard; in silence, the nearest one is."""
         if not self.turns or word.start is None or word.end is None:
-            return before
-        shares: dict[int, float] = {}
-        for start, end, speaker in self.during(word.start, max(word.end, word.start + 0.001)):
-            shares[speaker] = shares.get(speaker, 0.0) + end - start
-        if not shares:
-            return self._nearest((word.start + word.end) / 2)
-        most = max(shares.values())
-        if before is not None and shares.get(before, 0.0) >= most - 0.001:
-            return before
-        return max(shares, key=lambda speaker: shares[speaker])
+            return {}
+        end = max(word.end, word.start + 0.001)
+        shares: dict[str, float] = {}
+        for turn in self.during(word.start, end):
+            shares[turn.speaker] = shares.get(turn.speaker, 0.0) + (turn.end - turn.start) / (end - word.start)
+        return shares or {self._nearest((word.start + end) / 2): 1.0}
 
-    def _nearest(self, moment: float) -> int:
+    def _nearest(self, moment: float) -> str:
         after = bisect_left(self.starts, moment)
         around = self.turns[max(0, after - 8) : after + 1]
-        return min(around, key=lambda turn: max(turn[0] - moment, moment - turn[1]))[2]
+        return min(around, key=lambda turn: max(turn.start - moment, moment - turn.end)).speaker
 
     def overlap(self, start: float, end: float) -> float:
         """Seconds within a stretch in which two or more speak at once."""
         total, reached = 0.0, start
-        for begun, ended, _ in sorted(self.during(start, end)):
-            total += max(0.0, min(reached, ended) - begun)
-            reached = max(reached, ended)
+        for turn in self.during(start, end):
+            total += max(0.0, min(reached, turn.end) - turn.start)
+            reached = max(reached, turn.end)
         return total
 
 
@@ -139,12 +152,9 @@ def _whole(parts: Sequence[Segment], language: str) -> Segment:
     return replace(first, key=first.key.split(".")[0], end=max(part.end for part in parts), text=text, words=words)
 
 
-def _split(segment: Segment, heard: _Heard, language: str) -> Iterator[Segment]:
-    speaker: int | None = None
-    words = []
-    for word in segment.words:
-        speaker = heard.speaker(word, speaker)
-        words.append(replace(word, speaker=speaker))
+def _split(segment: Segment, speakers: Iterable[int], heard: Heard, language: str) -> Iterator[Segment]:
+    told = list(speakers) or [None] * len(segment.words)
+    words = [replace(word, speaker=speaker) for word, speaker in zip(segment.words, told, strict=True)]
     turns = [(speaker, tuple(own)) for speaker, own in groupby(words, key=lambda word: word.speaker)]
     for index, (speaker, own) in enumerate(turns):
         start = segment.start if index == 0 else own[0].start or 0.0

@@ -53,3 +53,22 @@ def tone(*, rate: int, layout: str, sample_format: str, seconds: float) -> Seque
         frame.sample_rate, frame.pts = rate, first
         frames += resampler.resample(frame)
     return frames
+
+
+def repeat(source: Path, target: Path, seconds: float) -> Path:
+    """A recording as long as wanted: the source again and again, as FLAC."""
+    with av.open(str(source)) as opened:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+        heard = np.concatenate(
+            [out.to_ndarray()[0] for frame in opened.decode(audio=0) for out in resampler.resample(frame)]
+        )
+    with av.open(str(target), "w", format="flac") as out:
+        stream = out.add_stream("flac", 16_000, layout="mono")
+        for first in range(0, int(seconds * 16_000), 16_000):
+            frame = av.AudioFrame.from_ndarray(
+                heard.take(range(first, first + 16_000), mode="wrap")[None], "s16", "mono"
+            )
+            frame.sample_rate, frame.pts = 16_000, first
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target
