@@ -21,7 +21,6 @@ class UploadedFile(Protocol):
     """A file of a multipart request, on disk already."""
 
     filename: str
-    size: int
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Its bytes."""

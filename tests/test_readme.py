@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic_core import to_json
 from pydantic_settings import BaseSettings
 
 from tests.fixtures.servers import Server
@@ -97,11 +98,13 @@ def started(server: Server, recording: Path) -> str:
     answer = httpx.post(
         f"{server.url}/graphql",
         data={"operations": json.dumps(operation), "map": json.dumps({"0": ["variables.f"]})},
-        files={"0": recording.open("rb")},
+        files={"0": (recording.name, recording.read_bytes())},
         headers={"Authorization": f"Bearer {server.token}", "GraphQL-Preflight": "1"},
         timeout=30,
     )
-    job_id: str = answer.json()["data"]["createJob"]["job"]["id"]
+    told = answer.json()
+    assert "errors" not in told, told
+    job_id: str = told["data"]["createJob"]["job"]["id"]
     return job_id
 
 
@@ -135,7 +138,8 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     rows = []
     for room in settings():
         for name, field in room.model_fields.items():
-            default = "" if field.default in (None, "") else f"`{field.default}`"
+            value = to_json(field.default).decode().strip('"').replace("null", "")
+            default = f"`{value}`" if value else ""
             variable = field.validation_alias or f"GRAPHOPHONE_{name.upper()}"
             rows.append(f"| `{variable}` | {default} | {field.description} |")
     table = README.partition("| variable | default | |\n|---|---|---|\n")[2].partition("\n\n")[0]

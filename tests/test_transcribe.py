@@ -110,7 +110,7 @@ def test_wrong_usage_is_2_before_anything_is_sent(server: Server, recording: Pat
 def test_a_fault_of_the_server_is_5(server: Server, recording: Path) -> None:
     done = transcribe(server, recording, "--prompt", "missing:transcribe")
     assert done.returncode == 5, done.stderr
-    assert done.stderr.endswith("The fake weights are missing. Please ask for others. [MODEL_UNAVAILABLE]\n")
+    assert done.stderr.endswith("the fake weights are missing ask for others [MODEL_UNAVAILABLE]\n")
 
 
 def started(process: subprocess.Popen[str], line: str) -> None:

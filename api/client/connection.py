@@ -55,7 +55,7 @@ class Connection:
     async def execute(self, document: str, **variables: Any) -> Any:
         """The value of the operation's only field. An `Error` among the members of its union is raised."""
         try:
-            data = await self._session.execute(gql.gql(document), variable_values=variables)
+            data = await self._session.execute(gql.GraphQLRequest(document, variable_values=variables))
         except TransportQueryError as error:
             raise _first(error) from None
         except (TransportError, httpx.HTTPError, OSError) as error:
@@ -133,7 +133,7 @@ class Connection:
             close_timeout=2,
         )
         async with gql.Client(transport=transport) as session:
-            async for data in session.subscribe(gql.gql(document), variable_values=variables):
+            async for data in session.subscribe(gql.GraphQLRequest(document, variable_values=variables)):
                 (value,) = data.values()
                 yield value
 

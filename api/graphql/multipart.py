@@ -36,6 +36,12 @@ class UploadedFile:
     byte_size: int
     sha256: str
 
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Its bytes, read in a thread."""
+        with self.path.open("rb") as opened:
+            while chunk := await to_thread(opened.read, BUFFER):
+                yield chunk
+
 
 class Uploads:
     """The files of one request, on disk."""
