@@ -9,7 +9,6 @@ from graphql import (
     ASTValidationRule,
     DirectiveNode,
     DocumentNode,
-    FieldNode,
     GraphQLError,
     GraphQLSchema,
     Node,
@@ -212,8 +211,3 @@ def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
     replaced = (BoundedMergingRule if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
     forbidden = () if limits.introspection else (NoSchemaIntrospectionCustomRule,)
     return (*replaced, MaxIntrospectionDepthRule, MaybeNullValidationRule, OneOfInputValidationRule, *forbidden)
-
-
-def fields_of(node: OperationDefinitionNode) -> list[FieldNode]:
-    """The fields that stand directly in the operation."""
-    return [selection for selection in node.selection_set.selections if isinstance(selection, FieldNode)]

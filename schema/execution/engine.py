@@ -59,9 +59,10 @@ class Engine:
             if isinstance(executor, list):
                 yield self._not_executed(executor, call.correlation_id)
                 return
-            source: Any = create_source_event_stream(executor)
-            if optimized_is_awaitable(source):
-                source = await source
+            source = await self._source(executor, call)
+            if isinstance(source, Answer):
+                yield source
+                return
             if isinstance(source, ExecutionResult):
                 yield self._not_executed(source.errors or [], call.correlation_id, executing=True)
                 return
@@ -74,6 +75,21 @@ class Engine:
             finally:
                 if (aclose := getattr(events, "aclose", None)) is not None:
                     await aclose()
+
+    async def _source(self, executor: FastExecutor, call: Call) -> Any:
+        """The subscription's events, or why there are none."""
+        source: Any = create_source_event_stream(executor)
+        if not optimized_is_awaitable(source):
+            return source
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                return await source
+        except TimeoutError:
+            return Answer(executed=False, errors=[self._late(call)])
+
+    def _late(self, call: Call) -> dict[str, Any]:
+        message = f"The operation took longer than {self.limits.seconds:g} seconds and was stopped."
+        return errors.facts(ErrorCode.TIMED_OUT, message, {"seconds": self.limits.seconds}, call.correlation_id)
 
     async def _event(self, executor: FastExecutor, call: Call, payload: Any) -> Answer:
         async def run() -> Answer:
@@ -111,9 +127,7 @@ class Engine:
                 async with asyncio.timeout(self.limits.seconds):
                     result = await result
         except TimeoutError:
-            message = f"The operation took longer than {self.limits.seconds:g} seconds and was stopped."
-            details = {"seconds": self.limits.seconds}
-            return None, [errors.facts(ErrorCode.TIMED_OUT, message, details, call.correlation_id)]
+            return None, [self._late(call)]
         except Exception as fault:  # noqa: BLE001  # a fault of the executor itself is a fault of the server
             return None, self._present([_wrapped(fault)], call.correlation_id, executing=True)
         found = result.errors

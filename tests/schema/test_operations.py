@@ -72,8 +72,17 @@ class Query:
         return {"huge": 2**80, "half": "\ud800"}  # type: ignore[return-value]  # any JSON
 
 
+async def numbers() -> AsyncGenerator[int, None]:
+    yield 1
+
+
 @strawberry.type
 class Subscription:
+    @strawberry.subscription
+    async def slow_to_start(self) -> AsyncGenerator[int, None]:
+        await asyncio.sleep(60)
+        return numbers()
+
     @strawberry.subscription
     async def events(self, name: str = "a") -> AsyncGenerator[Event, None]:
         for event in STREAMS[name]:
@@ -106,6 +115,14 @@ async def test_an_operation_that_takes_too_long_is_cancelled_and_says_so() -> No
     assert answer.errors[0]["extensions"]["code"] == "TIMED_OUT"
     assert ENDED == ["sleep"]
     assert contexts.made[0].closed
+
+
+async def test_a_subscription_that_does_not_begin_in_time_says_so() -> None:
+    engine = Engine(SCHEMA, Limits(seconds=0.05))
+    (answer,) = await all_of(engine, call_of(engine, "subscription { slowToStart }"))
+    assert not answer.executed
+    assert answer.errors is not None
+    assert answer.errors[0]["extensions"]["code"] == "TIMED_OUT"
 
 
 async def test_only_some_errors_are_returned_and_the_rest_counted() -> None:
@@ -184,6 +201,25 @@ async def test_events_without_a_key_and_answers_with_errors_are_not_shared() -> 
     with capture_logs() as logged:
         assert await shared([(ASKED, "me", {})] * 5, fail=True) == 10
     assert len(logged) == 10
+
+
+async def test_a_shared_answer_is_kept_for_a_moment_only() -> None:
+    executed: list[int] = []
+    STREAMS["a"] = [Event(cursor="7", executed=executed)]
+    for seconds, times in ((60.0, 1), (0.0, 3)):
+        executed.clear()
+        engine = Engine(SCHEMA, Limits(), SharedAnswers(lambda event: event.cursor, seconds=seconds))
+        for _ in range(3):
+            await all_of(engine, call_of(engine, ASKED))
+        assert len(executed) == times
+
+
+async def test_no_more_shared_answers_are_kept_than_allowed() -> None:
+    STREAMS["a"] = [Event(cursor=str(n), executed=[]) for n in range(50)]
+    shared = SharedAnswers(lambda event: event.cursor, seconds=60.0, kept=10)
+    engine = Engine(SCHEMA, Limits(), shared)
+    await all_of(engine, call_of(engine, ASKED))
+    assert len(shared.answers) == 10
 
 
 async def test_a_subscriber_that_leaves_takes_nothing_from_the_others() -> None:

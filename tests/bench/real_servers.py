@@ -1,0 +1,93 @@
+"""The real schema on a real database behind two servers: Strawberry's own view (`stock`) and our endpoint (`ours`)."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+from strawberry.asgi import GraphQL
+
+from api.graphql import GraphQLSettings, graphql_routes
+from db import owners
+from db.blobs import Blobs
+from db.ids import new_id
+from db.session import Database
+from db.settings import StoreSettings
+from db.transcripts import transcript_id
+from schema import build_schema
+from schema.context import Context, Viewer
+from tests.fixtures.graph import ALICE, SCOPES, Graph, LocalLive, segment
+
+SEGMENTS, WORDS = 100, 100
+
+
+def graph() -> Graph:
+    """The graph on the database that the benchmark made."""
+    live = LocalLive()
+    home = Path(os.environ["BENCH_HOME"])
+    return Graph(Database(url(home), live.ring), Blobs(StoreSettings(home=home)), live)
+
+
+def url(home: Path) -> str:
+    """The database of the benchmark."""
+    return f"sqlite+aiosqlite:///{home / 'bench.db'}"
+
+
+async def fill(home: Path) -> str:
+    """One running job with a transcript of 10,000 words; its id."""
+    os.environ["BENCH_HOME"] = str(home)
+    made = graph()
+    async with made.db.write() as session:
+        await owners.ensure(session, ALICE, "Alice")
+    job = await made.job(tags=[new_id("tag")])
+    _, lease = await made.claim()
+    text = " ".join(f"word{n}" for n in range(WORDS))
+    await made.append(lease, *(segment(n, text) for n in range(SEGMENTS)))
+    await made.db.close()
+    assert transcript_id(job.id)
+    return job.id
+
+
+class Stock(GraphQL[Context, None]):
+    """Strawberry's view with our contexts."""
+
+    def __init__(self, made: Graph) -> None:
+        super().__init__(build_schema())
+        self.made = made
+
+    async def get_context(self, *_: Any, **__: Any) -> Context:
+        """A context for each request."""
+        return self.made.context()
+
+
+def stock() -> Starlette:
+    made = graph()
+    view: Any = Stock(made)
+    routes = [Route("/graphql", view), WebSocketRoute("/graphql", view)]
+    return Starlette(routes=routes, lifespan=_closing(made))
+
+
+def ours() -> Starlette:
+    made = graph()
+
+    async def authenticate(_: Any) -> Viewer:
+        return Viewer(ALICE, SCOPES)
+
+    def context(_viewer: Viewer, _correlation_id: str) -> Context:
+        return made.context()
+
+    settings = GraphQLSettings(upload_folder=Path(os.environ["BENCH_HOME"]))
+    routes = graphql_routes(build_schema(), authenticate=authenticate, context_factory=context, settings=settings)
+    return Starlette(routes=routes, lifespan=_closing(made))
+
+
+def _closing(made: Graph) -> Any:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await made.db.close()
+
+    return lifespan
