@@ -14,16 +14,12 @@ def spoken(draw: st.DrawFn) -> list[Word]:
     """Words in order within 0..10 s, some without times."""
     edges = sorted(draw(st.lists(st.integers(0, 10_000), min_size=0, max_size=30)))
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
-    return [
-        Word(
-            draw(texts),
-            *((a / 1000, b / 1000) if draw(st.integers(0, 9)) else (None, None)),
-            0.5,
-            WordTiming.ALIGNED,
-            0,
-        )
-        for a, b in pairs
-    ]
+    found = []
+    for began, ended in pairs:
+        timed = draw(st.integers(0, 9)) > 0
+        start, end = (began / 1000, ended / 1000) if timed else (None, None)
+        found.append(Word(draw(texts), start, end, 0.5, WordTiming.ALIGNED, 0))
+    return found
 
 
 @given(spoken(), st.lists(texts, max_size=20))
