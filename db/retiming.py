@@ -1,7 +1,7 @@
 """New wording over old words: kept words keep their times, the others get a place among them. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate
 
@@ -32,11 +32,16 @@ def retime(old: Sequence[Word], texts: Sequence[str], start: float, end: float) 
         if kind == "equal" or (kind == "replace" and i_end - i == j_end - j):  # kept, or respelt one for one
             found += [_respelt(word, text) for word, text in zip(old[i:i_end], texts[j:j_end], strict=True)]
         elif kind != "delete":
-            left = old[i].start if i < i_end else (old[i - 1].end if i else start)
-            right = old[i_end - 1].end if i < i_end else (old[i].start if i < len(old) else end)
+            left = _first([old[i].start] if i < i_end else [], (word.end for word in reversed(old[:i])), start)
+            right = _first([old[i_end - 1].end] if i < i_end else [], (word.start for word in old[i_end:]), end)
             speaker = old[min(i, len(old) - 1)].speaker if old else None
-            found += _placed(texts[j:j_end], start if left is None else left, end if right is None else right, speaker)
+            found += _placed(texts[j:j_end], left, right, speaker)
     return _in_order(found, start)
+
+
+def _first(own: Iterable[float | None], others: Iterable[float | None], otherwise: float) -> float:
+    """The first time that is known."""
+    return next((time for time in (*own, *others) if time is not None), otherwise)
 
 
 def _respelt(word: Word, text: str) -> Word:

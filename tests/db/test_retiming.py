@@ -15,8 +15,9 @@ def spoken(draw: st.DrawFn) -> list[Word]:
     edges = sorted(draw(st.lists(st.integers(0, 10_000), min_size=0, max_size=30)))
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
     found = []
-    for a, b in pairs:
-        start, end = (a / 1000, b / 1000) if draw(st.integers(0, 9)) else (None, None)
+    for began, ended in pairs:
+        timed = draw(st.integers(0, 9)) > 0
+        start, end = (began / 1000, ended / 1000) if timed else (None, None)
         found.append(Word(draw(texts), start, end, 0.5, WordTiming.ALIGNED, 0))
     return found
 
