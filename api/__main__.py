@@ -115,7 +115,7 @@ def list_jobs(context: typer.Context) -> None:
 
 @jobs.command()
 def requeue(job: JobId) -> None:
-    """Queue a job again: one that failed or was quarantined, that waits for its time, or that is in a worker's hands."""
+    """Queue a job again: one that failed or was quarantined, that waits for its time, or that a worker has in hand."""
     from api.operations import act
     from db.operations import requeue
 
