@@ -27,7 +27,8 @@ class WorkerSettings(BaseSettings):
         default=900.0, gt=0, description="Seconds a stage may take without any progress before it is stopped."
     )
     stage_timeouts: dict[Stage, float] = Field(
-        default={Stage.DECODE: 300.0},
+        default={"DECODE": 300.0},
+        validate_default=True,
         description='The same for single stages, as JSON: `{"DIARIZE": 3600}`.',
     )
     lease_seconds: float = Field(

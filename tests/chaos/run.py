@@ -43,7 +43,7 @@ PER_TEN_MINUTES = {
     "cancel a job": 20,
 }
 LONG_RUN = 60.0
-"""Seconds from which on a rescue must not wait: in a shorter run, all workers may be starting again at the same time."""
+"""Seconds from which on a rescue must not wait: in a shorter run, all workers may be starting again at once."""
 
 PATIENCE = 180.0
 """Seconds for everything to come to its end once nothing is broken any more."""
