@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check setup sync lock
+.PHONY: help run demo test check setup sync lock chaos mutants
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -29,6 +29,14 @@ check: sync ## the quick part: ruff, mypy, import contracts, the schema against 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# How long each database is put under chaos, in seconds.
+SECONDS_EACH ?= 600
+chaos: sync ## kill, freeze, flush and restart everything under load, then check the history (SECONDS_EACH=600, SEED=)
+	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
+
+mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
+	@$(BIN)/python -m tests.mutants
 
 setup: sync ## only the set-up: environment and speech models
 	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)

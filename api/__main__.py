@@ -99,6 +99,38 @@ def schema() -> None:
     typer.echo(sdl())
 
 
+jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")
+app.add_typer(jobs, name="jobs")
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+
+
+@jobs.callback()
+def list_jobs(context: typer.Context) -> None:
+    """List the jobs of all owners that run, wait or are quarantined: worker, lease, attempt and reason."""
+    from api.operations import show
+
+    if context.invoked_subcommand is None:
+        raise typer.Exit(show())
+
+
+@jobs.command()
+def requeue(job: JobId) -> None:
+    """Queue a job again: one that failed or was quarantined, that waits for its time, or that a worker has in hand."""
+    from api.operations import act
+    from db.operations import requeue
+
+    raise typer.Exit(act(requeue, job))
+
+
+@jobs.command()
+def cancel(job: JobId) -> None:
+    """Cancel a job at once, also one in a worker's hands."""
+    from api.operations import act
+    from db.operations import cancel
+
+    raise typer.Exit(act(cancel, job))
+
+
 @app.command()
 def transcribe(  # noqa: PLR0917 - options of the command line
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video, anything that FFmpeg reads.")],

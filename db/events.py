@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.clock import now
+from db.errors import CursorExpired
 from db.models import Job, JobEvent, Owner
+from db.owners import lock_owner
 from db.session import News, announce
 from db.states import TERMINAL
 from db.values import JobState, Stage, StageReport
@@ -84,6 +86,40 @@ async def after(
         statement = statement.where(col(JobEvent.job_id) == job_id)
     rows = (await session.execute(statement.order_by(col(JobEvent.seq)).limit(limit))).scalars()
     return [Recorded(row.seq, row.job_id, row.at, _body.decode(row.body)) for row in rows]
+
+
+async def check_cursor(session: AsyncSession, owner_id: str, seq: int) -> None:
+    """Raises CursorExpired when events behind this number may be gone, or when it was never given out."""
+    owner = select(col(Owner.forgotten_event), col(Owner.last_event)).where(col(Owner.id) == owner_id)
+    forgotten, newest = (await session.execute(owner)).one()
+    if seq < forgotten:
+        raise CursorExpired("The events after this cursor are no longer kept; subscribe again without one.")
+    if seq > newest:
+        raise CursorExpired("This cursor is ahead of the events; subscribe again without one.")
+
+
+async def forget(session: AsyncSession, before: int, limit: int = 1000) -> int:
+    """Deletes events from before an instant (epoch milliseconds), at most `limit` at once; returns how many. The number
+    up to which an owner's events are gone moves in the same transaction, so a cursor from before is known as expired.
+    """
+    old = select(col(JobEvent.owner_id)).where(col(JobEvent.at) < before).limit(1)
+    owner_id = (await session.execute(old)).scalar_one_or_none()
+    if owner_id is None:
+        return 0
+    await lock_owner(session, owner_id)
+    mine = select(col(JobEvent.seq)).where(col(JobEvent.owner_id) == owner_id)
+    kept = select(func.min(col(JobEvent.seq))).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.at) >= before)
+    first_kept = (await session.execute(kept)).scalar_one_or_none()
+    if first_kept is not None:
+        mine = mine.where(col(JobEvent.seq) < first_kept)  # a host's clock may have gone back; numbers never do
+    numbers = list((await session.execute(mine.order_by(col(JobEvent.seq)).limit(limit))).scalars())
+    if not numbers:
+        return 0
+    gone = delete(JobEvent).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.seq) <= numbers[-1])
+    await session.execute(gone)
+    owner = update(Owner).where(col(Owner.id) == owner_id).values(forgotten_event=numbers[-1])
+    await session.execute(owner)
+    return len(numbers)
 
 
 async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) -> int:

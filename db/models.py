@@ -118,7 +118,7 @@ class JobEvent(Row, table=True):
     """Something that happened to a job. `seq` counts without gaps per owner, in the order of the commits."""
 
     __tablename__ = "job_event"
-    __table_args__ = (Index("job_event_of_job", "owner_id", "job_id", "seq"),)
+    __table_args__ = (Index("job_event_of_job", "owner_id", "job_id", "seq"), Index("job_event_by_age", "at"))
 
     owner_id: str = Field(primary_key=True, foreign_key=_OWNER)
     seq: int = Field(primary_key=True, sa_type=BigInteger)

@@ -5,13 +5,14 @@ fail half-way because somebody else wrote, and within a process the writers queu
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -20,6 +21,16 @@ IDLE_IN_TRANSACTION_MS = 10_000
 
 _PASSING = ("08", "25", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connections, deadlocks, resources, shutdowns."""
+
+_PASSING_SQLITE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+)
 
 _NEWS = "news"
 _WRITES = "graphophone_writes"
@@ -93,8 +104,8 @@ def _outages() -> Iterator[None]:
         yield
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""
-        passing = state.startswith(_PASSING) or (not state and isinstance(error, OperationalError))
-        if passing or error.connection_invalidated:
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without its extended part
+        if state.startswith(_PASSING) or code in _PASSING_SQLITE or error.connection_invalidated:
             raise DatabaseDown(str(error.orig)) from error
         raise
     except (OSError, PoolExhausted, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # raw while connecting

@@ -27,7 +27,8 @@ class WorkerSettings(BaseSettings):
         default=900.0, gt=0, description="Seconds a stage may take without any progress before it is stopped."
     )
     stage_timeouts: dict[Stage, float] = Field(
-        default={Stage.DECODE: 300.0},
+        default={"DECODE": 300.0},
+        validate_default=True,
         description='The same for single stages, as JSON: `{"DIARIZE": 3600}`.',
     )
     lease_seconds: float = Field(
@@ -43,6 +44,9 @@ class WorkerSettings(BaseSettings):
         default=10.0, ge=0, description="How long a worker that is asked to stop may take to finish its window."
     )
     export_timeout: float = Field(default=600.0, gt=0, description="Seconds that rendering a document may take.")
+    keep_events_days: float = Field(
+        default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
+    )
     max_attempts: int = Field(default=5, ge=1, description="How often a job is tried when passing faults hit it.")
     jobs_per_owner: int = Field(default=4, ge=1, description="How many jobs of one owner run at the same time.")
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")

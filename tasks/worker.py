@@ -14,9 +14,10 @@ from dramatiq.asyncio import async_to_sync
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
+from db import events, leases, runs, workers
 from db import exports as export_rows
-from db import leases, runs, workers
 from db.blobs import Blobs
+from db.clock import now
 from db.models import Export, Job
 from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
@@ -31,6 +32,8 @@ from tasks.watch import STOP_GRACE
 
 BEAT_SECONDS = 10.0
 """How often a worker tells that it is up."""
+
+DAY_MS = 24 * 3_600_000
 
 HAND_BACK_SECONDS = 5.0
 """How long the hand-back itself may take, after the engine was given its time to finish."""
@@ -191,6 +194,8 @@ class _Office:
 
     async def _clean_up(self) -> None:
         await media.sweep(self._runtime.db, self._runtime.blobs)
+        async with self._runtime.db.write() as session:
+            await events.forget(session, before=now() - round(self._settings.keep_events_days * DAY_MS))
 
     def _ring(self, kind: Kind) -> None:
         if silent(self._broker, kind):

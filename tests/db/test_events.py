@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Collection
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from db import events, jobs, runs, transcripts
+from db.errors import CursorExpired
+from db.models import JobEvent
 from db.session import Database, News
 from db.states import Move
 from db.values import JobState, Stage
@@ -81,3 +85,42 @@ async def test_the_bell_rings_after_the_commit_and_only_then(database_url: str) 
     assert heard == []
     assert await claimed(database)
     await database.close()
+
+
+async def test_a_cursor_from_before_what_was_forgotten_has_expired_and_a_later_one_has_not(database: Database) -> None:
+    first = await queued(database)
+    async with database.write() as session:
+        await session.execute(update(JobEvent).values(at=1000))
+    second = await queued(database)
+    async with database.write() as session:
+        assert await events.forget(session, before=2000) == 1
+    async with database.read() as session:
+        assert await events.after(session, "usr_a", 0, job_id=first.id) == []
+        assert [event.job_id for event in await events.after(session, "usr_a", 1)] == [second.id]
+        with pytest.raises(CursorExpired):
+            await events.check_cursor(session, "usr_a", 0)
+        with pytest.raises(CursorExpired):
+            await events.check_cursor(session, "usr_a", 3)
+        for known in (1, 2):
+            await events.check_cursor(session, "usr_a", known)
+
+
+async def test_forgetting_goes_on_in_small_steps_until_nothing_old_is_left(database: Database) -> None:
+    for owner in ("usr_a", "usr_a", "usr_a", "usr_b"):
+        await queued(database, owner)
+    async with database.write() as session:
+        await session.execute(update(JobEvent).values(at=1000))
+    forgotten: list[int] = []
+    while not forgotten or forgotten[-1]:
+        async with database.write() as session:
+            forgotten.append(await events.forget(session, before=2000, limit=2))
+    assert sorted(forgotten) == [0, 1, 1, 2]
+
+
+async def test_a_clock_that_went_back_does_not_tear_a_hole_into_the_numbers(database: Database) -> None:
+    for _ in range(3):
+        await queued(database)
+    async with database.write() as session:
+        await session.execute(update(JobEvent).where(col(JobEvent.seq) == 2).values(at=1000))
+    async with database.write() as session:
+        assert await events.forget(session, before=2000) == 0

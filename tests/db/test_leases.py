@@ -179,3 +179,47 @@ async def test_deleting_a_running_job_ends_its_lease(database: Database) -> None
     with pytest.raises(LeaseLost):
         async with database.write() as session:
             await leases.renew(session, lease)
+
+
+async def test_claims_at_once_do_not_exceed_the_owners_limit(database: Database) -> None:
+    for _ in range(8):
+        await queued(database)
+    taken = await asyncio.gather(*(claimed(database, f"w{i}", per_owner=2) for i in range(8)))
+    assert sum(claim is not None for claim in taken) == 2
+
+
+async def test_claims_at_once_for_different_owners_all_find_work(database: Database) -> None:
+    for owner in range(6):
+        await queued(database, f"usr_{owner}")
+    taken = await asyncio.gather(*(claimed(database, f"w{i}") for i in range(6)))
+    assert len({claim[0].id for claim in taken if claim}) == 6
+
+
+@pytest.mark.parametrize("how", [Move.RETRY_LATER, Move.HAND_BACK])
+async def test_a_job_that_is_put_back_is_canceled_if_its_owner_wished_so(database: Database, how: Move) -> None:
+    job, lease = await running(database)
+    async with database.write() as session:
+        await jobs.cancel(session, job.owner_id, job.id)
+    async with database.write() as session:
+        await runs.put_back(session, lease, how)
+    assert (await state(database, job)).state is JobState.CANCELED
+    assert await claimed(database) is None
+
+
+async def test_a_rescued_job_is_canceled_if_its_owner_wished_so(database: Database) -> None:
+    job, _ = await running(database)
+    async with database.write() as session:
+        await jobs.cancel(session, job.owner_id, job.id)
+    await expire(database, job.id)
+    assert await rescue(database) == 1
+    assert (await state(database, job)).state is JobState.CANCELED
+
+
+async def test_an_owner_whose_jobs_are_all_put_off_does_not_hold_up_others(database: Database) -> None:
+    _, lease = await running(database, "usr_a")
+    async with database.write() as session:
+        await runs.put_back(session, lease, Move.RETRY_LATER, delay_ms=60_000)
+    other = await queued(database, "usr_b")
+    taken = await claimed(database)
+    assert taken
+    assert taken[0].id == other.id

@@ -1,0 +1,49 @@
+"""Outages and faults of a database are told apart, on both databases."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from db.session import Database, DatabaseDown
+from tests.factories import queued
+
+
+async def test_a_statement_that_can_never_work_is_no_outage(database: Database) -> None:
+    await queued(database)
+    for statement in ("INSERT INTO owner (id, last_event, created_at) VALUES ('usr_a', 0, 0)", "SELECT nonsense"):
+        with pytest.raises(DBAPIError):
+            async with database.write() as session:
+                await session.execute(text(statement))
+
+
+async def test_a_database_that_cannot_be_reached_is_an_outage() -> None:
+    database = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseDown):
+        async with database.read() as session:
+            await session.execute(text("SELECT 1"))
+    await database.close()
+
+
+async def test_a_connection_that_the_server_ends_is_an_outage_and_the_next_one_works(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with pytest.raises(DatabaseDown):
+        async with database.write() as session:
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    async with database.read() as session:
+        assert (await session.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.close()
+
+
+async def test_a_lock_that_nobody_lets_go_of_is_an_outage(sqlite_url: str) -> None:
+    holder, other = Database(sqlite_url), Database(sqlite_url)
+    async with other.write() as session:
+        await session.execute(text("SELECT 1"))  # connected; its patience is set for this connection
+        await session.execute(text("PRAGMA busy_timeout = 1"))
+    async with holder.write() as session:
+        await session.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseDown):
+            async with other.write() as second:
+                await second.execute(text("SELECT 1"))
+    await asyncio.gather(holder.close(), other.close())

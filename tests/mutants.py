@@ -1,0 +1,136 @@
+"""Breaks the runtime on purpose, one rule at a time, and shows that the tests notice. Works on a copy of the project.
+
+python -m tests.mutants        prints each mutant with the test that killed it; exits 1 when one survives
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+QUICK = ("tests/db/test_leases.py", "tests/db/test_events.py", "tests/db/test_invariants.py", "tests/db/test_jobs.py")
+
+
+class Mutant(NamedTuple):
+    """A rule taken away: this text in this file becomes that."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: tuple[str, ...] = QUICK
+
+
+MUTANTS = (
+    Mutant(
+        "no fence in the WHERE of a worker's writes",
+        "db/leases.py",
+        "        col(table.fence) == lease.fence,\n",
+        "",
+    ),
+    Mutant(
+        "a lease is not checked before it is taken back",
+        "db/leases.py",
+        "is_in(table, JobState.RUNNING), col(table.lease_until) < db_now())",
+        "is_in(table, JobState.RUNNING))",
+    ),
+    Mutant(
+        "numbers of events are not taken under the owner's lock",
+        "db/events.py",
+        "    last: int = (await session.execute(bump.returning(col(Owner.last_event)))).scalar_one()\n",
+        "    newest = select(func.max(col(JobEvent.seq))).where(col(JobEvent.owner_id) == owner_id)\n"
+        "    last = ((await session.execute(newest)).scalar_one_or_none() or 0) + len(bodies)\n",
+    ),
+    Mutant(
+        "a claim does not raise the fence",
+        "db/leases.py",
+        "                    fence=col(table.fence) + 1,\n",
+        "",
+    ),
+    Mutant(
+        "a claim does not take the owner's lock",
+        "db/leases.py",
+        "            await lock_owner(session, owner_id)",
+        "            pass",
+    ),
+    Mutant(
+        "a state is not checked before it is left",
+        "db/leases.py",
+        "    return update(table).where(col(table.state).in_(sorted(how.sources))).values(state=how.target)",
+        "    return update(table).values(state=how.target)",
+        (*QUICK, "tests/db/test_operations.py"),
+    ),
+    Mutant(
+        "rescued jobs wait like the others",
+        "db/leases.py",
+        ".order_by(col(best.rescued).desc(), busy,",
+        ".order_by(busy,",
+    ),
+    Mutant(
+        "crashes are not counted",
+        "db/runs.py",
+        "        crashes = job.crashes + 1\n",
+        "        crashes = job.crashes\n",
+    ),
+    Mutant(
+        "a job is not created under its owner's lock",
+        "db/jobs.py",
+        "    await lock_owner(session, owner_id)  # makes the look-up",
+        "    # makes the look-up",
+    ),
+    Mutant(
+        "the word after the last is said",
+        "tasks/child.py",
+        "        if isinstance(update, Completed | Failed):  # the last word",
+        "        if False:  # the last word",
+        ("tests/tasks/test_engine.py",),
+    ),
+    Mutant(
+        "an engine that was dropped is not ended",
+        "tasks/engine.py",
+        "        if self._busy:  # its last work was dropped",
+        "        if False:  # its last work was dropped",
+        ("tests/tasks/test_engine.py",),
+    ),
+)
+
+
+def killer(mutant: Mutant) -> str | None:
+    """The first test that fails; None when the mutant survives."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy = Path(folder) / "project"
+        ignored = shutil.ignore_patterns(".git", ".venv", "data", "node_modules", ".*_cache", "__pycache__")
+        shutil.copytree(ROOT, copy, ignore=ignored)
+        (copy / ".venv").symlink_to((ROOT / ".venv").resolve())
+        file = copy / mutant.file
+        source = file.read_text()
+        if mutant.before not in source:
+            raise SystemExit(f"{mutant.file} has changed; {mutant.name!r} must be written anew")
+        file.write_text(source.replace(mutant.before, mutant.after))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", *mutant.tests],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].partition(" - ")[0] if failed else None
+
+
+def main() -> int:
+    """The command."""
+    survivors = 0
+    for mutant in MUTANTS:
+        found = killer(mutant)
+        survivors += found is None
+        print(f"{'SURVIVED' if found is None else 'killed  '}  {mutant.name}: {found or 'no test noticed'}", flush=True)
+    print(f"{len(MUTANTS) - survivors} of {len(MUTANTS)} killed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The engine's process, as its worker drives it: one work's words are never taken for another's."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from db.values import Options
+from tasks.child import Reply, Stopped, Task
+from tasks.engine import EngineLost, EngineProcess
+from tasks.pipeline.types import Completed, Failed, StageStarted, WindowTranscribed, Work
+from tests.fixtures.servers import FAKE_ENGINE
+from tests.fixtures.workers import silence
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[EngineProcess]:
+    started = EngineProcess(FAKE_ENGINE, "fake")
+    await started.start()
+    yield started
+    await started.end()
+
+
+def task(tmp_path: Path, name: str, prompt: str = "", seconds: float = 30.0) -> Task:
+    source = silence(tmp_path / f"{seconds:g}.wav", seconds)
+    scratch = tmp_path / name
+    scratch.mkdir()
+    options = Options(model="fake", prompt=prompt or None)
+    return Task(Work(source=str(source), scratch=str(scratch), options=options, max_seconds=3600), {"job_id": name})
+
+
+async def heard(engine: EngineProcess, work: Task) -> list[Reply]:
+    return [reply async for reply in engine.run(work)]
+
+
+async def test_a_stop_that_comes_with_the_last_word_leaves_nothing_for_the_next_work(
+    engine: EngineProcess, tmp_path: Path
+) -> None:
+    async for reply in engine.run(task(tmp_path, "a", "pace:diarize:0.2")):
+        if isinstance(reply, WindowTranscribed):
+            await engine.stop(patient=True)  # heard at the next stage's end, or, for the last stage, never
+            break
+    second = await heard(engine, task(tmp_path, "b"))
+    assert isinstance(second[-1], Completed)
+    assert sum(isinstance(reply, Stopped) for reply in second) == 0
+    third = await heard(engine, task(tmp_path, "c"))
+    assert isinstance(third[0], StageStarted)
+
+
+async def test_work_that_is_dropped_half_way_says_nothing_into_the_next(engine: EngineProcess, tmp_path: Path) -> None:
+    async for reply in engine.run(task(tmp_path, "a", seconds=300.0)):
+        if isinstance(reply, WindowTranscribed):
+            break
+    told = await heard(engine, task(tmp_path, "b"))
+    assert isinstance(told[0], StageStarted)
+    assert isinstance(told[-1], Completed)
+    assert sum(isinstance(reply, WindowTranscribed) for reply in told) == 1
+
+
+async def test_a_patient_stop_waits_for_the_end_of_the_window_and_a_plain_one_does_not(
+    engine: EngineProcess, tmp_path: Path
+) -> None:
+    counts = []
+    for patient in (True, False):
+        told: list[Reply] = []
+        async for reply in engine.run(task(tmp_path, f"{patient}", "pace:transcribe:0.1", seconds=540.0)):
+            told.append(reply)
+            if isinstance(reply, WindowTranscribed) and len([r for r in told if isinstance(r, WindowTranscribed)]) == 1:
+                await engine.stop(patient=patient)
+        assert isinstance(told[-1], Stopped)
+        counts.append(sum(isinstance(reply, WindowTranscribed) for reply in told))
+    assert counts[0] == 8
+    assert counts[1] <= 3
+
+
+async def test_an_engine_that_dies_says_with_what_status(engine: EngineProcess, tmp_path: Path) -> None:
+    with pytest.raises(EngineLost) as lost:
+        await heard(engine, task(tmp_path, "a", "crash:transcribe"))
+    assert lost.value.status == -9
+    assert isinstance((await heard(engine, task(tmp_path, "b")))[-1], Completed)
+
+
+async def test_the_inputs_fault_is_its_last_word(engine: EngineProcess, tmp_path: Path) -> None:
+    work = task(tmp_path, "a")
+    Path(work.work.source).write_bytes(b"no recording")  # noqa: ASYNC240  a dozen bytes
+    told = await heard(engine, work)
+    assert isinstance(told[-1], Failed)
+    assert not told[-1].problem.retryable

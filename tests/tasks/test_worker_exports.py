@@ -1,0 +1,66 @@
+"""Exports on the io worker: the same runtime as jobs."""
+
+import signal
+
+from db import exports
+from db.models import Export, Job
+from db.transcripts import transcript_id
+from db.values import JobState
+from tests.fixtures.workers import Crew
+
+
+async def asked(crew: Crew, job: Job, key: str = "k", format_: str = "SRT") -> Export:
+    async with crew.db.write() as session:
+        export, _ = await exports.create(
+            session,
+            job.owner_id,
+            transcript_id=transcript_id(job.id),
+            revision=1,
+            format_=format_,
+            request='{"format":"SRT"}',
+            idempotency_key=key,
+            filename="call.srt",
+            content_type="application/x-subrip",
+            correlation_id="c",
+        )
+    return export
+
+
+async def test_an_export_is_rendered_and_stored(crew: Crew) -> None:
+    await crew.start()
+    await crew.start("io")
+    export = await asked(crew, await crew.ends(await crew.submit()))
+    done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
+    assert done.blob_key
+    assert b"Hello" in b"".join([chunk async for chunk in crew.blobs.read(done.blob_key)])
+
+
+async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_by_another(crew: Crew) -> None:
+    await crew.start()
+    job = await crew.ends(await crew.submit())
+    export = await asked(crew, job)
+    async with crew.db.write() as session:
+        assert await exports.claim(session, worker="gone", per_owner=1, lease_ms=1000)
+    await crew.start("io")
+    done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
+    assert (done.crashes, done.attempt) == (1, 2)
+
+
+async def test_an_export_that_cannot_be_made_fails_after_its_tries(crew: Crew) -> None:
+    await crew.start()
+    await crew.start("io", MAX_ATTEMPTS="2")
+    export = await asked(crew, await crew.ends(await crew.submit()), format_="NO_SUCH_FORMAT")
+    failed = await crew.export(export, lambda row: row.state is JobState.FAILED)
+    assert failed.attempt == 2
+    assert failed.problem
+
+
+async def test_an_io_worker_that_is_asked_to_stop_leaves_waiting_exports_to_others(crew: Crew) -> None:
+    await crew.start()
+    worker = await crew.start("io")
+    job = await crew.ends(await crew.submit())
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(20) == 0
+    export = await asked(crew, job)
+    await crew.start("io")
+    assert (await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)).attempt == 1
