@@ -9,8 +9,11 @@ from sqlmodel import col
 from db.clock import now
 from db.errors import Conflict, NotFound
 from db.ids import new_id
-from db.models import Media, Upload
+from db.models import Job, Media, Upload
 from db.values import MediaFacts
+
+PEAKS = "peaks"
+"""The name of the checkpoint that holds a waveform."""
 
 UPLOAD_TTL_MS = 24 * 3_600_000
 """How long an upload may take."""
@@ -91,6 +94,15 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     """The owner's recordings among these ids."""
     statement = select(Media).where(col(Media.owner_id) == owner_id, col(Media.id).in_(ids))
     return {media.id: media for media in (await session.execute(statement)).scalars()}
+
+
+async def peaks(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, str]:
+    """Where the waveforms of these recordings are kept, by any of their jobs that has decoded them."""
+    statement = select(col(Job.media_id), col(Job.kept)).where(
+        col(Job.owner_id) == owner_id, col(Job.media_id).in_(ids)
+    )
+    rows = await session.execute(statement)
+    return {media_id: kept[PEAKS] for media_id, kept in rows if PEAKS in kept}
 
 
 async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:

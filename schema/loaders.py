@@ -29,6 +29,7 @@ class Loaders:
 
         self.job: DataLoader[str, Job | None] = by_id(jobs.many)
         self.media: DataLoader[str, Media | None] = by_id(media.many)
+        self.peaks: DataLoader[str, str | None] = by_id(media.peaks)
         self.transcript: DataLoader[str, Transcript | None] = by_id(transcripts.many)
         self.export: DataLoader[str, Export | None] = by_id(exports.many)
         self.queue_position: DataLoader[str, int | None] = by_id(jobs.queue_positions)

@@ -1,5 +1,6 @@
 """Recordings, and the uploads that become them."""
 
+from itertools import pairwise
 from typing import Annotated
 
 import strawberry
@@ -14,6 +15,8 @@ from schema.fields import arg, field
 from schema.nodes import Node, known
 from schema.scalars import BigInt, Instant
 
+MAX_BUCKETS = 20_000
+
 PLAYBACK_MS = 3_600_000
 """How long a link to a recording holds."""
 
@@ -26,6 +29,23 @@ def _playback_url(parent: strawberry.Parent[models.Media], info: Info) -> str | 
     if parent.blob_key is None:
         return None
     return info.context.signed_url(f"/media/{parent.id}", now() + PLAYBACK_MS)
+
+
+async def _peaks(
+    parent: strawberry.Parent[models.Media],
+    info: Info,
+    buckets: Annotated[int, arg("How many values, 1..20000.")] = 1000,
+) -> list[float]:
+    validation.between("buckets", buckets, 1, MAX_BUCKETS)
+    key = await info.context.load.peaks.load(parent.id)
+    if key is None:
+        return []
+    try:
+        bars = b"".join([chunk async for chunk in info.context.blobs.read(key)])
+    except FileNotFoundError:  # deleted just now
+        return []
+    edges = [len(bars) * bucket // buckets for bucket in range(buckets + 1)]
+    return [max(bars[start : max(end, start + 1)], default=0) / 255 for start, end in pairwise(edges)]
 
 
 @strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
@@ -44,6 +64,11 @@ class Media(Node):
     expires_at: Instant | None = field("When its retention ends; null: it is kept.")
     playback_url: str | None = field(
         "A signed link that holds for an hour and supports HTTP Range; null once the audio is gone.", _playback_url
+    )
+
+    peaks: list[float] = field(
+        "The waveform: how loud each of so many equal stretches is at its loudest, 0..1; empty until it was decoded.",
+        _peaks,
     )
 
     @classmethod

@@ -6,24 +6,27 @@ from itertools import groupby, pairwise
 from msgspec.structs import replace
 
 from db.values import QualityFlag, Segment, Stage, Word, WordTiming
+from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.types import Emit, Passage, Place, Progressed, SegmentsRevised, SpeechEngine
+from tasks.pipeline.stages import Stages
+from tasks.pipeline.types import Passage, Place, Progressed, SegmentsRevised, SpeechEngine
 
 CHUNK_KEY = 6  # as many characters of a segment's key tell its window and chunk
 
 
-def align(
-    recording: Recording, engine: SpeechEngine, segments: Sequence[Segment], language: str, emit: Emit
-) -> list[Segment]:
-    """The same segments with aligned words, each chunk sent as soon as it is known."""
-    groups = [tuple(group) for _, group in groupby(segments, key=lambda segment: segment.key[:CHUNK_KEY])]
-    passages = [_passage(group, recording.seconds) for group in groups]
+def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stages) -> list[Segment]:
+    """The same segments with aligned words, each chunk sent as soon as it is known, while others are still to come."""
     aligned: list[Segment] = []
-    for group, passage, places in zip(groups, passages, engine.align(recording, passages, language), strict=True):
-        new = tuple(_revised(group, placed(passage, places, recording.seconds)))
-        aligned += new
-        emit(SegmentsRevised(stage=Stage.ALIGN, segments=new))
-        emit(Progressed(stage=Stage.ALIGN, fraction=len(aligned) / len(segments)))
+    for window in draft.windows():
+        stages.begin(Stage.ALIGN)
+        groups = [tuple(group) for _, group in groupby(window, key=lambda segment: segment.key[:CHUNK_KEY])]
+        passages = [_passage(group, recording.seconds) for group in groups]
+        found = engine.align(recording, passages, draft.language or "")
+        for group, passage, places in zip(groups, passages, found, strict=True):
+            new = tuple(_revised(group, placed(passage, places, recording.seconds)))
+            aligned += new
+            stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
+            stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, passage.end / recording.seconds)))
     return aligned
 
 

@@ -1,6 +1,6 @@
 """Anything FFmpeg's libraries read, to 16 kHz mono in a file: in a stream, so memory stays flat."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,25 +13,24 @@ from av.container import InputContainer
 from db.values import ErrorCode, MediaFacts, Problem, Stage
 from tasks.pipeline.media import facts, opened, promised, refuse
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
-from tasks.pipeline.types import Report
+from tasks.pipeline.types import Emit, Probed, Progressed, Work
 
 SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
 
 
-def decode(
-    source: Path, target: Path, max_seconds: float, report: Report, tell: Callable[[MediaFacts], None]
-) -> Problem | None:
+def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
     """Write the recording's samples to `target`, complete or not at all; returns what was wrong with it, if anything.
 
-    Raises `InputFault` when nothing in it can be transcribed, or when it is longer than `max_seconds`.
+    Raises `InputFault` when nothing in it can be transcribed, or when it is longer than allowed.
     """
+    source = Path(work.source)
     with opened(source) as container:
         known = facts(container, source)
-        tell(known)
-        _refuse_longer(known.duration_seconds, max_seconds)
+        tell(Probed(facts=known))
+        _refuse_longer(known.duration_seconds, work.max_seconds)
         partial = target.with_suffix(".partial")
         with partial.open("wb") as file:
-            seconds, damaged = _write(container, file, known, max_seconds, report)
+            seconds, damaged = _write(container, file, known, work.max_seconds, tell)
     if seconds == 0:
         partial.unlink()
         if damaged:
@@ -42,7 +41,7 @@ def decode(
 
 
 def _write(
-    container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, report: Report
+    container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, tell: Emit
 ) -> tuple[float, int]:
     """Seconds written, and packets that could not be decoded."""
     frames = _Frames(container)
@@ -56,7 +55,7 @@ def _write(
         done = written / SAMPLE_RATE / known.duration_seconds if known.duration_seconds else 0.0
         if min(done, 1.0) - said >= 0.01:
             said = min(done, 1.0)
-            report(said)
+            tell(Progressed(stage=Stage.DECODE, fraction=said))
     return written / SAMPLE_RATE, frames.damaged
 
 

@@ -7,8 +7,10 @@ from itertools import accumulate, groupby
 from msgspec.structs import replace
 
 from db.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
+from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.sentences import join
+from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import (
     Emit,
     Kept,
@@ -27,29 +29,28 @@ CHANGE = 0.4  # the price of another speaker within a sentence, in shares of a w
 FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both are heard alike
 
 
-def diarize(
-    recording: Recording, engine: SpeechEngine, segments: Sequence[Segment], *, language: str, work: Work, emit: Emit
-) -> list[Segment]:
-    """The segments with speakers. What was learnt of the voices is kept, so another speaker count takes seconds."""
-    turns = engine.diarize(_voiceprints(recording, engine, work, emit), work.options)
-    speakers, revised = assign(segments, turns, language)
-    kept = {segment.key for segment in revised}
-    removed = tuple(segment.key for segment in segments if segment.key not in kept)
-    emit(SpeakersFound(speakers=speakers))
-    emit(SegmentsRevised(stage=Stage.DIARIZE, segments=tuple(revised), removed=removed))
-    return revised
-
-
-def _voiceprints(recording: Recording, engine: SpeechEngine, work: Work, emit: Emit) -> bytes:
+def listen(recording: Recording, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
+    """What there is to know of the voices, kept so that another speaker count takes seconds."""
     path = scratch_file(work, VOICEPRINTS)
     if path.exists():
         return path.read_bytes()
-    found = engine.voiceprints(recording, lambda done: emit(Progressed(stage=Stage.DIARIZE, fraction=done)))
+    stages.begin(Stage.DIARIZE)
+    found = engine.voiceprints(recording, lambda done: stages.tell(Progressed(stage=Stage.DIARIZE, fraction=done)))
     partial = path.with_suffix(".partial")
     partial.write_bytes(found)
     partial.replace(path)
-    emit(Kept(stage=Stage.DIARIZE, name=VOICEPRINTS))
+    stages.tell(Kept(stage=Stage.DIARIZE, name=VOICEPRINTS))
     return found
+
+
+def diarize(voiceprints: bytes, engine: SpeechEngine, draft: Draft, tell: Emit) -> None:
+    """Give the draft's words to speakers."""
+    speakers, revised = assign(draft.segments, engine.diarize(voiceprints, draft.options), draft.written)
+    kept = {segment.key for segment in revised}
+    removed = tuple(segment.key for segment in draft.segments if segment.key not in kept)
+    tell(SpeakersFound(speakers=speakers))
+    tell(SegmentsRevised(stage=Stage.DIARIZE, segments=tuple(revised), removed=removed))
+    draft.revise(revised)
 
 
 def assign(
@@ -153,7 +154,7 @@ def _whole(parts: Sequence[Segment], language: str) -> Segment:
 
 
 def _split(segment: Segment, speakers: Iterable[int], heard: Heard, language: str) -> Iterator[Segment]:
-    told = list(speakers) or [None] * len(segment.words)
+    told: list[int | None] = [*speakers] or [None] * len(segment.words)
     words = [replace(word, speaker=speaker) for word, speaker in zip(segment.words, told, strict=True)]
     turns = [(speaker, tuple(own)) for speaker, own in groupby(words, key=lambda word: word.speaker)]
     for index, (speaker, own) in enumerate(turns):

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, TranscriptionTask, Word
+from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
+from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.rules import LOW_CONFIDENCE, judge
 from tasks.pipeline.sentences import join, sentences
@@ -28,28 +29,24 @@ NOTHING_SAID = Problem(
 )
 
 
-def transcribe(
-    recording: Recording, engine: SpeechEngine, options: Options, resume: Resume, emit: Emit
-) -> tuple[str | None, list[Segment], Problem | None]:
-    """The language, all segments (those of an earlier attempt included), and a problem when nobody speaks."""
-    segments = list(resume.segments)
+def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume: Resume, tell: Emit) -> Problem | None:
+    """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
     pieces = detect.chunks(engine.voices(recording))
-    language = resume.language
-    if language is None:
-        found, pieces = _language(recording, pieces, engine, options)
+    if draft.language is None:
+        found, pieces = _language(recording, pieces, engine, draft.options)
         if found is None:
-            return None, segments, NOTHING_SAID
-        language = found[0]
-        emit(LanguageDetected(language=language, confidence=found[1]))
+            return NOTHING_SAID
+        draft.language = found[0]
+        tell(LanguageDetected(language=found[0], confidence=found[1]))
     for number, window in enumerate(detect.windows(pieces)):
         if number < resume.windows:
             continue
-        for index, spoken in enumerate(engine.transcribe(recording, window, language, options)):
-            new = tuple(_segments(f"{number:03d}{index:03d}", spoken, language, options, recording.seconds))
-            segments += new
-            emit(WindowTranscribed(window=number + (index == len(window) - 1), segments=new))
-            emit(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
-    return language, segments, None if segments else NOTHING_SAID
+        for index, spoken in enumerate(engine.transcribe(recording, window, draft.language, draft.options)):
+            new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
+            tell(WindowTranscribed(window=number + (index == len(window) - 1), segments=new))
+            tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
+            draft.add(new)
+    return None if draft.segments else NOTHING_SAID
 
 
 def _language(
@@ -68,13 +65,13 @@ def _language(
     return found, pieces
 
 
-def _segments(key: str, spoken: Spoken, language: str, options: Options, seconds: float) -> Iterator[Segment]:
+def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterator[Segment]:
     """The sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
-    text, flags = judge(spoken, options.rules)
+    text, flags = judge(spoken, draft.options.rules)
     confidence = None if spoken.avg_logprob is None else min(1.0, math.exp(spoken.avg_logprob))
     if confidence is not None and confidence < LOW_CONFIDENCE:
         flags = (*flags, QualityFlag.LOW_CONFIDENCE)
-    found = list(sentences(text, written(language, options)))[:100]
+    found = list(sentences(text, draft.written))[:100]
     times = estimate(spoken.chunk, [word for sentence in found for word in sentence], seconds)
     for index, sentence in enumerate(found):
         spans = [next(times) for _ in sentence]
@@ -83,7 +80,7 @@ def _segments(key: str, spoken: Spoken, language: str, options: Options, seconds
             key=f"{key}{index:02d}",
             start=spans[0][0],
             end=spans[-1][1],
-            text=join(sentence, written(language, options)),
+            text=join(sentence, draft.written),
             words=placed,
             confidence=confidence,
             flags=flags,
@@ -109,8 +106,3 @@ def _after(chunk: Chunk, speech: float, *, ending: bool = False) -> float:
             return min(start + speech, end)
         speech -= end - start
     return chunk.end
-
-
-def written(language: str, options: Options) -> str:
-    """The language of the text: a translation is English, whatever was spoken."""
-    return "en" if options.task is TranscriptionTask.TRANSLATE else language

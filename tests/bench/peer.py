@@ -2,8 +2,9 @@
 
     python -m tests.bench.peer AUDIO --model FOLDER … (the arguments of the `whisperx` command)
 
-WhisperX cannot be told of our aligner on its command line and wants an ffmpeg program, so three names in it are replaced: the
-decoder (PyAV), the aligner's loader, and `align` (words spelled in phonemes around the unmodified function). The rest is its own.
+WhisperX cannot be told of our aligner on its command line and wants an ffmpeg program, so three names in it are
+replaced: the decoder (PyAV), the aligner's loader, and `align` (words spelled in phonemes around the unmodified
+function). The rest is its own.
 """
 
 import importlib
@@ -68,7 +69,8 @@ class Speller:
         return signs | {"|": self.ids["<wb>"], "<pad>": self.ids["<blank>"]}
 
     def __call__(self, text: str) -> tuple[str, list[str]]:
-        spelled, words = [], []
+        spelled: list[str] = []
+        words: list[str] = []
         for word in text.split():
             core = re.sub(r"[^a-z']", "", word.lower().replace("’", "'")).strip("'")
             if core and core not in self.known:
@@ -219,8 +221,9 @@ def command() -> None:
             done.append(segment | {"words": placed})
         return {"segments": done, "word_segments": [word for segment in done for word in segment["words"]]}
 
-    transcribe.load_audio = diarize.load_audio = load_audio
-    transcribe.load_align_model, transcribe.align = load_align_model, align
+    for module in (transcribe, diarize):
+        vars(module)["load_audio"] = load_audio
+    vars(transcribe).update(load_align_model=load_align_model, align=align)
     importlib.import_module("whisperx.__main__").cli()
 
 

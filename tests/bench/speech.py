@@ -2,8 +2,8 @@
 
     python -m tests.bench.speech [text words speakers align warm long command memory rerun …]
 
-Each line is a ratio or a figure with its limit; exit 1 when one is missed. Recordings come out of pyannote.audio's wheel and,
-where it is there, from a folder of recordings with ground truth (GRAPHOPHONE_TRUTH, default ../shared/audio).
+Each line is a ratio or a figure with its limit; exit 1 when one is missed. Recordings come out of pyannote.audio's
+wheel and, where it is there, from a folder of recordings with ground truth (GRAPHOPHONE_TRUTH, else ../shared/audio).
 """
 
 import importlib
@@ -107,7 +107,7 @@ class Bench:
         pipeline.run(work, self.engine, emit)
         seconds = time.perf_counter() - begun
         if isinstance(last[0], Failed):
-            raise RuntimeError(last[0].problem.message)
+            raise SystemExit(last[0].problem.message)
         stages = last[0].provenance.stage_seconds if isinstance(last[0], Completed) else {}
         return Ours([found[key] for key in sorted(found)], seconds, stages, scratch)
 
@@ -127,7 +127,9 @@ def text(bench: Bench) -> None:
         own = bench.plain(" ".join(segment.text for segment in bench.run(path, diarize=False).segments))
         other = bench.plain(" ".join(s["text"] for s in bench.peer.run(path, diarize=False).segments))
         worst = max(worst, wrong(truth, own) - wrong(truth, other))
-        truths.append(truth), ours.append(own), theirs.append(other)
+        truths.append(truth)
+        ours.append(own)
+        theirs.append(other)
     if truths:
         note = f"WhisperX {jiwer.wer(truths, theirs):.3f}"
         bench.say("text: WER", jiwer.wer(truths, ours), min(0.10, jiwer.wer(truths, theirs)), note)
@@ -173,7 +175,7 @@ def speakers(bench: Bench) -> None:
         ours = bench.run(path, language="en")
         turns = bench.engine.diarize((ours.scratch / "voiceprints").read_bytes(), Options(model="base"))
         theirs = bench.peer.run(path, language="en")
-        truth = next(iter(load_rttm(path.with_suffix(".rttm")).values()))
+        truth = next(iter(load_rttm(path.with_suffix(".rttm")).values()))  # type: ignore[no-untyped-call]
         own, other = der(truth, turns), der(truth, [Turn(*turn) for turn in theirs.turns])
         bench.say(f"speakers: DER, {path.stem}", own, min(limit, other + 0.001), f"WhisperX {other:.4f}")
         known, counted = len(truth.labels()), len({turn.speaker for turn in turns})
@@ -213,7 +215,9 @@ def align(bench: Bench) -> None:
     ]
     segments = [{"start": p.start, "end": p.end, "text": " ".join(p.words)} for p in passages]
     audio = recording.read()
-    list(bench.engine.align(recording, passages, "en")), [bench.peer.speller(s["text"]) for s in segments]
+    list(bench.engine.align(recording, passages, "en"))
+    for passage in passages:
+        bench.peer.speller(" ".join(passage.words))
     begun = time.perf_counter()
     own = [place for places in bench.engine.align(recording, passages, "en") for place in places if place]
     middle = time.perf_counter()
@@ -247,7 +251,8 @@ def long(bench: Bench) -> None:
 
 def against(bench: Bench, path: Path, name: str, rounds: int) -> None:
     """Both in turns; the fastest of each counts."""
-    bench.run(sample()), bench.peer.run(sample())
+    bench.run(sample())
+    bench.peer.run(sample())
     own, their = [], []
     for _ in range(rounds):
         own.append(bench.run(path))
@@ -341,15 +346,19 @@ def base() -> Path:
 
 
 def ten_minutes(folder: Path) -> Path:
-    """Ten minutes of speech."""
+    """Ten minutes of speech, or as many seconds as BENCH_SECONDS says."""
     path = folder / "ten-minutes.flac"
-    return path if path.exists() else repeat(base(), path, 600)
+    return path if path.exists() else repeat(base(), path, float(os.environ.get("BENCH_SECONDS", "600")))
 
 
 def samples(path: Path, folder: Path) -> Recording:
     """The decoded recording."""
     target = folder / f"{path.stem}.samples"
-    decode(path, target, 40_000, print_nothing, lambda _: None)
+    decode(
+        Work(source=str(path), scratch=str(folder), options=Options(model="base"), max_seconds=40_000),
+        target,
+        lambda _: None,
+    )
     return Recording(target)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.values import ErrorCode, MediaFacts, Problem
+from db.values import ErrorCode, MediaFacts, Options, Problem
 from tasks.pipeline.decode import decode
 from tasks.pipeline.media import probe
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.types import InputFault
+from tasks.pipeline.types import InputFault, Probed, Progressed, Update, Work
 from tests.tasks.pipeline.recordings import write
 
 HOUR = 3600.0
@@ -36,16 +36,21 @@ FORMATS = [
 
 
 def decoded(path: Path, limit: float = HOUR) -> tuple[Recording, MediaFacts, Problem | None, list[float]]:
-    facts: list[MediaFacts] = []
-    progress: list[float] = []
+    told: list[Update] = []
     samples = path.with_name("samples")
-    problem = decode(path, samples, limit, progress.append, facts.append)
-    return Recording(samples), facts[0], problem, progress
+    problem = decode(work(path, limit), samples, told.append)
+    facts = next(update.facts for update in told if isinstance(update, Probed))
+    progress = [update.fraction for update in told if isinstance(update, Progressed)]
+    return Recording(samples), facts, problem, progress
+
+
+def work(path: Path, limit: float) -> Work:
+    return Work(source=str(path), scratch=str(path.parent), options=Options(model="base"), max_seconds=limit)
 
 
 def refused(path: Path, limit: float = HOUR) -> Problem:
     with pytest.raises(InputFault) as caught:
-        decode(path, path.with_name("samples"), limit, lambda _: None, lambda _: None)
+        decode(work(path, limit), path.with_name("samples"), lambda _: None)
     problem = caught.value.problem
     assert problem.remedy
     assert not problem.retryable
