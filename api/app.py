@@ -29,6 +29,7 @@ from db.session import Database
 from db.settings import StoreSettings
 from schema import build_schema
 from schema.context import Context, SchemaSettings, Viewer
+from schema.feeds import event_key
 from tasks import logs
 from tasks.broker import Doorbell, make_broker, make_client
 from tasks.live import Live
@@ -113,6 +114,7 @@ def create_app() -> Starlette:
                 build_schema(),
                 authenticate=TokenAuth(access_token(server, store)),
                 context_factory=context,
+                broadcast=event_key,
                 settings=GraphQLSettings(
                     upload_folder=store.home / "incoming", max_upload_bytes=server.max_upload_bytes
                 ),
