@@ -1,5 +1,6 @@
 """The real schema on a real database behind two servers: Strawberry's own view (`stock`) and our endpoint (`ours`)."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from strawberry.asgi import GraphQL
 
@@ -19,9 +22,11 @@ from db.settings import StoreSettings
 from db.transcripts import transcript_id
 from schema import build_schema
 from schema.context import Context, Viewer
+from schema.feeds import event_key
 from tests.fixtures.graph import ALICE, SCOPES, Graph, LocalLive, segment
 
 SEGMENTS, WORDS = 100, 100
+EVENTS = 20
 
 
 def graph() -> Graph:
@@ -63,10 +68,39 @@ class Stock(GraphQL[Context, None]):
         return self.made.context()
 
 
+class Worker:
+    """A worker within the server's process, for what it does to reach subscribers at once."""
+
+    def __init__(self, made: Graph) -> None:
+        self.made = made
+
+    def routes(self) -> list[Route]:
+        """`/begin` claims a new job, `/append` sends its segments one after the other, `/end` cancels it."""
+        return [Route("/begin", self.begin), Route("/append", self.append), Route("/end", self.end)]
+
+    async def begin(self, _: Request) -> Response:
+        """A running job; its id."""
+        await self.made.job()
+        job, self.lease = await self.made.claim()
+        return Response(job.id)
+
+    async def append(self, _: Request) -> Response:
+        """Twenty events, a twentieth of a second apart."""
+        for number in range(EVENTS):
+            await self.made.append(self.lease, segment(number))
+            await asyncio.sleep(0.05)
+        return Response()
+
+    async def end(self, _: Request) -> Response:
+        """No subscriber waits any longer."""
+        await self.made.data("mutation($id: ID!) { cancelJob(id: $id) { __typename } }", id=self.lease.id)
+        return Response()
+
+
 def stock() -> Starlette:
     made = graph()
     view: Any = Stock(made)
-    routes = [Route("/graphql", view), WebSocketRoute("/graphql", view)]
+    routes = [Route("/graphql", view), WebSocketRoute("/graphql", view), *Worker(made).routes()]
     return Starlette(routes=routes, lifespan=_closing(made))
 
 
@@ -80,8 +114,10 @@ def ours() -> Starlette:
         return made.context()
 
     settings = GraphQLSettings(upload_folder=Path(os.environ["BENCH_HOME"]))
-    routes = graphql_routes(build_schema(), authenticate=authenticate, context_factory=context, settings=settings)
-    return Starlette(routes=routes, lifespan=_closing(made))
+    routes = graphql_routes(
+        build_schema(), authenticate=authenticate, context_factory=context, settings=settings, broadcast=event_key
+    )
+    return Starlette(routes=[*routes, *Worker(made).routes()], lifespan=_closing(made))
 
 
 def _closing(made: Graph) -> Any:
