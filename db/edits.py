@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from db import revisions
 from db.errors import InvalidInput, NotFound
-from db.models import PastSegment, SegmentRow, SpeakerRow, Transcript
+from db.models import PastSegment, SegmentRow, SpeakerRow, Transcript, index_terms
 from db.retiming import retime, spaced, split
 from db.transcripts import as_segment, renumber, segment_id
 from db.values import Segment, Word
@@ -191,6 +191,7 @@ async def _done(
 ) -> Transcript:
     """Stores the changed segments' words, and counts segments and words anew."""
     for row, words in changed:
+        index_terms(row)
         row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
     await session.flush()
     await renumber(session, transcript.owner_id, transcript.id)

@@ -1,11 +1,13 @@
 """The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
 
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.columns import Json, choice
+from db.terms import terms
 from db.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
 
 METADATA = SQLModel.metadata
@@ -166,6 +168,21 @@ class SegmentRow(_SegmentFacts, table=True):
     """A segment with its words, packed (`db.words`). `position` and `first_word` count from 0 in the transcript."""
 
     __tablename__ = "segment"
+    __table_args__ = (Index("segment_by_terms_id", "terms_id"),)
+
+    terms: str = Field(default="", sa_type=Text)  # of the text, for search (`db.terms`)
+    terms_id: int = Field(default=0, sa_type=BigInteger)  # the row's number in SQLite's index of terms
+
+
+def terms_id(transcript_id: str, key: str) -> int:
+    """A number for a segment that stays when the database file is rewritten, as SQLite's own may not."""
+    return int.from_bytes(blake2b(f"{transcript_id}/{key}".encode(), digest_size=8).digest()) >> 1
+
+
+def index_terms(row: SegmentRow) -> SegmentRow:
+    """Makes a new or changed row findable by its text."""
+    row.terms, row.terms_id = terms(row.text), terms_id(row.transcript_id, row.key)
+    return row
 
 
 class PastSegment(_SegmentFacts, table=True):

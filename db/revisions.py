@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from db.clock import now
 from db.errors import Conflict, NotFound
-from db.models import Job, PastSegment, PastSpeaker, Revision, SegmentRow, SpeakerRow, Transcript
+from db.models import Job, PastSegment, PastSpeaker, Revision, SegmentRow, SpeakerRow, Transcript, index_terms
 from db.pages import Order
 from db.states import TERMINAL
 
@@ -114,7 +114,8 @@ async def revert(session: AsyncSession, transcript: Transcript, number: int) -> 
     session.expunge_all()
     for row in (*segments, *speakers):
         values = {name: getattr(row, name) for name in type(row).model_fields} | {"since": transcript.revision}
-        session.add(type(row)(**values))
+        again = type(row)(**values)
+        session.add(index_terms(again) if isinstance(again, SegmentRow) else again)
     session.add(transcript)
     await session.flush()
 
@@ -126,7 +127,7 @@ def listed(owner_id: str, transcript_id: str) -> Select[Revision]:
 
 async def _keep(session: AsyncSession, transcript: Transcript, table: Any, past: Any, where: list[Any]) -> None:
     await session.flush()
-    names = list(table.model_fields)
+    names = [name for name in table.model_fields if name in past.model_fields]
     columns = [getattr(table, name) for name in names]
     older = select(*columns, literal(transcript.revision)).where(*where, col(table.since) < transcript.revision)
     await session.execute(insert(past).from_select([*names, "until"], older))
@@ -140,5 +141,7 @@ async def _at(session: AsyncSession, transcript: Transcript, number: int, table:
     rows = list((await session.execute(older(table))).scalars())
     if number < transcript.revision:
         stood = (await session.execute(older(past).where(col(past.until) > number))).scalars()
-        rows += [table(**{name: getattr(row, name) for name in table.model_fields}) for row in stood]
+        rows += [
+            table(**{name: getattr(row, name) for name in table.model_fields if hasattr(row, name)}) for row in stood
+        ]
     return rows

@@ -11,7 +11,7 @@ from db import events, leases, revisions
 from db.clock import now
 from db.ids import child_id
 from db.leases import Lease
-from db.models import Job, Media, SegmentRow, SpeakerRow, Transcript
+from db.models import Job, Media, SegmentRow, SpeakerRow, Transcript, index_terms
 from db.values import Provenance, Segment, SpeakerLabel, Stage
 from db.words import pack, unpack
 
@@ -172,20 +172,22 @@ async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, n
     edited = set((await session.execute(by_people)).scalars())  # a stage that runs again keeps their text
     await _remove(session, transcript, keys)
     session.add_all(
-        SegmentRow(
-            transcript_id=transcript.id,
-            owner_id=owner_id,
-            key=segment.key,
-            word_count=len(segment.words),
-            start_ms=round(segment.start * 1000),
-            end_ms=round(segment.end * 1000),
-            text=segment.text,
-            words=pack(segment.words),
-            speaker=segment.speaker,
-            confidence=segment.confidence,
-            flags=list(segment.flags),
-            edited=segment.key in edited,
-            since=transcript.revision,
+        index_terms(
+            SegmentRow(
+                transcript_id=transcript.id,
+                owner_id=owner_id,
+                key=segment.key,
+                word_count=len(segment.words),
+                start_ms=round(segment.start * 1000),
+                end_ms=round(segment.end * 1000),
+                text=segment.text,
+                words=pack(segment.words),
+                speaker=segment.speaker,
+                confidence=segment.confidence,
+                flags=list(segment.flags),
+                edited=segment.key in edited,
+                since=transcript.revision,
+            )
         )
         for segment in new
     )

@@ -25,6 +25,7 @@ from schema.nodes import Node, node, nodes
 from schema.pages import Connection
 from schema.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
 from schema.scalars import scalar_map
+from schema.search import SearchHit, find
 from schema.submissions import CreateJobResult, create_job
 from schema.transcripts import Transcript, transcript, transcript_list
 from schema.viewer import Viewer, viewer
@@ -42,6 +43,9 @@ class Query:
     jobs: Connection[Job] = field("The viewer's jobs.", job_list)
     transcript: Transcript | None = field("One transcript.", transcript)
     transcripts: Connection[Transcript] = field("The viewer's transcripts, newest first.", transcript_list)
+    search: Connection[SearchHit] = field(
+        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
+    )
     export: Export | None = field("One export.", export)
     upload: UploadSession | None = field("One upload; null also when its time is over.", upload)
 

@@ -54,8 +54,13 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
     ]
 
 
+def words_of(view: SegmentView) -> list[WordView]:
+    """A segment's words, unpacked."""
+    return words.unpack(view.packed, view.first_word, view.voices)
+
+
 def _words(parent: strawberry.Parent[SegmentView]) -> list[WordView]:
-    return words.unpack(parent.packed, parent.first_word, parent.voices)
+    return words_of(parent)
 
 
 @strawberry.type(description="A sentence, or a speaker's turn within one.")

@@ -9,7 +9,7 @@ from db import listing, models, revisions, segments, transcripts
 from db.segments import SegmentFilter
 from db.values import Provenance as Facts
 from db.values import Segment as SegmentValue
-from schema import captions, pages, provenance, validation, words
+from schema import captions, pages, provenance, search, validation, words
 from schema import segments as segment_views
 from schema.captions import Caption, CaptionOptions
 from schema.context import Info
@@ -21,6 +21,7 @@ from schema.pages import Connection, ConnectionView
 from schema.provenance import Provenance
 from schema.revisions import Revision
 from schema.scalars import Instant
+from schema.search import SearchHit
 from schema.segments import Segment
 from schema.speakers import Speaker, SpeakerView
 from schema.words import Word, WordColumns
@@ -150,6 +151,12 @@ async def _captions(
     return captions.views(cuts, voices, labels=layout.speaker_labels)
 
 
+async def _search(
+    parent: Parent, info: Info, query: search.Query, first: search.First = 20, after: search.After = None
+) -> ConnectionView:
+    return await search.paginate(info.context, query, first, after, transcript_id=parent.id)
+
+
 async def _revisions(parent: Parent, info: Info, first: First = 20, after: After = None) -> ConnectionView:
     window = pages.window(revisions.ORDER, first=first, after=after)
     listed = revisions.listed(info.context.owner_id, parent.id)
@@ -192,6 +199,7 @@ class Transcript(Node):
     word_columns: WordColumns = field("All its words in one cheap answer.", _word_columns)
     captions: list[Caption] = field("Its text cut for a screen.", _captions)
     speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
+    search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)
     revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
     exports: Connection[Annotated["Export", strawberry.lazy("schema.exports")]] = field(
         "Documents made of it, newest first.", _exports
