@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check setup sync lock chaos mutants
+.PHONY: schema help run demo test check setup sync lock chaos mutants
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -29,6 +29,10 @@ check: sync ## the quick part: ruff, mypy, import contracts, the schema against 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python -m api schema | diff schema/schema.graphql - || { echo "if that is meant: make schema"; exit 1; }
+
+schema: sync ## print the schema into its snapshot, after a change that is meant
+	@$(BIN)/python -m api schema > schema/schema.graphql
 
 # How long each database is put under chaos, in seconds.
 SECONDS_EACH ?= 600
