@@ -9,6 +9,8 @@ LOCK ?= dev
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+# Without its compiled files, Python spends three times as long on every start, and here much is started.
+unexport PYTHONDONTWRITEBYTECODE
 # One pack for all data folders: several servers side by side share it.
 export GRAPHOPHONE_MODELS ?= data/models
 
