@@ -136,6 +136,7 @@ def _schema_settings(edge: Edge) -> SchemaSettings:
         max_upload_bytes=server.max_upload_bytes,
         max_seconds=worker.max_duration,
         queue=QueueLimits(total=server.max_queued, per_owner=server.max_queued_per_owner),
+        max_concurrent=worker.jobs_per_owner,
         audio_formats=AUDIO_FORMATS,
         sign=edge.signer.sign,
     )

@@ -56,7 +56,7 @@ async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: Queu
             if earlier.input_hash != new.input_hash:
                 raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
             return earlier, True
-    await _check_room(session, owner_id, limits)
+    await check_room(session, owner_id, limits)
     job = Job(
         id=new_id("job"),
         owner_id=owner_id,
@@ -167,7 +167,7 @@ async def _again(session: AsyncSession, job: Job, how: Move, limits: QueueLimits
     if job.state not in how.sources:
         raise Conflict(f"The job is {job.state}.", {"state": job.state})
     await lock_owner(session, job.owner_id)
-    await _check_room(session, job.owner_id, limits)
+    await check_room(session, job.owner_id, limits)
     written = select(Transcript).where(col(Transcript.owner_id) == job.owner_id, col(Transcript.job_id) == job.id)
     transcript = (await session.execute(written.with_for_update())).scalar_one_or_none()
     if transcript is not None and (transcript.complete or transcript.revision > 1):
@@ -239,7 +239,8 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
         announce(session, News("job", job.owner_id))
 
 
-async def _check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
+async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
+    """Raises QueueFull when no more jobs may wait."""
     mine = func.count().filter(col(Job.owner_id) == owner_id)
     statement = select(func.count(), mine).select_from(Job).where(leases.is_in(Job, JobState.QUEUED))
     total, own = (await session.execute(statement)).one()

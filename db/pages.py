@@ -36,14 +36,15 @@ class Page(NamedTuple):
 
 
 async def page(session: AsyncSession, statement: Select[Any], order: Order, window: Window) -> Page:
-    """One page of the statement's entities, by one statement."""
+    """One page of the statement's entities or plain rows, by one statement."""
     if window.after is not None:
         statement = statement.where(_beyond(order, window.after, later=True))
     if window.before is not None:
         statement = statement.where(_beyond(order, window.before, later=False))
     down = order.descending != window.backward
     statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns)).limit(window.size + 1)
-    rows = list((await session.execute(statement)).scalars())
+    found = await session.execute(statement)
+    rows: list[Any] = list(found.scalars() if len(statement.column_descriptions) == 1 else found)
     more = len(rows) > window.size
     rows = rows[: window.size]
     if window.backward:

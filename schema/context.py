@@ -38,6 +38,7 @@ class SchemaSettings:
     max_upload_bytes: int
     max_seconds: float
     queue: QueueLimits
+    max_concurrent: int
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
 

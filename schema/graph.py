@@ -17,6 +17,7 @@ from schema.edits import (
     revert_transcript,
     split_segment,
 )
+from schema.estimates import EstimateResult, estimate
 from schema.exports import CreateExportResult, Export, create_export, export
 from schema.fields import field, subscription
 from schema.jobs import CancelJobResult, Job, cancel_job, job, job_list
@@ -47,6 +48,9 @@ class Query:
         "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
     )
     export: Export | None = field("One export.", export)
+    estimate: EstimateResult = field(
+        "A dry run of createJob: how long it would take, and what would go wrong.", estimate
+    )
     upload: UploadSession | None = field("One upload; null also when its time is over.", upload)
 
 

@@ -1,6 +1,9 @@
 """Asking for a transcript: createJob."""
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -92,52 +95,65 @@ async def create_job(
     """Accepts a job; the row is committed before the answer."""
     context = info.context
     context.require("jobs:write")
-    wanted = _checked(context, data)
-    await _check_model(context, wanted.options.model)
-    if isinstance(data.source.file, UploadedFile):
-        return await _from_file(context, data.source.file, wanted)
-    source = data.source.media_id or ""
-    recording = await context.load.media.load(source) if known(source, "med") else None
-    if recording is None:
-        raise NotFound("recording", source)
-    if recording.blob_key is None:
-        raise Conflict("The recording's audio is no longer kept.", {"mediaId": source})
-    job, reused = await _accept(context, wanted, recording, source)
+    wanted = await checked(context, data)
+    async with recording(context, data.source) as found:
+        job, reused = await _accept(context, wanted, found)
+        found.used = job.media_id == found.row.id
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
 
 
-async def _from_file(context: Context, file: UploadedFile, wanted: NewJob) -> CreateJobPayload:
-    """The recording is only kept when this very job uses it."""
-    filename = validation.filename("input.source.file", file.filename)
+@dataclass
+class Recording:
+    """Where the recording of a request is. `identity` tells it from others: its id, or a file's SHA-256."""
+
+    row: models.Media
+    identity: str
+    used: bool = False
+
+
+@asynccontextmanager
+async def recording(context: Context, source: MediaSource) -> AsyncIterator[Recording]:
+    """The recording; one that came with the request is only kept when it was used."""
+    if not isinstance(source.file, UploadedFile):
+        yield Recording(await _known_recording(context, source.media_id or ""), source.media_id or "")
+        return
+    filename = validation.filename("input.source.file", source.file.filename)
     settings = context.settings
-    recording = await ingest(
-        context.db, context.blobs, context.owner_id, filename=filename, chunks=file.chunks(),
+    row = await ingest(
+        context.db, context.blobs, context.owner_id, filename=filename, chunks=source.file.chunks(),
         max_bytes=settings.max_upload_bytes, max_seconds=settings.max_seconds,
     )  # fmt: skip
-    used = False
+    found = Recording(row, row.sha256)
     try:
-        job, reused = await _accept(context, wanted, recording, recording.sha256)
-        used = job.media_id == recording.id
+        yield found
     finally:
-        if not used:
+        if not found.used:
             async with context.db.write() as session:
-                await media.remove(session, context.owner_id, recording.id)
-            await context.blobs.delete(recording.blob_key or "")
-    return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+                await media.remove(session, context.owner_id, row.id)
+            await context.blobs.delete(row.blob_key or "")
 
 
-async def _accept(context: Context, wanted: NewJob, recording: models.Media, source: str) -> tuple[models.Job, bool]:
-    """`source` identifies the recording in the request: its id, or a file's SHA-256."""
-    described = [source, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
+async def _known_recording(context: Context, id_: str) -> models.Media:
+    row = await context.load.media.load(id_) if known(id_, "med") else None
+    if row is None:
+        raise NotFound("recording", id_)
+    if row.blob_key is None:
+        raise Conflict("The recording's audio is no longer kept.", {"mediaId": id_})
+    return row
+
+
+async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[models.Job, bool]:
+    described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
-    new = msgspec.structs.replace(wanted, media_id=recording.id, input_hash=digest)
+    new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
     async with context.db.write() as session:
         return await jobs.create(session, context.owner_id, new, context.settings.queue)
 
 
-def _checked(context: Context, data: CreateJobInput) -> NewJob:
+async def checked(context: Context, data: CreateJobInput) -> NewJob:
+    """Everything but the recording, checked. Raises InvalidInput."""
     key = data.idempotency_key
-    return NewJob(
+    new = NewJob(
         media_id="",
         options=_options(context, data),
         priority=validation.between("input.priority", data.priority or 0, -10, 10),
@@ -146,6 +162,8 @@ def _checked(context: Context, data: CreateJobInput) -> NewJob:
         idempotency_key=None if key is None else validation.text("input.idempotencyKey", key, validation.KEY_CHARS),
         correlation_id=context.correlation_id,
     )
+    await _check_model(context, new.options.model)
+    return new
 
 
 def _options(context: Context, data: CreateJobInput) -> Options:

@@ -1,7 +1,8 @@
 """Transcripts: what was said, by whom and when."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -146,7 +147,8 @@ async def _captions(
     layout = captions.layout("options", options)
     voices: dict[int | None, SpeakerView] = {v.position: v for v in await _speakers(parent, info)}
     async with info.context.db.read() as session:
-        rows = await transcripts.segments(session, info.context.owner_id, parent.id)
+        whole = segments.query(info.context.owner_id, parent.id, SegmentFilter()).order_by(*segments.ORDER.columns)
+        rows: Sequence[Any] = (await session.execute(whole)).all()
     cuts = await asyncio.to_thread(lambda: cut([transcripts.as_segment(row) for row in rows], layout))
     return captions.views(cuts, voices, labels=layout.speaker_labels)
 

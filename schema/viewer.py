@@ -6,6 +6,7 @@ from db.models import Owner
 from schema.context import Context, Info
 from schema.fields import field
 from schema.nodes import Node
+from schema.usage import Usage, of_viewer
 
 
 @strawberry.type(description="Somebody who has recordings.")
@@ -35,6 +36,7 @@ class Viewer:
 
     user: User = field("Whose things can be seen.", _user)
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
+    usage: Usage = field("What was used, and what is allowed.", of_viewer)
 
 
 def viewer(info: Info) -> Context:

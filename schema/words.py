@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import strawberry
 from db import segments
 from db.models import SegmentRow, Transcript
 from db.segments import SegmentFilter
-from db.words import columns
+from db.words import Columns, columns
 from schema import pages
 from schema.context import Context
 from schema.enums import WordTiming
@@ -114,25 +115,31 @@ def join(rows: Sequence[segments.Packed], places: Mapping[int | None, int], want
     view = ColumnsView([], [], [], [], [])
     for row in rows:
         c = columns(row.words)
-        kept = range(len(c.text))
         if wanted.between is not None:
-            low, high = (1000 * edge for edge in wanted.between)
-            kept = [  # type: ignore[assignment]  # any iterable of indices
-                i
-                for i in kept
-                if (row.end_ms if (e := c.end[i]) is None else e) > low
-                and (row.start_ms if (s := c.start[i]) is None else s) < high
-            ]
-        view.text += [c.text[i] for i in kept]
-        view.start += [_seconds(c.start[i]) for i in kept]
-        view.end += [_seconds(c.end[i]) for i in kept]
-        view.confidence += [_seconds(c.confidence[i]) for i in kept]
-        view.speaker += [places.get(c.speaker[i]) for i in kept]
+            c = _cut(c, row, wanted.between)
+        view.text += c.text
+        view.start += [None if ms is None else ms / 1000 for ms in c.start]
+        view.end += [None if ms is None else ms / 1000 for ms in c.end]
+        view.confidence += [None if sure is None else sure / 1000 for sure in c.confidence]
+        view.speaker += [places.get(speaker) for speaker in c.speaker]
     return view
 
 
-def _seconds(thousandths: int | None) -> float | None:
-    return None if thousandths is None else thousandths / 1000
+def _cut(c: Columns, row: segments.Packed, between: tuple[float, float]) -> Columns:
+    """The words that touch a stretch of time; one without times counts as lying over its whole segment."""
+    low, high = (1000 * edge for edge in between)
+    keep = [
+        (row.end_ms if end is None else end) > low and (row.start_ms if start is None else start) < high
+        for start, end in zip(c.start, c.end, strict=True)
+    ]
+    return Columns(
+        list(compress(c.text, keep)),
+        list(compress(c.start, keep)),
+        list(compress(c.end, keep)),
+        list(compress(c.confidence, keep)),
+        "".join(compress(c.timing, keep)),
+        list(compress(c.speaker, keep)),
+    )
 
 
 async def paginate(
@@ -169,7 +176,7 @@ async def _scan(
         voice.position: voice for voice in await context.load.speakers.load(transcript.id) or ()
     }
     statement = segments.query(context.owner_id, transcript.id, SegmentFilter(between=wanted.between))
-    batch = max(32, size // 4) if wanted.everything else 2 * MOST
+    batch = max(32, size // 6) if wanted.everything else 2 * MOST
     async with context.db.read() as session:
         async for rows in segments.batches(session, statement, None if start is None else start[:2], batch):
             for row in rows:

@@ -28,6 +28,19 @@ QUERIES = {
         4,
         "{ transcripts { edges { node { title job { state media { filename } } speakers { label } } } } }",
     ),
+    "word columns": (3, "query($id: ID!) { transcript(id: $id) { wordColumns { text start end speaker } } }"),
+    "captions": (3, "query($id: ID!) { transcript(id: $id) { captions { start lines speaker { label } } } }"),
+    "search": (
+        4,
+        """{ search(query: "this is", first: 100) { totalCount edges { node { snippet start segment { text speaker {
+        label } } transcript { title } } } } }""",
+    ),
+    "revisions": (
+        4,
+        """query($id: ID!) { transcript(id: $id) { revisions { totalCount edges { node { summary author { name } } } }
+        provenance { device } } }""",
+    ),
+    "usage": (1, "{ viewer { usage { runningJobs audioSecondsThisMonth } } }"),
     "capabilities": (2, "{ capabilities { models { name } queueDepth } }"),
     "viewer": (1, "{ viewer { user { name } scopes } }"),
 }
