@@ -31,6 +31,7 @@ from schema import build_schema
 from schema.context import Context, SchemaSettings, Viewer
 from schema.feeds import event_key
 from schema.once import Once
+from schema.rates import Rates
 from tasks import logs
 from tasks.broker import Doorbell, make_broker, make_client
 from tasks.live import Live
@@ -75,6 +76,7 @@ def create_app() -> Starlette:
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
     settings, once = _schema_settings(edge), Once()
+    rates = Rates(server.points_per_minute, client if worker.redis_url else None)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
@@ -85,6 +87,7 @@ def create_app() -> Starlette:
             settings=settings,
             correlation_id=correlation_id,
             once=once,
+            rates=rates,
         )
 
     async def healthz(_request: Request) -> Response:

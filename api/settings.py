@@ -22,6 +22,9 @@ class ServerSettings(BaseSettings):
     public_url: str = Field(
         default="", description="The address that clients see, `https://…`; empty: `http://HOST:PORT`."
     )
+    points_per_minute: int = Field(
+        default=200_000, ge=20_000, description="How much one owner may ask for in a minute, in points of query cost."
+    )
     max_queued: int = Field(default=10_000, ge=1, description="How many jobs may wait, in all.")
     max_queued_per_owner: int = Field(default=1_000, ge=1, description="How many jobs of one owner may wait.")
 

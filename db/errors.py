@@ -7,6 +7,7 @@
      ├── Forbidden           the credentials lack a scope
      ├── LimitExceeded       a size, a duration or a quota: the limit, what was asked, the unit
      ├── QueueFull           too much waits already: when to try again
+     ├── RateLimited         this minute's budget of query cost is spent: when to try again
      ├── UnsupportedMedia    the recording cannot be read: why, and what to do
      ├── CursorExpired       the events after this cursor are no longer kept
      └── LeaseLost           a worker wrote after its lease had ended; never shown to a client
@@ -16,6 +17,7 @@
 
 from typing import Any, ClassVar
 
+from db.clock import now
 from db.values import ErrorCode, Problem
 
 
@@ -83,6 +85,17 @@ class QueueFull(GraphophoneError):
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__("Too many jobs are waiting.", {"retryAfterSeconds": retry_after_seconds})
         self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(GraphophoneError):
+    """The budget of this minute is spent; `reset_at` in epoch seconds."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, limit: int, reset_at: float) -> None:
+        wait = max(0.0, round(reset_at - now() / 1000, 1))
+        message = f"More than {limit} points of query cost in a minute; try again in {wait:g} seconds."
+        super().__init__(message, {"limit": limit, "retryAfterSeconds": wait})
 
 
 class UnsupportedMedia(GraphophoneError):

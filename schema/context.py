@@ -13,6 +13,7 @@ from db.jobs import QueueLimits
 from db.session import Database
 from schema.loaders import Loaders
 from schema.once import Once
+from schema.rates import Rates
 from tasks.live import Live
 
 
@@ -54,6 +55,8 @@ class Context:
     settings: SchemaSettings
     correlation_id: str
     once: Once = field(default_factory=Once)
+    rates: Rates | None = None
+    cost: int = 0  # of this operation, told before it is executed
     load: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,11 @@ class Context:
         """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
         signed = self.settings.sign(path, self.owner_id, expires)
         return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+
+    async def charge(self) -> None:
+        """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
+        if self.rates is not None:
+            await self.rates.charge(self.owner_id, self.cost)
 
     def require(self, scope: str) -> None:
         """Raises Forbidden unless the credentials have this scope."""

@@ -1,12 +1,26 @@
 """Who asks."""
 
+from typing import NamedTuple
+
 import strawberry
 
+from db.clock import now
 from db.models import Owner
 from schema.context import Context, Info
 from schema.fields import field
 from schema.nodes import Node
+from schema.rates import Left
+from schema.scalars import Instant
 from schema.usage import Usage, of_viewer
+
+
+class RateLimitView(NamedTuple):
+    """RateLimit at run time; `reset_at` in epoch milliseconds."""
+
+    limit: int
+    remaining: int
+    reset_at: int
+    cost: int
 
 
 @strawberry.type(description="Somebody who has recordings.")
@@ -30,12 +44,29 @@ def _scopes(info: Info) -> list[str]:
     return sorted(info.context.viewer.scopes)
 
 
+@strawberry.type(description="How much may be asked for, in points of query cost.")
+class RateLimit:
+    """schema.rates.Left in the graph."""
+
+    limit: int = field("Points in a minute.")
+    remaining: int = field("Points that are left.")
+    reset_at: Instant = field("When there will be as many as ever.")
+    cost: int = field("What this request costs.")
+
+
+async def _rate_limit(info: Info) -> RateLimitView:
+    context = info.context
+    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
+
+
 @strawberry.type(description="Who asks, and what the credentials allow.")
 class Viewer:
     """schema.context.Viewer in the graph."""
 
     user: User = field("Whose things can be seen.", _user)
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
+    rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
     usage: Usage = field("What was used, and what is allowed.", of_viewer)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
+from math import ceil
 from typing import Any, TypeAlias
 
 import structlog
@@ -126,6 +127,9 @@ class GraphQLView:
         headers = {"Cache-Control": "no-store"}
         if answer.faulty:
             return Response(body, 500, headers, media_type=media_type)
+        if answer.retry_after is not None:
+            headers["Retry-After"] = str(ceil(answer.retry_after))
+            return Response(body, 429, headers, media_type=media_type)
         if not answer.executed and accept.json == GRAPHQL_RESPONSE:
             return Response(body, 400, headers, media_type=media_type)
         if http.method != "POST" and not answer.errors:

@@ -10,6 +10,7 @@ from graphql.execution import create_source_event_stream
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
+from db.errors import RateLimited
 from db.values import ErrorCode
 from schema.execution import errors
 from schema.execution.documents import Documents, Operation, Refused
@@ -43,6 +44,8 @@ class Engine:
             executor = self._executor(call, context)
             if isinstance(executor, list):
                 return self._not_executed(executor, call.correlation_id)
+            if over := await _over_budget(context):
+                return self._not_executed([over], call.correlation_id, executing=True)
             data, shown = await self._run(executor, call)
         cost = {"requested": call.operation.cost, "limit": self.limits.cost}
         return Answer(executed=True, data=data, errors=shown, extensions={"cost": cost})
@@ -58,6 +61,9 @@ class Engine:
             executor = self._executor(call, context)
             if isinstance(executor, list):
                 yield self._not_executed(executor, call.correlation_id)
+                return
+            if over := await _over_budget(context):
+                yield self._not_executed([over], call.correlation_id, executing=True)
                 return
             source = await self._source(executor, call)
             if isinstance(source, Answer):
@@ -142,6 +148,17 @@ class Engine:
 
 def _wrapped(fault: Exception) -> GraphQLError:
     return GraphQLError(str(fault), original_error=fault)
+
+
+async def _over_budget(context: Any) -> GraphQLError | None:
+    """Takes the operation's cost from the viewer's budget, if the context keeps one with `charge()`."""
+    charge = getattr(context, "charge", None)
+    try:
+        if charge is not None:
+            await charge()
+    except RateLimited as limited:
+        return _wrapped(limited)
+    return None
 
 
 @asynccontextmanager

@@ -64,6 +64,14 @@ class Answer:
         return self.encoded if self.encoded is not None else encode(self.body())
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds until the viewer's budget allows this operation; None when that is not why it was not executed."""
+        first = (self.errors or [{}])[0].get("extensions", {})
+        if self.executed or first.get("code") != ErrorCode.RATE_LIMITED:
+            return None
+        return float(first["details"]["retryAfterSeconds"])
+
+    @property
     def faulty(self) -> bool:
         """Whether the server is to blame that nothing was executed."""
         return not self.executed and any(e["extensions"]["code"] == ErrorCode.INTERNAL for e in self.errors or ())
