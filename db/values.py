@@ -115,8 +115,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     A chunk whose text compresses better than `compression_ratio` or is less likely than `log_prob` is recognised
     again at the next temperature. One that is both unlikely and more than `no_speech` likely to be no speech at all is
-    dropped. `repetition` cuts loops of the same words; `silence` drops text in which the voice detector heard next to
-    nothing.
+    dropped. `repetition` flags loops of the same words, and cuts those faster than anybody speaks. `silence` drops
+    chunks in which the voice detector heard next to nothing, and flags segments that come to lie where it heard nobody.
     """
 
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

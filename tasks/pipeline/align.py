@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from db.values import QualityFlag, Segment, Stage, Word, WordTiming
 from tasks.pipeline.draft import Draft
-from tasks.pipeline.recording import Recording
+from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import Passage, Place, Progressed, SegmentsRevised, SpeechEngine
 
@@ -23,7 +23,8 @@ def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stag
         passages = [_passage(group, recording.seconds) for group in groups]
         found = engine.align(recording, passages, draft.language or "")
         for group, passage, places in zip(groups, passages, found, strict=True):
-            new = tuple(_revised(group, placed(passage, places, recording.seconds)))
+            revised = _revised(group, placed(passage, places, recording.seconds))
+            new = tuple(draft.heard(segment) for segment in revised)
             aligned += new
             stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
             stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, passage.end / recording.seconds)))
@@ -61,9 +62,9 @@ def _forward(places: Sequence[Place | None], seconds: float) -> list[Place | Non
         if place is None:
             result.append(None)
             continue
-        last = min(max(place.start, last), seconds)
-        end = min(max(place.end, last), seconds)
-        result.append(Place(round(last, 3), round(end, 3), min(1.0, max(0.0, place.confidence)), place.certain))
+        last = within(max(place.start, last), seconds)
+        end = within(max(place.end, last), seconds)
+        result.append(Place(last, end, min(1.0, max(0.0, place.confidence)), place.certain))
     return result
 
 
@@ -83,7 +84,7 @@ def _between(passage: Passage, known: Sequence[Place | None], index: int, second
     lengths = [len(passage.words[i]) + 1 for i in range(first, last + 1)]
     total, done = sum(lengths), sum(lengths[: index - first])
     step = (end - start) / total
-    return round(start + done * step, 3), round(start + (done + lengths[index - first]) * step, 3)
+    return within(start + done * step, seconds), within(start + (done + lengths[index - first]) * step, seconds)
 
 
 def _revised(group: Sequence[Segment], words: Sequence[Word]) -> Iterator[Segment]:

@@ -1,10 +1,15 @@
 """The transcript as far as it is known, handed from stage to stage."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
 from queue import SimpleQueue
 
-from db.values import Options, Segment, TranscriptionTask
-from tasks.pipeline.types import Resume
+from msgspec.structs import replace
+
+from db.values import Options, QualityFlag, Segment, TranscriptionTask
+from tasks.pipeline.rules import SPEECH_SHARE
+from tasks.pipeline.types import Chunk, Resume
 
 
 class Draft:
@@ -14,6 +19,7 @@ class Draft:
         self.options = options
         self.language = resume.language
         self.segments = list(resume.segments)
+        self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt
         self._windows: SimpleQueue[tuple[Segment, ...] | None] = SimpleQueue()
         if self.segments:
             self._windows.put(tuple(self.segments))
@@ -23,9 +29,10 @@ class Draft:
         """The language of the text: a translation is English, whatever was spoken."""
         return "en" if self.options.task is TranscriptionTask.TRANSLATE else self.language or ""
 
-    def add(self, segments: tuple[Segment, ...]) -> None:
-        """Segments that were just recognised."""
+    def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
+        """Segments that were just recognised in a chunk."""
         self.segments += segments
+        self.speech += chunk.speech
         self._windows.put(segments)
 
     def complete(self) -> None:
@@ -35,6 +42,16 @@ class Draft:
     def windows(self) -> Iterator[tuple[Segment, ...]]:
         """Segments as they come, until all are there."""
         yield from iter(self._windows.get, None)
+
+    def heard(self, segment: Segment) -> Segment:
+        """The segment, flagged when the voice detector heard nobody during it."""
+        first = bisect_left(self.speech, segment.start, key=lambda stretch: stretch[1])
+        near = takewhile(lambda stretch: stretch[0] < segment.end, islice(self.speech, first, None))
+        speech = sum(min(end, segment.end) - max(start, segment.start) for start, end in near)
+        known = self.speech and self.speech[0][0] <= segment.start and segment.end <= self.speech[-1][1]
+        if not self.options.rules.silence or not known or speech >= SPEECH_SHARE * (segment.end - segment.start):
+            return segment
+        return replace(segment, flags=(*segment.flags, QualityFlag.NO_SPEECH))
 
     def revise(self, segments: Iterable[Segment]) -> None:
         """Put these in the place of all there were."""

@@ -1,5 +1,6 @@
 """The decoded recording on disk, read a window at a time, so that memory does not grow with its length."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,11 @@ SAMPLE_RATE = 16_000
 SAMPLE = np.dtype("<i2")
 Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 """Samples in -1..1."""
+
+
+def within(moment: float, seconds: float) -> float:
+    """A moment to the millisecond, inside a recording of so many seconds."""
+    return min(round(max(0.0, moment), 3), math.floor(seconds * 1000) / 1000)
 
 
 class Recording:

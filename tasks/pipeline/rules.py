@@ -1,18 +1,22 @@
-"""Rules against text that nobody spoke. Each is one function and one option; see `db.values.Rules`."""
+"""Rules against text that nobody spoke. Each is an option of its own; see `db.values.Rules`.
 
-import re
+The voice detector is the first of them: where it hears nobody, Whisper is not asked.
+"""
+
 import zlib
+from collections.abc import Sequence
 
 from db.values import QualityFlag, Rules
+from tasks.pipeline.sentences import join, words
 from tasks.pipeline.types import Spoken
 
 LOW_CONFIDENCE = 0.4
 """Segments less sure than this (mean token probability) are flagged."""
 
-LOOPS = 4  # the same words this many times over are a loop
-SPEECH_SHARE = 0.05  # of a chunk's length: less speech than this is none
-_LOOP = re.compile(r"(?P<words>\b\w[^\n]{0,80}?)(?:[\s,.!?。、，！？-]+(?P=words)\b){3,}", re.IGNORECASE)
-_STUTTER = re.compile(r"(?P<part>\S{1,20}?)(?P=part){9,}")
+LOOP = 4  # the same words so many times running are a loop
+LONGEST_LOOP = 30  # words
+FASTEST = 30.0  # characters a second; nobody speaks faster
+SPEECH_SHARE = 0.05  # of a stretch: less speech than this is none
 
 
 def compression_ratio(text: str) -> float:
@@ -29,19 +33,46 @@ def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) 
     return unlikely or (rules.compression_ratio is not None and compression_ratio(text) > rules.compression_ratio)
 
 
-def judge(spoken: Spoken, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
+def judge(spoken: Spoken, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
     """The text that is kept of a chunk, and what should be looked at again."""
-    if _unspoken(spoken, rules):
+    speech = sum(end - start for start, end in spoken.chunk.speech)
+    if _no_speech(spoken, rules) or (rules.silence and speech < SPEECH_SHARE * (spoken.chunk.end - spoken.chunk.start)):
         return "", ()
-    if not rules.repetition:
+    found = words(spoken.text, language)
+    once = without_loops(found) if rules.repetition else found
+    if len(once) == len(found):
         return spoken.text, ()
-    text = _STUTTER.sub(r"\g<part>", _LOOP.sub(r"\g<words>", spoken.text))
-    return text, (QualityFlag.REPETITION,) if text != spoken.text else ()
+    # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
+    hurried = len(spoken.text) > FASTEST * max(speech, 0.1)
+    return join(once, language) if hurried else spoken.text, (QualityFlag.REPETITION,)
 
 
-def _unspoken(spoken: Spoken, rules: Rules) -> bool:
-    unlikely = spoken.avg_logprob is not None and rules.log_prob is not None and spoken.avg_logprob < rules.log_prob
-    if unlikely and rules.no_speech is not None and (spoken.no_speech_prob or 0.0) > rules.no_speech:
-        return True
-    heard = sum(end - start for start, end in spoken.chunk.speech)
-    return rules.silence and heard < SPEECH_SHARE * (spoken.chunk.end - spoken.chunk.start)
+def _no_speech(spoken: Spoken, rules: Rules) -> bool:
+    """Whisper's own rule: an unlikely text where it takes the sound for no speech at all."""
+    if rules.no_speech is None or rules.log_prob is None:
+        return False
+    return (spoken.avg_logprob or 0.0) < rules.log_prob and (spoken.no_speech_prob or 0.0) > rules.no_speech
+
+
+def without_loops(found: Sequence[str]) -> list[str]:
+    """The words with each loop said once."""
+    plain = [word.strip(".,!?;:…。、！？").lower() for word in found]
+    kept: list[str] = []
+    at = 0
+    while at < len(found):
+        kept.append(found[at])
+        length = next((n for n in range(1, LONGEST_LOOP + 1) if _loops(plain, at, n)), 0)
+        if length:
+            kept += found[at + 1 : at + length]
+            after = at + length
+            while plain[after : after + length] == plain[at : at + length]:
+                after += length
+            at = after
+        else:
+            at += 1
+    return kept
+
+
+def _loops(plain: Sequence[str], at: int, length: int) -> bool:
+    first = plain[at : at + length]
+    return all(plain[at + turn * length : at + (turn + 1) * length] == first for turn in range(1, LOOP))

@@ -24,6 +24,9 @@ class SpeechSettings(BaseSettings):
     )
     batch_size: int = Field(default=0, ge=0, description="Pieces of 30 s recognised at once; 0: as suits the device.")
     threads: int = Field(default=0, ge=0, description="Processor threads of each model; 0: all cores.")
+    diarization: str = Field(
+        default="", description="A pyannote pipeline, by folder or name on the hub; empty: the one of the offline pack."
+    )
     hub: bool = Field(default=False, description="Whether models may be fetched from the Hugging Face hub by name.")
     hf_token: str = Field(
         default="", validation_alias="HF_TOKEN", description="The hub's token, for models behind a licence."

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
 from tasks.pipeline.draft import Draft
-from tasks.pipeline.recording import Recording
+from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.rules import LOW_CONFIDENCE, judge
 from tasks.pipeline.sentences import join, sentences
 from tasks.pipeline.types import (
@@ -45,7 +45,7 @@ def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume:
             new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
             tell(WindowTranscribed(window=number + (index == len(window) - 1), segments=new))
             tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
-            draft.add(new)
+            draft.add(new, spoken.chunk)
     return None if draft.segments else NOTHING_SAID
 
 
@@ -67,7 +67,7 @@ def _language(
 
 def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterator[Segment]:
     """The sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
-    text, flags = judge(spoken, draft.options.rules)
+    text, flags = judge(spoken, draft.written, draft.options.rules)
     confidence = None if spoken.avg_logprob is None else min(1.0, math.exp(spoken.avg_logprob))
     if confidence is not None and confidence < LOW_CONFIDENCE:
         flags = (*flags, QualityFlag.LOW_CONFIDENCE)
@@ -96,7 +96,7 @@ def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[f
         start = _after(chunk, spoken * done / total)
         done += len(word) + 1
         end = _after(chunk, spoken * done / total, ending=True)
-        yield round(min(start, seconds), 3), round(min(max(start, end), seconds), 3)
+        yield within(start, seconds), within(max(start, end), seconds)
 
 
 def _after(chunk: Chunk, speech: float, *, ending: bool = False) -> float:

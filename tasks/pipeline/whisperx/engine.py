@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tasks.pipeline.whisperx import aligners
 from tasks.pipeline.whisperx.aligners import Aligner
 from tasks.pipeline.whisperx.asr import Whisper
 from tasks.pipeline.whisperx.characters import LANGUAGES, CharacterAligner
+from tasks.pipeline.whisperx.memory import spent
 from tasks.pipeline.whisperx.phonemes import PhonemeAligner
 from tasks.pipeline.whisperx.vad import VoiceDetector
 from tasks.pipeline.whisperx.voiceprints import Diarizer
@@ -31,6 +32,7 @@ class WhisperXEngine(SpeechEngine):
     """The models, loaded when first needed and kept. One job at a time uses it."""
 
     def __init__(self, settings: SpeechSettings) -> None:
+        self.settings = settings
         self.models, self.online = settings.models, settings.hub
         cuda = ctranslate2.get_cuda_device_count() > 0
         self.device = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
@@ -129,14 +131,16 @@ class WhisperXEngine(SpeechEngine):
         with self._lock:
             if name not in self._whispers:
                 self._whispers.clear()  # one recognition model at a time: memory stays that of the largest
-                self._whispers[name] = Whisper(
-                    self._source(name),
-                    device=self.device,
-                    compute_type=self.compute_type,
-                    batch_size=self.batch_size,
-                    threads=self.threads,
-                    cache=self.models / "hub",
-                )
+                source = self._source(name)
+                with _loading(f"recognition model “{name}”"):
+                    self._whispers[name] = Whisper(
+                        source,
+                        device=self.device,
+                        compute_type=self.compute_type,
+                        batch_size=self.batch_size,
+                        threads=self.threads,
+                        cache=self.models / "hub",
+                    )
             return self._whispers[name]
 
     def _source(self, name: str) -> str | Path:
@@ -172,20 +176,38 @@ class WhisperXEngine(SpeechEngine):
 
     def _speakers(self) -> Diarizer:
         with self._lock:
-            if self._diarizer is None:
-                missing = [name for name in (SEGMENTATION, VOICEPRINTS) if not (self.models / name).is_file()]
-                if missing:
-                    raise ModelUnavailable(
-                        f"The diarization models are not there ({', '.join(missing)}).", "Run `make models`."
-                    )
-                self._diarizer = Diarizer(
-                    self.models / SEGMENTATION, self.models / VOICEPRINTS, torch.device(self.device), self.threads
-                )
+            self._diarizer = self._diarizer or self._load_diarizer()
             return self._diarizer
+
+    def _load_diarizer(self) -> Diarizer:
+        device = torch.device(self.device)
+        if self.settings.diarization:
+            return Diarizer.from_pretrained(self.settings.diarization, device, self.threads, self.models / "hub")
+        missing = [name for name in (SEGMENTATION, VOICEPRINTS) if not (self.models / name).is_file()]
+        if missing:
+            raise ModelUnavailable(
+                f"The diarization models are not there ({', '.join(missing)}).", "Run `make models`."
+            )
+        with _loading("diarization models"):
+            return Diarizer.from_pack(self.models / SEGMENTATION, self.models / VOICEPRINTS, device, self.threads)
 
     def _described(self, name: str) -> str:
         weights = self.models / name / "model.bin"
         return f"{name}@sha256:{pack.sha256(weights)}" if weights.is_file() else name
+
+
+@contextmanager
+def _loading(what: str) -> Iterator[None]:
+    """Weights that are damaged fail in as many ways as there are libraries; here they become one."""
+    try:
+        yield
+    except (RuntimeError, ValueError, OSError, EOFError, KeyError) as error:
+        if spent(error):
+            raise MemoryError from error
+        raise ModelUnavailable(
+            f"The {what} could not be loaded: {str(error).splitlines()[0]}",
+            "Run `make models`, which fetches what is damaged again.",
+        ) from error
 
 
 def _compute_type(device: str) -> str:

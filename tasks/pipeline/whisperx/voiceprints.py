@@ -1,62 +1,87 @@
 """Speaker diarization with pyannote's parts, in memory that hardly grows: listened to by window, clustered once."""
 
 import io
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from pyannote.audio import Inference, Model
+from pyannote.audio import Inference, Pipeline
+from pyannote.audio.core.plda import PLDA
 from pyannote.audio.pipelines.clustering import AgglomerativeClustering
+from pyannote.audio.pipelines.speaker_diarization import SpeakerDiarization
 from pyannote.audio.pipelines.speaker_verification import ONNXWeSpeakerPretrainedSpeakerEmbedding
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
 from db.values import Options
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
-from tasks.pipeline.types import Report, Turn
+from tasks.pipeline.types import ModelUnavailable, Report, Turn
+from tasks.pipeline.whisperx.memory import spent
 from tasks.pipeline.whisperx.weave import weave
 
-STEP_SHARE = 0.1  # of the segmentation model's window: how far it moves on
 BATCH = 32
-HOP = 160  # samples between two frames of the filter bank
+FRAME, HOP = 400, 160  # samples of a frame of the filter bank, and from one to the next
 MOST = 3000  # voiceprints clustered; of more, evenly spread ones are, and the others join the nearest cluster
+Mask = np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]
 HYPER = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.85}
 
 
 class Diarizer:
-    """segmentation-3.0 tells voices apart within ten seconds, CAM++ recognises them across the recording."""
+    """One model tells voices apart within some seconds, another recognises them across the recording."""
 
-    name = "segmentation-3.0 + CAM++, agglomerative clustering at 0.85"
+    def __init__(self, parts: SpeakerDiarization, name: str, threads: int) -> None:
+        self.name, self.threads = name, threads
+        # The pipeline is taken apart: run whole, it holds all of a recording's scores and waveforms at once.
+        self.inference: Inference = parts._segmentation  # noqa: SLF001
+        self.embedding = parts._embedding  # noqa: SLF001
+        self.clustering = parts.clustering
+        self.exclude_overlap = parts.embedding_exclude_overlap
+        self.batch = BATCH
 
-    def __init__(self, segmentation: Path, embedding: Path, device: torch.device, threads: int) -> None:
-        model = Model.from_pretrained(str(segmentation))
-        if model is None:
-            raise FileNotFoundError(segmentation)
-        duration = next(iter(model.specifications)).duration
-        self.inference = Inference(model, duration=duration, step=STEP_SHARE * duration, skip_aggregation=True)
-        self.inference.to(device)
-        self.embedding = ONNXWeSpeakerPretrainedSpeakerEmbedding(str(embedding), device)
-        self.clustering = AgglomerativeClustering(metric="cosine").instantiate(HYPER)
-        self.threads = threads
+    @classmethod
+    def from_pack(cls, segmentation: Path, embedding: Path, device: torch.device, threads: int) -> "Diarizer":
+        """segmentation-3.0 and CAM++, joined by agglomerative clustering."""
+        # pyannote asks for a PLDA even where none is used, and tells embedding models apart by what is in their path.
+        parts = SpeakerDiarization(segmentation=str(segmentation), clustering="OracleClustering", plda=_NoPLDA())
+        parts._embedding = ONNXWeSpeakerPretrainedSpeakerEmbedding(str(embedding), device)  # noqa: SLF001
+        parts._segmentation.to(device)  # noqa: SLF001
+        parts.clustering = AgglomerativeClustering(metric="cosine").instantiate(HYPER)
+        return cls(parts, "segmentation-3.0 + CAM++, agglomerative clustering at 0.85", threads)
+
+    @classmethod
+    def from_pretrained(cls, name: str, device: torch.device, threads: int, cache: Path) -> "Diarizer":
+        """A pyannote pipeline from a folder or the hub."""
+        try:
+            parts = Pipeline.from_pretrained(name, cache_dir=cache)
+        except Exception as error:  # the hub's client raises dozens of kinds; all mean: not to be had
+            raise _not_there(name, str(error)) from error
+        if not isinstance(parts, SpeakerDiarization):
+            raise _not_there(name, "it is no speaker diarization")
+        return cls(parts.to(device), name, threads)
 
     def listen(self, recording: Recording, report: Report) -> bytes:
-        """Who of up to three voices is active when, in windows of ten seconds, and a voiceprint of each."""
+        """Which of up to three voices is active when, window by window, and a voiceprint of each."""
         active, prints = [], []
-        total = self._count(recording)
-        for first in range(0, total, BATCH):
-            segmented, features = self._hear(recording, first, min(first + BATCH, total))
-            active.append(segmented)
-            prints.append(self._prints(segmented, features))
-            report(min(first + BATCH, total) / total)
+        total, first = self._count(recording), 0
+        while first < total:
+            last = min(first + self.batch, total)
+            try:
+                heard, waveforms = self._hear(recording, first, last)
+                told = self._prints(heard, waveforms)
+            except (RuntimeError, MemoryError) as error:
+                if not spent(error) or self.batch == 1:
+                    raise MemoryError if spent(error) else error from error
+                self.batch //= 2
+                continue
+            active.append(heard)
+            prints.append(told.astype(np.float32))
+            first = last
+            report(first / total)
         kept = io.BytesIO()
         everyone = np.concatenate(active)
-        np.savez(
-            kept,
-            shape=np.array(everyone.shape),
-            active=np.packbits(everyone),
-            prints=np.concatenate(prints).astype(np.float32),
-        )
+        np.savez(kept, shape=np.array(everyone.shape), active=np.packbits(everyone), prints=np.concatenate(prints))
         return kept.getvalue()
 
     def cluster(self, voiceprints: bytes, options: Options) -> list[Turn]:
@@ -79,6 +104,11 @@ class Diarizer:
         active: SlidingWindowFeature,
         options: Options,
     ) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        if not isinstance(self.clustering, AgglomerativeClustering):
+            bounds = (options.num_speakers, options.min_speakers, options.max_speakers)
+            names = ("num_clusters", "min_clusters", "max_clusters")
+            hard, *_ = self.clustering(embeddings=prints, segmentations=active, **dict(zip(names, bounds, strict=True)))
+            return np.asarray(hard, np.int64)
         train, chunk, voice = self.clustering.filter_embeddings(prints, segmentations=active)
         if len(train) == 0:
             return np.zeros(prints.shape[:2], np.int64)
@@ -105,31 +135,30 @@ class Diarizer:
     def _step(self) -> int:
         return round(self.inference.step * SAMPLE_RATE)
 
-    def _hear(
-        self, recording: Recording, first: int, last: int
-    ) -> tuple[np.ndarray[tuple[int, int, int], np.dtype[np.bool_]], torch.Tensor]:
-        """Active voices (windows, frames, voices) and the filter bank of each window, computed once for all of them."""
+    def _hear(self, recording: Recording, first: int, last: int) -> tuple[Mask, torch.Tensor]:
+        """Active voices (windows, frames, voices), and all that the windows span of the recording."""
         window, step = self._window(), self._step()
         length = (last - first - 1) * step + window
         audio = recording.slice(first * step, first * step + length)
         waveform = torch.from_numpy(np.pad(audio, (0, length - audio.size)))
-        active = np.asarray(self.inference.infer(waveform.unfold(0, window, step)[:, None])) > 0.5
-        bank = self.embedding.compute_fbank(waveform[None, None])[0]
-        frames = 1 + (window - 400) // HOP
-        features = bank.unfold(0, frames, step // HOP).transpose(1, 2)
-        return active, features - features.mean(dim=1, keepdim=True)
+        return np.asarray(self.inference.infer(waveform.unfold(0, window, step)[:, None])) > 0.5, waveform
 
-    def _prints(
-        self, active: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]], features: torch.Tensor
-    ) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
+    def _prints(self, active: Mask, waveform: torch.Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
         """A voiceprint of each voice in each window; nan where it says too little."""
-        count, _, voices = active.shape
-        mask = torch.from_numpy(active).permute(0, 2, 1).float()
-        masks = torch.nn.functional.interpolate(mask, size=features.shape[1], mode="nearest") > 0.5
-        prints = np.full((count, voices, self.embedding.dimension), np.nan)
+        alone = active & (active.sum(axis=2, keepdims=True) < 2) if self.exclude_overlap else active
+        enough = math.ceil(active.shape[1] * self.embedding.min_num_samples / self._window())
+        clear = np.where(alone.sum(axis=1, keepdims=True) > enough, alone, active)
+        masks = torch.from_numpy(clear).permute(0, 2, 1).float()
+        if not isinstance(self.embedding, ONNXWeSpeakerPretrainedSpeakerEmbedding):
+            windows = waveform.unfold(0, self._window(), self._step())[:, None]
+            told = [self.embedding(windows, masks=masks[:, voice]) for voice in range(masks.shape[1])]
+            return np.stack(told, axis=1)
+        features = self._features(waveform)
+        chosen = torch.nn.functional.interpolate(masks, size=features.shape[1], mode="nearest") > 0.5
+        prints = np.full((*chosen.shape[:2], self.embedding.dimension), np.nan)
 
         def one(place: tuple[int, int]) -> None:
-            heard = features[place[0]][masks[place]]
+            heard = features[place[0]][chosen[place]]
             if heard.shape[0] >= self.embedding.min_num_frames:
                 feed = {"feats": heard.numpy(force=True)[None]}
                 prints[place] = self.embedding.session_.run(["embs"], feed)[0][0]
@@ -138,7 +167,28 @@ class Diarizer:
             list(pool.map(one, self._speaking(active)))
         return prints
 
+    def _features(self, waveform: torch.Tensor) -> torch.Tensor:
+        """The filter bank of each window (windows, frames, bins), computed once for all that they share."""
+        bank = self.embedding.compute_fbank(waveform[None, None])[0]
+        features = bank.unfold(0, 1 + (self._window() - FRAME) // HOP, self._step() // HOP).transpose(1, 2)
+        centred: torch.Tensor = features - features.mean(dim=1, keepdim=True)
+        return centred
+
     @staticmethod
-    def _speaking(active: np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]) -> Iterator[tuple[int, int]]:
+    def _speaking(active: Mask) -> Iterator[tuple[int, int]]:
         for chunk, voice in np.argwhere(active.any(axis=1)):
             yield int(chunk), int(voice)
+
+
+class _NoPLDA(PLDA):
+    """Stands where pyannote wants one although its clustering uses none."""
+
+    def __init__(self) -> None:
+        """Nothing to load."""
+
+
+def _not_there(name: str, reason: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"The diarization pipeline “{name}” could not be loaded: {reason}",
+        "Accept its licence on the hub, set HF_TOKEN and GRAPHOPHONE_HUB=1, or leave GRAPHOPHONE_DIARIZATION empty.",
+    )

@@ -145,14 +145,14 @@ def test_samples_that_were_lost_are_decoded_again(recording: Path, tmp_path: Pat
 
 def test_diarizing_again_listens_no_second_time_and_joins_what_it_split(recording: Path, tmp_path: Path) -> None:
     first = told(work(recording, tmp_path, num_speakers=3))
-    assert [update.name for update in of(first, Kept)] == ["voiceprints"]
+    assert "voiceprints" in [update.name for update in of(first, Kept)]
     segments = tuple(transcript(first))
     done = (Stage.DECODE, Stage.TRANSCRIBE, Stage.ALIGN)
     again = told(
         work(recording, tmp_path, Resume(stages=done, language="en", segments=segments), num_speakers=1),
         FakeEngine(),
     )
-    assert not of(again, Kept)
+    assert "voiceprints" not in [update.name for update in of(again, Kept)]
     joined = transcript(again, segments)
     assert {segment.speaker for segment in joined} == {0}
     assert not [segment.key for segment in joined if "." in segment.key]

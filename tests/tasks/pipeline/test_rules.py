@@ -1,0 +1,77 @@
+"""What nobody spoke does not stand in the transcript, or is marked; every rule can be switched off."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.values import Options, QualityFlag, Rules, Segment
+from tasks.pipeline.draft import Draft
+from tasks.pipeline.rules import judge, suspect, without_loops
+from tasks.pipeline.types import Chunk, Resume, Spoken
+
+NONE = Rules(
+    temperatures=(0.0,), compression_ratio=None, log_prob=None, no_speech=None, repetition=False, silence=False
+)
+LOOPED = "Thank you. " * 60
+
+
+def spoken(text: str, *, speech: float = 10.0, logprob: float = -0.2, no_speech: float = 0.01) -> Spoken:
+    chunk = Chunk(0.0, 10.0, ((0.0, speech),))
+    return Spoken(chunk=chunk, text=text, avg_logprob=logprob, no_speech_prob=no_speech)
+
+
+def test_a_loop_too_fast_to_be_spoken_is_said_once_and_flagged() -> None:
+    assert judge(spoken(LOOPED), "en", Rules()) == ("Thank you.", (QualityFlag.REPETITION,))
+    assert judge(spoken(LOOPED), "en", NONE) == (LOOPED, ())
+
+
+def test_what_somebody_may_have_said_four_times_is_kept_and_flagged() -> None:
+    text = "No, no, no, no, no!"
+    assert judge(spoken(text), "en", Rules()) == (text, (QualityFlag.REPETITION,))
+
+
+def test_a_loop_is_found_in_a_language_without_spaces() -> None:
+    assert judge(spoken("谢谢你" * 120), "zh", Rules()) == ("谢谢你", (QualityFlag.REPETITION,))
+
+
+def test_an_unlikely_text_where_whisper_hears_no_speech_is_dropped() -> None:
+    noise = spoken("I'm going to do that.", logprob=-1.56, no_speech=0.67)
+    assert judge(noise, "en", Rules()) == ("", ())
+    assert judge(noise, "en", Rules(no_speech=None))[0] == noise.text
+
+
+def test_a_likely_text_is_kept_even_where_whisper_hears_no_speech() -> None:
+    assert judge(spoken("Hello.", no_speech=0.9), "en", Rules())[0] == "Hello."
+
+
+def test_a_chunk_in_which_the_voice_detector_heard_next_to_nothing_is_dropped() -> None:
+    assert judge(spoken("you", speech=0.1), "en", Rules()) == ("", ())
+    assert judge(spoken("you", speech=0.1), "en", NONE)[0] == "you"
+
+
+def test_a_suspect_text_is_recognised_again_unless_it_will_be_dropped() -> None:
+    assert suspect(LOOPED, -0.1, 0.0, Rules())
+    assert not suspect(LOOPED, -0.1, 0.0, Rules(compression_ratio=None))
+    assert suspect("Hello.", -1.2, 0.0, Rules())
+    assert not suspect("Hello.", -1.2, 0.0, Rules(log_prob=None))
+    assert not suspect("you", -1.2, 0.7, Rules())
+
+
+def test_a_segment_that_comes_to_lie_where_nobody_was_heard_is_flagged() -> None:
+    draft = Draft(Options(model="base"), Resume())
+    draft.add((), Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    quiet = Segment(key="00000000", start=3.0, end=6.0, text="you")
+    assert draft.heard(quiet).flags == (QualityFlag.NO_SPEECH,)
+    assert draft.heard(Segment(key="00000001", start=1.0, end=6.0, text="Hello there.")).flags == ()
+    off = Draft(Options(model="base", rules=Rules(silence=False)), Resume())
+    off.add((), Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    assert off.heard(quiet).flags == ()
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=60))
+def test_without_loops_nothing_but_repeats_is_lost(found: list[str]) -> None:
+    kept = without_loops(found)
+    assert len(kept) <= len(found)
+    assert set(kept) == set(found)
+    if len(found) < 4:
+        assert kept == found

@@ -1,0 +1,110 @@
+"""What always holds of words: none is lost, each has a place in the recording, and time never runs backwards."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from db.values import Segment, Word, WordTiming
+from tasks.pipeline import ctc
+from tasks.pipeline.align import ordered, placed
+from tasks.pipeline.detect import CHUNK_SECONDS, chunks, windows
+from tasks.pipeline.diarize import assign
+from tasks.pipeline.sentences import join, sentences, words
+from tasks.pipeline.transcribe import estimate
+from tasks.pipeline.types import Chunk, Passage, Place, Turn
+
+SECONDS = 40.0
+timeless = settings(deadline=None)  # the first call loads what the others find loaded
+moments = st.floats(-5.0, SECONDS + 5.0, allow_nan=False)
+texts = st.text(st.sampled_from("abcé 12%.,!?’-中文字。…\u0301"), max_size=60)
+places = st.one_of(st.none(), st.builds(Place, moments, moments, st.floats(-1, 2), st.booleans()))
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> list[tuple[float, float]]:
+    """Speech in order, as the voice detector gives it."""
+    edges = sorted(draw(st.lists(st.floats(0.0, 300.0), max_size=24)))
+    cut = ((a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b > a)
+    return [(a, min(b, a + CHUNK_SECONDS)) for a, b in cut]
+
+
+@timeless
+@given(st.lists(places, min_size=1, max_size=12), st.floats(0, SECONDS), st.floats(0, SECONDS))
+def test_words_have_places_whatever_the_aligner_says(found: list[Place | None], a: float, b: float) -> None:
+    passage = Passage(min(a, b), max(a, b), tuple("word" * (i % 3 + 1) for i in range(len(found))))
+    result = placed(passage, found, SECONDS)
+    assert [word.text for word in result] == list(passage.words)
+    assert ordered(result, SECONDS)
+    for word, place in zip(result, found, strict=True):
+        assert (word.timing is WordTiming.ALIGNED) == (place is not None and place.certain)
+
+
+@timeless
+@given(stretches(), texts, st.sampled_from(["en", "zh", "sw"]))
+def test_estimated_words_lie_in_their_chunk(speech: list[tuple[float, float]], text: str, language: str) -> None:
+    for chunk in chunks(speech):
+        found = words(text, language)
+        result = [Word(word, *span) for word, span in zip(found, estimate(chunk, found, chunk.end), strict=False)]
+        assert len(result) == len(found)
+        assert ordered(result, chunk.end)
+        assert all((word.start or 0) >= round(chunk.start, 3) - 0.001 for word in result)
+
+
+@timeless
+@given(stretches(), st.floats(1, 400))
+def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]], seconds: float) -> None:
+    pieces = list(chunks(speech))
+    assert [stretch for piece in pieces for stretch in piece.speech] == speech
+    assert all(piece.end - piece.start <= CHUNK_SECONDS or len(piece.speech) == 1 for piece in pieces)
+    assert [piece for window in windows(pieces, seconds) for piece in window] == pieces
+
+
+@timeless
+@given(texts, st.sampled_from(["en", "de", "zh", "ja", "sw", "th"]))
+def test_sentences_lose_no_word(text: str, language: str) -> None:
+    found = [word for sentence in sentences(text, language) for word in sentence]
+    assert "".join(found) == "".join(text.split())
+    assert join(found, language).replace(" ", "") == "".join(text.split())
+
+
+@timeless
+@given(st.lists(st.tuples(moments, moments, st.sampled_from("ABC")), max_size=8), st.integers(0, 20))
+def test_speakers_change_no_word_and_split_keys_sort_in_time(turns: list[tuple[float, float, str]], count: int) -> None:
+    spread = tuple(Word(f"w{i}", float(i), i + 0.9) for i in range(count))
+    whole = [
+        Segment(key=f"0000{i:04d}", start=float(i), end=i + 4.9, text=" ".join(w.text for w in own), words=own)
+        for i in range(0, count, 5)
+        if (own := spread[i : i + 5])
+    ]
+    labels, revised = assign(whole, [Turn(min(a, b), max(a, b), who) for a, b, who in turns], "en")
+    assert [word.text for segment in revised for word in segment.words] == [word.text for word in spread]
+    assert " ".join(segment.text for segment in revised).split() == [word.text for word in spread]
+    assert [segment.key for segment in revised] == sorted(segment.key for segment in revised)
+    assert all(a.start <= b.start for a, b in pairwise(revised))
+    assert all(word.speaker == segment.speaker for segment in revised for word in segment.words)
+    assert sum(label.word_count for label in labels) == (count if turns else 0)
+    again, same = assign(revised, [Turn(0.0, SECONDS, "only")], "en")
+    assert [segment.key for segment in same] == [segment.key for segment in whole]
+    assert [segment.text for segment in same] == [segment.text for segment in whole]
+    assert len(again) == 1
+
+
+@timeless
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.lists(st.integers(1, 5), max_size=30))
+def test_the_trellis_gives_each_token_a_frame_in_order_or_says_no(seed: int, frames: int, tokens: list[int]) -> None:
+    scores = np.random.default_rng(seed).normal(size=(frames, 6)).astype(np.float32)
+    spans = ctc.align(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True), tokens, 0)
+    if spans is None:
+        assert not tokens or len(tokens) > frames or len(tokens) == frames
+        return
+    assert len(spans) == len(tokens)
+    assert all(0 <= first < last <= frames for first, last, _ in spans)
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def test_a_chunk_keeps_its_pauses_free_of_estimated_words() -> None:
+    chunk = Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0)))
+    spans = list(estimate(chunk, ["aaa", "aaa", "aaa", "aaa"], 10.0))
+    assert spans == [(0.0, 1.0), (1.0, 2.0), (8.0, 9.0), (9.0, 10.0)]
