@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,3 +105,22 @@ def test_a_part_that_dies_is_started_again(server: Server, part: str) -> None:
     victim.kill()
     until(lambda: family(server).get(part, victim) != victim)
     assert healthy(server)
+
+
+def test_an_engine_that_cannot_hear_does_not_hold_up_the_stop(start_server: Start, tmp_path: Path) -> None:
+    server = start_server()
+    recording = tmp_path / "call.wav"
+    with wave.open(str(recording), "wb") as opened:
+        opened.setparams((1, 2, 16_000, 0, "NONE", ""))
+        opened.writeframes(bytes(2 * 16_000 * 12))
+    command = [sys.executable, "-m", "api", "transcribe", str(recording), "--prompt", "hang:transcribe"]
+    with subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True) as client:
+        assert client.stderr
+        while "transcribe: " not in client.stderr.readline():
+            assert client.poll() is None
+        processes = list(family(server).values())
+        assert [process for process in processes if "tasks.child" in process.cmdline()]
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(10) == 0
+        assert not [process for process in processes if process.is_running()]
+        client.kill()
