@@ -38,7 +38,7 @@ async def listing(session: AsyncSession, limit: int = 200) -> Sequence[Line]:
             .order_by(col(Job.created_at), col(Job.id))
             .limit(limit)
         )
-        for job, lease_left, wait_left in (await session.execute(statement)):
+        for job, lease_left, wait_left in await session.execute(statement):
             lines.append(Line(job, lease_left, max(0, wait_left)))
     return lines
 

@@ -47,7 +47,7 @@ MUTANTS = (
     Mutant(
         "a claim does not raise the fence",
         "db/leases.py",
-        "                    fence=col(table.fence) + 1,\n",
+        "            fence=col(table.fence) + 1,\n",
         "",
     ),
     Mutant(
