@@ -6,10 +6,10 @@ Percentages are not events; they only travel live.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -64,15 +64,27 @@ class Recorded(NamedTuple):
 _body = msgspec.json.Decoder(Body)
 
 
+_BUMP = (
+    update(Owner)
+    .where(col(Owner.id) == bindparam("owner"))
+    .values(last_event=col(Owner.last_event) + bindparam("count", type_=BigInteger))
+    .returning(col(Owner.last_event))
+    .execution_options(synchronize_session=False)
+)
+_INSERT = insert(cast("Table", JobEvent.__table__))  # type: ignore[attr-defined]  # SQLModel's tables are not declared
+
+
 async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
     """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
-    bump = update(Owner).where(col(Owner.id) == owner_id).values(last_event=col(Owner.last_event) + len(bodies))
-    last: int = (await session.execute(bump.returning(col(Owner.last_event)))).scalar_one()
-    at = now()
-    for seq, body in enumerate(bodies, start=last - len(bodies) + 1):
-        text = msgspec.json.encode(body).decode()
-        session.add(JobEvent(owner_id=owner_id, seq=seq, job_id=job_id, at=at, body=text))
-    await session.flush()
+    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": len(bodies)})
+    last: int = numbered.scalar_one()
+    first, at = last - len(bodies) + 1, now()
+    rows = [
+        {"owner_id": owner_id, "seq": first + n, "job_id": job_id, "at": at, "body": msgspec.json.encode(body).decode()}
+        for n, body in enumerate(bodies)
+    ]
+    await session.flush()  # the job's row goes first
+    await session.execute(_INSERT, rows)
     announce(session, News("events", owner_id))
     return last
 

@@ -226,8 +226,10 @@ async def move_unheld(session: AsyncSession, job: Job, how: Move, **values: Any)
         leases.unheld_move(Job, how)
         .where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
         .values(worker=None, lease_until=None, fence=col(Job.fence) + 1, **values)
+        .returning(col(Job.id))
     )
-    await session.execute(statement)
+    if (await session.execute(statement)).first() is None:
+        raise Conflict(f"The job is {before}.", {"state": before})
     await session.refresh(job)
     await _moved(session, job, before, how.target)
     return job

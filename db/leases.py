@@ -7,14 +7,18 @@ judged by the database's clock. Jobs and exports share all of this: a table that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CursorResult,
-    ScalarSelect,
+    Integer,
     Select,
+    String,
     and_,
+    bindparam,
     func,
     literal_column,
     select,
@@ -24,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from db.clock import db_now
+from db.clock import db_now, now
 from db.errors import LeaseLost
 from db.models import Export, Job
 from db.owners import lock_owner
@@ -60,44 +64,30 @@ def lease_of(row: Job | Export, ms: int = LEASE_MS) -> Lease:
 
 
 async def claim(
-    session: AsyncSession,
-    table: type[Claimable],
-    *,
-    worker: str,
-    per_owner: int,
-    lease_ms: int = LEASE_MS,
-    **values: Any,
+    session: AsyncSession, table: type[Claimable], *, worker: str, per_owner: int, lease_ms: int = LEASE_MS
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
     then priority, then age. None when nothing may run.
     """
+    values = {"by": worker, "per_owner": per_owner, "lease_ms": lease_ms, "at": now()}
     for _ in range(PATIENCE):
-        owner_id: str | None = (await session.execute(_next_owner(table, per_owner))).scalar_one_or_none()
+        owner_id: str | None = (await session.execute(_next_owner(table), values)).scalar_one_or_none()
         if owner_id is None:
             return None
         async with session.begin_nested() as attempt:
             await lock_owner(session, owner_id)  # without it, two claims at once could exceed the owner's limit
-            statement = (
-                _move(table, Move.CLAIM)
-                .where(col(table.id) == _best_of(table, owner_id, per_owner))
-                .values(
-                    fence=col(table.fence) + 1,
-                    attempt=col(table.attempt) + 1,
-                    worker=worker,
-                    lease_until=db_now() + lease_ms,
-                    rescued=False,
-                    **values,
-                )
-                .returning(table)
-            )
-            row = (await session.execute(statement, execution_options={"populate_existing": True})).scalar_one_or_none()
+            row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()
             if row is not None:
                 return cast("Claimable", row)
             await attempt.rollback()  # others were quicker; the owner's lock goes, so that no two wait for each other
     return None
 
 
-def _next_owner(table: type[Claimable], per_owner: int) -> Select[str]:
+# These two are made once: to make a statement of this size costs more than to run it.
+
+
+@cache
+def _next_owner(table: type[Claimable]) -> Select[str]:
     """Whose turn it is. Touches one row of each owner who waits, however long the queue: it hops from owner to owner
     in the index (a "loose index scan", written out as a recursion since neither database does it by itself).
     """
@@ -120,20 +110,38 @@ def _next_owner(table: type[Claimable], per_owner: int) -> Select[str]:
         select(owners.c.owner_id)
         .outerjoin(running, running.c.owner_id == owners.c.owner_id)
         .join(best, col(best.id) == first.limit(1).correlate(owners).scalar_subquery())
-        .where(busy < per_owner)
+        .where(busy < bindparam("per_owner", type_=Integer))
         .order_by(col(best.rescued).desc(), busy, col(best.priority).desc(), col(best.created_at), col(best.id))
         .limit(1)
     )
 
 
-def _best_of(table: type[Claimable], owner_id: str, per_owner: int) -> ScalarSelect[str]:
-    """The owner's first row, unless as many as allowed are running."""
-    candidate, other = aliased(table), aliased(table)
-    running = select(func.count()).where(is_in(other, JobState.RUNNING), col(other.owner_id) == owner_id)
+@cache
+def _take_best(table: type[Claimable]) -> Any:
+    """The claim: the owner's first row becomes this worker's, unless as many as allowed are running."""
+    candidate, other, owner = aliased(table), aliased(table), bindparam("owner", type_=String)
+    running = select(func.count()).where(is_in(other, JobState.RUNNING), col(other.owner_id) == owner)
     mine = select(col(candidate.id)).where(
-        col(candidate.owner_id) == owner_id, _due(candidate), running.scalar_subquery() < per_owner
+        col(candidate.owner_id) == owner,
+        _due(candidate),
+        running.scalar_subquery() < bindparam("per_owner", type_=Integer),
     )
-    return _in_order(mine, candidate).limit(1).with_for_update(of=candidate, skip_locked=True).scalar_subquery()
+    best = _in_order(mine, candidate).limit(1).with_for_update(of=candidate, skip_locked=True).scalar_subquery()
+    first = {"started_at": func.coalesce(col(Job.started_at), bindparam("at", type_=BigInteger))}
+    return (
+        _move(table, Move.CLAIM)
+        .where(col(table.id) == best)
+        .values(
+            fence=col(table.fence) + 1,
+            attempt=col(table.attempt) + 1,
+            worker=bindparam("by", type_=String),
+            lease_until=db_now() + bindparam("lease_ms", type_=BigInteger),
+            rescued=False,
+            **(first if table is Job else {}),
+        )
+        .returning(table)
+        .execution_options(populate_existing=True)
+    )
 
 
 def _in_order(statement: Select[str], row: Any) -> Select[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -23,10 +23,17 @@ async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) 
     return owner
 
 
+_LOCK = (
+    update(Owner)
+    .where(col(Owner.id) == bindparam("owner"))
+    .values(last_event=col(Owner.last_event))
+    .execution_options(synchronize_session=False)
+)
+
+
 async def lock_owner(session: AsyncSession, owner_id: str) -> None:
     """Makes what follows in this transaction one step among all of this owner's."""
-    same = update(Owner).where(col(Owner.id) == owner_id).values(last_event=col(Owner.last_event))
-    await session.execute(same)
+    await session.execute(_LOCK, {"owner": owner_id})
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Owner]:

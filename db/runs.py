@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -21,8 +21,7 @@ async def claim(
     session: AsyncSession, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
 ) -> tuple[Job, Lease] | None:
     """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
-    first = func.coalesce(col(Job.started_at), now())
-    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, started_at=first)
+    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms)
     if job is None:
         return None
     claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)

@@ -40,14 +40,16 @@ MUTANTS = (
     Mutant(
         "numbers of events are not taken under the owner's lock",
         "db/events.py",
-        "    last: int = (await session.execute(bump.returning(col(Owner.last_event)))).scalar_one()\n",
-        "    newest = select(func.max(col(JobEvent.seq))).where(col(JobEvent.owner_id) == owner_id)\n"
-        "    last = ((await session.execute(newest)).scalar_one_or_none() or 0) + len(bodies)\n",
+        '    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": len(bodies)})\n'
+        "    last: int = numbered.scalar_one()\n",
+        "    newest = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)\n"
+        "    last = (await session.execute(newest)).scalar_one() + len(bodies)\n"
+        "    await session.execute(update(Owner).where(col(Owner.id) == owner_id).values(last_event=last))\n",
     ),
     Mutant(
         "a claim does not raise the fence",
         "db/leases.py",
-        "                    fence=col(table.fence) + 1,\n",
+        "            fence=col(table.fence) + 1,\n",
         "",
     ),
     Mutant(
@@ -62,6 +64,12 @@ MUTANTS = (
         "    return update(table).where(col(table.state).in_(sorted(how.sources))).values(state=how.target)",
         "    return update(table).values(state=how.target)",
         (*QUICK, "tests/db/test_operations.py"),
+    ),
+    Mutant(
+        "a worker that has ended its job may still write",
+        "db/leases.py",
+        "        col(table.state) == JobState.RUNNING,\n",
+        "",
     ),
     Mutant(
         "rescued jobs wait like the others",

@@ -151,3 +151,18 @@ async def test_the_queue_position_counts_those_who_go_first(database: Database) 
     await queued(database, priority=1)
     async with database.read() as session:
         assert await jobs.queue_positions(session, mine.owner_id, [mine.id]) == {mine.id: 3}
+
+
+@pytest.mark.parametrize("how", [Move.CANCEL_QUEUED, Move.RESCUE, Move.FAIL, Move.RETRY])
+async def test_a_move_that_the_table_does_not_allow_changes_nothing_and_is_not_told(
+    database: Database, how: Move
+) -> None:
+    job = await finished(database)
+    with pytest.raises(Conflict):
+        async with database.write() as session:
+            row = await jobs.get(session, job.owner_id, job.id)
+            assert row
+            await jobs.move_unheld(session, row, how)
+    found = await get(database, job.owner_id, job.id)
+    assert found
+    assert found.state is JobState.SUCCEEDED

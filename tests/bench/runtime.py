@@ -1,0 +1,264 @@
+"""The runtime's figures, on real parts: real processes, a real Valkey, databases that flush to the disk.
+
+python -m tests.bench.runtime [start] [throughput] [events] [cancel] [drain]
+
+Absolute times of a shared machine say little: the load of the last minute is printed beside them.
+"""
+
+import asyncio
+import os
+import signal
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+from db import events, jobs, owners, runs
+from db.clock import now
+from db.events import StateChanged
+from db.jobs import NewJob
+from db.migrate import upgrade
+from db.models import Job
+from db.session import Database
+from db.values import JobState, Options, Stage
+from tasks import valkey
+from tasks.broker import make_client
+from tasks.live import Live, Progress
+from tests.chaos.world import a_folder
+from tests.factories import PLENTY, recording
+from tests.fixtures.databases import Postgres
+from tests.fixtures.workers import Crew
+
+KINDS = ("sqlite", "postgres")
+PRODUCT = {"JOBS_PER_OWNER": "1000"}
+"""Leases and heartbeats as they are by default."""
+
+
+def told(what: str, kind: str, values: Sequence[float], unit: str = "ms") -> None:
+    """One line: median, 99th percentile, worst."""
+    found = sorted(values)
+    p99 = found[min(len(found) - 1, round(0.99 * len(found)))]
+    figures = f"p50 {statistics.median(found):8.1f}  p99 {p99:8.1f}  worst {found[-1]:8.1f} {unit}"
+    print(f"{what:30} {kind:9} {figures}  of {len(found)}  (load {os.getloadavg()[0]:.1f})", flush=True)
+
+
+@asynccontextmanager
+async def parts(kind: str, settings: dict[str, str] = PRODUCT) -> AsyncIterator[Crew]:
+    """A database, a Valkey and a crew without workers."""
+    with a_folder() as folder, valkey.lock(folder / "redis"):
+        server, postgres = valkey.start(folder / "redis"), None
+        try:
+            url, postgres = await asyncio.to_thread(database, kind, folder)
+            crew = Crew(folder, url, valkey.url(folder / "redis"), settings)
+            try:
+                yield crew
+            finally:
+                await crew.close()
+        finally:
+            valkey.stop(server)
+            if postgres:
+                postgres.stop()
+
+
+def database(kind: str, folder: Path) -> tuple[str, Postgres | None]:
+    """The address of an empty database that flushes each commit."""
+    if kind == "sqlite":
+        url = f"sqlite+aiosqlite:///{folder}/bench.db"
+        upgrade(url)
+        return url, None
+    (folder / "pg").mkdir()
+    (folder / "pg").chmod(0o711)
+    server = Postgres(folder / "pg", durable=True, fsync=True)
+    return server.url(server.create()), server
+
+
+async def start(kind: str) -> None:
+    """From the answer to `createJob` until a worker that had nothing to do has claimed the job."""
+    async with parts(kind) as crew:
+        await crew.start()
+        waits = []
+        for _ in range(60):
+            job = await crew.submit()
+            answered = now()
+            await crew.ends(job)
+            claims = [
+                event.at
+                for event in await crew.events(job)
+                if isinstance(event.body, StateChanged) and event.body.after is JobState.RUNNING
+            ]
+            waits.append(float(claims[0] - answered))
+        told("submit to start, idle", kind, waits)
+
+
+# ---------------------------------------------------------------- throughput
+
+
+def _work(what: str, url: str, media_ids: list[str], count: int) -> None:
+    asyncio.run(_work_through(what, url, media_ids, count))
+
+
+async def _work_through(what: str, url: str, media_ids: list[str], count: int) -> None:
+    db = Database(url)
+    left = iter(range(count))
+
+    async def submit() -> None:
+        for number in left:
+            owner = number % len(media_ids)
+            new = NewJob(media_id=media_ids[owner], options=Options(model="base"), correlation_id="c")
+            async with db.write() as session:
+                await jobs.create(session, f"usr_{owner}", new, PLENTY)
+
+    async def claim() -> None:
+        for _ in left:
+            while True:
+                async with db.write() as session:
+                    if await runs.claim(session, worker="w", per_owner=1 << 30):
+                        break
+                await asyncio.sleep(0.005)  # nothing there yet: a worker would wait for its bell
+
+    lanes = 1 if db.is_sqlite else 4
+    await asyncio.gather(*({"submit": submit, "claim": claim}[what]() for _ in range(lanes)))
+    await db.close()
+
+
+async def throughput(kind: str, count: int = 1000) -> None:
+    """Jobs a second from the first submit to the last claim; submitted by one process, claimed by another."""
+    async with parts(kind) as crew:
+        media_ids = []
+        for number in range(4):
+            async with crew.db.write() as session:
+                await owners.ensure(session, f"usr_{number}")
+            media_ids.append((await recording(crew.db, f"usr_{number}")).id)
+        context = get_context("spawn")
+        processes = [
+            context.Process(target=_work, args=(what, crew.db.url, media_ids, count)) for what in ("submit", "claim")
+        ]
+        for process in processes:
+            process.start()
+        for process in processes:
+            await asyncio.to_thread(process.join)
+        async with crew.db.read() as session:
+            told_events = [e for n in range(4) for e in await events.after(session, f"usr_{n}", 0, limit=1 << 20)]
+        first, last = min(e.at for e in told_events), max(e.at for e in told_events)
+        rate = count / (last - first) * 1000
+        print(
+            f"{'durable submit to claim':30} {kind:9} {rate:8.0f} jobs/s  (load {os.getloadavg()[0]:.1f})", flush=True
+        )
+
+
+# ---------------------------------------------------------------- events
+
+
+async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: float = 10.0) -> None:
+    """From the commit of an event to each of 500 readers of one job, who are woken together and share each read."""
+    async with parts(kind) as crew:
+        job = await crew.submit()
+        client = make_client(crew.environment["GRAPHOPHONE_REDIS_URL"])
+        live = Live(client)
+        listening = asyncio.create_task(live.run())
+        heard: list[float] = []
+        gaps = 0
+        sent: dict[int, float] = {}
+        ready = asyncio.Semaphore(0)
+        shared: dict[int, asyncio.Task[list[events.Recorded]]] = {}
+
+        async def read(after: int) -> list[events.Recorded]:
+            async with crew.db.read() as session:
+                return await events.after(session, job.owner_id, after, job_id=job.id)
+
+        async def listen(last: int, until: int) -> None:
+            nonlocal gaps
+            async with live.subscribe(job.owner_id) as ticks:
+                ready.release()
+                async for tick in ticks:
+                    if isinstance(tick, Progress):
+                        continue
+                    if last not in shared or shared[last].done():
+                        shared[last] = asyncio.create_task(read(last))
+                    for event in await shared[last]:
+                        gaps += event.seq != last + 1
+                        last = event.seq
+                        heard.append((time.perf_counter() - sent[last]) * 1000)
+                    if last >= until:
+                        return
+
+        total = int(rate * seconds)
+        async with crew.db.read() as session:
+            last = await events.last(session, job.owner_id)
+        tasks = [asyncio.create_task(listen(last, last + total)) for _ in range(listeners)]
+        for _ in range(listeners):
+            await ready.acquire()
+        await asyncio.sleep(1.0)
+        for number in range(total):
+            began = time.perf_counter()
+            async with crew.db.write() as session:
+                body = events.SegmentsAdded((f"{number:08d}",))
+                sent[await events.append(session, job.owner_id, job.id, [body])] = time.perf_counter()
+            await asyncio.sleep(max(0.0, 1 / rate - (time.perf_counter() - began)))
+        async with asyncio.timeout(60):
+            await asyncio.gather(*tasks)
+        listening.cancel()
+        await client.aclose()
+        told(f"event to {listeners} readers", kind, heard)
+        print(f"{'':30} {kind:9} {gaps} gaps", flush=True)
+
+
+# ---------------------------------------------------------------- stopping
+
+
+async def cancel(kind: str) -> None:
+    """From the answer to `cancelJob` until the job is CANCELED: at a boundary, and in C code that hangs."""
+    async with parts(kind) as crew:
+        await crew.start()
+        for what, prompt, count in (("boundary", "pace:transcribe:0.2", 20), ("hung", "hang:transcribe", 6)):
+            waits = []
+            for _ in range(count):
+                job = await crew.submit(prompt, seconds=540.0)
+                await crew.reaches(job, lambda row: row.stage is Stage.TRANSCRIBE)
+                await crew.cancel(job)
+                asked = time.perf_counter()
+                await crew.ends(job)
+                waits.append((time.perf_counter() - asked) * 1000)
+            told(f"cancel, {what}", kind, waits)
+
+
+async def drain(kind: str) -> None:
+    """From SIGTERM until the process is gone, in the middle of a window."""
+    async with parts(kind) as crew:
+        waits, charged = [], 0
+        for prompt in ("pace:transcribe:0.5", "hang:transcribe"):
+            worker = await crew.start()
+            job = await crew.submit(prompt, seconds=540.0)
+            await crew.reaches(job, lambda row: row.stage is Stage.TRANSCRIBE)
+            worker.signal(signal.SIGTERM)
+            asked = time.perf_counter()
+            await asyncio.to_thread(worker.process.wait, 60)
+            waits.append((time.perf_counter() - asked) * 1000)
+            left: Job = await crew.job(job)
+            charged += left.attempt + left.crashes
+            await crew.cancel(left)
+        told("drain", kind, waits)
+        print(f"{'':30} {kind:9} {charged} attempts charged", flush=True)
+
+
+BENCHES: dict[str, Callable[[str], Awaitable[None]]] = {
+    "start": start,
+    "throughput": throughput,
+    "events": subscribers,
+    "cancel": cancel,
+    "drain": drain,
+}
+
+
+async def main() -> None:
+    """The command."""
+    for name in sys.argv[1:] or BENCHES:
+        for kind in KINDS:
+            await BENCHES[name](kind)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
