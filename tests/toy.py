@@ -287,8 +287,3 @@ def application(upload_folder: Path, **settings: Any) -> Starlette:
         SCHEMA, authenticate=authenticate, context_factory=Context, settings=chosen, broadcast=broadcast
     )
     return Starlette(routes=routes)
-
-
-def app() -> Starlette:
-    """For `uvicorn --factory tests.toy:app`."""
-    return application(Path("/tmp/graph-data/uploads"))
