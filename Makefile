@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: schema help run demo test coverage check setup sync lock chaos mutants
+.PHONY: bench clients schema help run demo test coverage check setup sync lock chaos mutants
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -43,6 +43,12 @@ schema: sync ## print the schema into its snapshot, after a change that is meant
 SECONDS_EACH ?= 600
 chaos: sync ## kill, freeze, flush and restart everything under load, then check the history (SECONDS_EACH=600, SEED=)
 	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
+
+bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime for one)
+	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.bench.$$figures || failed=1; done; exit $${failed:-0}
+
+clients: setup ## small real programs against a running server: gql, graphql-ws, graphql-sse, Apollo, urql, relay (needs npm)
+	@$(BIN)/python -m tests.clients.run
 
 mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
 	@$(BIN)/python -m tests.mutants
