@@ -17,7 +17,7 @@ from schema.fields import arg, field
 from schema.jobs import Job, StageReport
 from schema.scalars import Instant
 from schema.segments import Segment
-from tasks.live import Progress
+from tasks.live import Lagged, Progress
 
 After = Annotated[str | None, arg("The cursor of the last event seen (exclusive); from now on when left out.")]
 
@@ -107,7 +107,19 @@ class SegmentsRevised(JobEvent):
         return isinstance(value, feeds.Revised)
 
 
-KINDS = (JobSnapshot, JobStateChanged, StageChanged, JobProgressed, SegmentsAppended, SegmentsRevised)
+@strawberry.type(description="The reader was slow and was spared some live percentages; nothing recorded is left out.")
+class JobLagged(JobEvent):
+    """feeds.Lagged in the graph."""
+
+    skipped: int = field("How many percentages were left out.")
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        """Structs of `feeds` stand for these types."""
+        return isinstance(value, feeds.Lagged)
+
+
+KINDS = (JobSnapshot, JobStateChanged, StageChanged, JobProgressed, SegmentsAppended, SegmentsRevised, JobLagged)
 
 
 async def job_events(
@@ -139,6 +151,9 @@ async def _stream(context: Context, feed: Feed) -> AsyncGenerator[feeds.Event]:
                 yield event
         while not feed.over:
             tick = await anext(ticks)
+            if isinstance(tick, Lagged):
+                for lagged in feed.lagged(tick):
+                    yield lagged
             if not isinstance(tick, Progress):
                 async with aclosing(feed.recorded()) as recorded:
                     async for event in recorded:

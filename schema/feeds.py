@@ -22,6 +22,7 @@ from schema import pages
 from schema.context import Context
 from schema.nodes import known
 from schema.segments import SegmentView, views
+from tasks import live
 from tasks.live import Progress
 
 T = TypeVar("T")
@@ -69,6 +70,12 @@ class Progressed(Event, frozen=True, kw_only=True, eq=False):
     eta_seconds: float | None
 
 
+class Lagged(Event, frozen=True, kw_only=True, eq=False):
+    """The reader was slow."""
+
+    skipped: int
+
+
 class Appended(Event, frozen=True, kw_only=True, eq=False):
     """New segments."""
 
@@ -94,7 +101,7 @@ class _Page(msgspec.Struct, frozen=True):
 
 def event_key(event: Event) -> Hashable | None:
     """Equal for the same event sent to several subscribers; None for what is each subscriber's own."""
-    if isinstance(event, Snapshot):
+    if isinstance(event, Snapshot | Lagged):
         return None
     if isinstance(event, Progressed):
         return (event.job.id, event.job.attempt, event.stage, event.progress, event.stage_progress)
@@ -185,6 +192,11 @@ class Feed:
         context = self._context
         wake_up = context.live.count(context.owner_id)
         return await context.once((context.owner_id, self._job_id, wake_up, *question), ask)
+
+    def lagged(self, tick: live.Lagged) -> Sequence[Lagged]:
+        """That percentages of a job were left out; nothing, when it is not one of these jobs."""
+        job = self._jobs.get(tick.job_id) if self._job_id in {None, tick.job_id} else None
+        return [Lagged(cursor=self._cursor(self._seq), at=now(), job=job, skipped=tick.skipped)] if job else []
 
     def progressed(self, tick: Progress | None) -> Sequence[Progressed]:
         """The newest percentages, but for jobs of which one was sent just now; those are kept for the next tick."""

@@ -4,7 +4,7 @@ Behind it stands a slow poll, so that a lost wake-up costs a second, never an ev
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -18,6 +18,10 @@ from tasks.broker import EVENTS_CHANNEL
 
 PROGRESS_CHANNEL = "graphophone:progress"
 POLL_SECONDS = 1.0
+
+LAG = 4
+"""So many percentages, a second's worth, and the reader is told that some were left out."""
+
 _RETRY_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +41,14 @@ class Progress(msgspec.Struct, frozen=True):
     eta_seconds: float | None = None
 
 
-Tick = Woken | Progress
+class Lagged(msgspec.Struct, frozen=True):
+    """The reader was so slow that this many percentages of a job were left out."""
+
+    job_id: str
+    skipped: int
+
+
+Tick = Woken | Progress | Lagged
 WOKEN = Woken()
 _progress = msgspec.json.Decoder(Progress)
 
@@ -49,9 +60,11 @@ class _Ear:
         self._news = asyncio.Event()
         self._woken = False
         self._latest: dict[str, Progress] = {}
+        self._skipped: Counter[str] = Counter()
 
     def hear(self, tick: Tick) -> None:
         if isinstance(tick, Progress):
+            self._skipped[tick.job_id] += tick.job_id in self._latest
             self._latest[tick.job_id] = tick
         else:
             self._woken = True
@@ -62,10 +75,14 @@ class _Ear:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
             heard, self._latest = self._latest, {}
+            skipped, self._skipped = self._skipped, Counter()
             woken, self._woken = self._woken or not heard, False
             self._news.clear()
             if woken:  # events first: they are older than the percentages heard with them
                 yield WOKEN
+            for job_id, count in skipped.items():
+                if count >= LAG:
+                    yield Lagged(job_id, count)
             for tick in heard.values():
                 yield tick
 

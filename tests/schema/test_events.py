@@ -16,7 +16,7 @@ from tests.fixtures.graph import Graph, segment
 WATCH = """subscription($id: ID!, $after: String) { jobEvents(jobId: $id, after: $after) { __typename cursor at
   job { id state progress stage transcript { segments { totalCount } } }
   ... on JobStateChanged { from to } ... on StageChanged { report { stage state progress } }
-  ... on JobProgressed { stage progress stageProgress etaSeconds }
+  ... on JobLagged { skipped } ... on JobProgressed { stage progress stageProgress etaSeconds }
   ... on SegmentsAppended { segments { id text words { text } } }
   ... on SegmentsRevised { stage segments { id text speaker { label } } removedIds } } }"""
 
@@ -123,7 +123,9 @@ async def test_a_job_that_has_ended_is_one_snapshot(graph: Graph) -> None:
     assert [(event["__typename"], event["job"]["state"]) for event in events] == [("JobSnapshot", "SUCCEEDED")]
 
 
-async def test_percentages_are_live_bounded_and_never_go_back(graph: Graph) -> None:
+async def test_percentages_are_live_bounded_and_never_go_back_and_a_slow_reader_is_told_what_it_missed(
+    graph: Graph,
+) -> None:
     row = await graph.job()
     _, lease = await graph.claim()
     watcher = Watcher(graph, row.id)
@@ -140,7 +142,9 @@ async def test_percentages_are_live_bounded_and_never_go_back(graph: Graph) -> N
     tell(0.9, "job_other")
     for step in range(1, 50):
         tell(step / 100)
-    first = await waiting
+    lagged = await waiting
+    assert (lagged["__typename"], lagged["skipped"]) == ("JobLagged", 48)
+    first = await watcher.next()
     assert (first["__typename"], first["stage"], first["etaSeconds"]) == ("JobProgressed", "TRANSCRIBE", 3.0)
     assert first["job"]["progress"] == first["progress"]
     began = asyncio.get_running_loop().time()
