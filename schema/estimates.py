@@ -27,7 +27,10 @@ class EstimatePayload:
 
     duration_seconds: float = field("The recording's length in seconds.")
     processing_seconds: float | None = field("How long the work takes, judged by recent jobs; null: none yet.")
-    wait_seconds: float | None = field("How long it would wait before that; null while no worker is online.")
+    wait_seconds: float = field(
+        "How long it would wait before that: what waits already, at the pace of recent jobs (real time while there are "
+        "none), over the workers that are online (as if one were, while none is)."
+    )
     warnings: list[str] = field("What would not be as asked for.")
 
 
@@ -58,9 +61,7 @@ async def estimate(
         pace = await usage.pace(session)
         facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
     work = None if pace.factor is None else seconds * pace.factor
-    wait = None
-    if facts and (pace.factor is not None or not pace.waiting_ms):
-        wait = pace.waiting_ms / 1000 * (pace.factor or 0.0) / len(facts)
+    wait = pace.waiting_ms / 1000 * (1.0 if pace.factor is None else pace.factor) / max(1, len(facts))
     return EstimatePayload(
         duration_seconds=seconds,
         processing_seconds=work,

@@ -91,7 +91,7 @@ async def _realtime_factor(parent: Parent, info: Info) -> float | None:
 async def _events(
     parent: Parent,
     info: Info,
-    first: Annotated[int, arg("How many from the start, at most 100.")] = 100,
+    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
     after: After = None,
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
@@ -99,7 +99,7 @@ async def _events(
     context.require("transcripts:read")
     pages.check("first", first, pages.MOST)
     feed = feeds.Feed(context, parent.id)
-    found, more = await feed.past(after, first)
+    found, more = await feed.past(after, pages.MOST if first is None else first)
 
     async def count() -> int:
         async with context.db.read() as session:

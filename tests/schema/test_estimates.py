@@ -25,7 +25,7 @@ async def estimate(graph: Graph, **values: Any) -> dict[str, Any]:
 
 async def test_without_any_experience_an_estimate_says_only_what_is_known(graph: Graph) -> None:
     assert await estimate(graph) == {
-        "__typename": "EstimatePayload", "durationSeconds": 60.0, "processingSeconds": None, "waitSeconds": None,
+        "__typename": "EstimatePayload", "durationSeconds": 60.0, "processingSeconds": None, "waitSeconds": 0.0,
         "warnings": ["No speech worker is online: the job would wait."],
     }  # fmt: skip
 
