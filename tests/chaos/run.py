@@ -138,9 +138,12 @@ class Chaos:
         await asyncio.gather(*freezes)
 
     async def _tally(self, what: str, deed: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
-            while not await deed():
-                await asyncio.sleep(0.2)
+        deadline = time.monotonic() + 60
+        while not await deed():
+            if time.monotonic() > deadline:
+                self.counts[f"in vain: {what}"] += 1
+                return
+            await asyncio.sleep(0.2)
         self.counts[what] += 1
 
     async def _busy_worker(self) -> tuple[Worker, str] | None:
@@ -237,12 +240,12 @@ class Chaos:
         return True
 
     async def _cancel(self) -> bool:
-        owner, id_ = OWNERS[1], self.rng.choice(list(self.accepted) or [""])
+        alive = select(Job).where(col(Job.owner_id) == OWNERS[1], col(Job.state).not_in(TERMINAL))
         with suppress(DatabaseDown, Conflict, NotFound):
             async with self.world.crew.db.read() as session:
-                row = (await session.execute(select(Job).where(col(Job.id) == id_))).scalar_one_or_none()
-            if row is not None and row.owner_id == owner:
-                await self.world.crew.cancel(row)
+                rows = (await session.execute(alive)).scalars().all()
+            if rows:
+                await self.world.crew.cancel(self.rng.choice(rows))
                 return True
         return False
 

@@ -223,3 +223,14 @@ async def test_an_owner_whose_jobs_are_all_put_off_does_not_hold_up_others(datab
     taken = await claimed(database)
     assert taken
     assert taken[0].id == other.id
+
+
+async def test_a_rescued_job_goes_before_those_of_owners_with_fewer_running(database: Database) -> None:
+    lost, _ = await running(database)
+    await running(database)
+    await queued(database, "usr_idle")
+    await expire(database, lost.id)
+    await rescue(database)
+    taken = await claimed(database)
+    assert taken
+    assert taken[0].id == lost.id
