@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: bench clients schema help run demo test coverage check setup sync lock chaos mutants
+.PHONY: models bench clients schema help run demo test coverage check setup sync lock chaos mutants
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -55,6 +55,10 @@ mutants: sync ## take the runtime's rules away one by one, and show that the sui
 
 setup: sync ## only the set-up: environment and speech models
 	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)
+
+models: sync ## fetch what is missing or damaged of the offline model pack, and check every file by its hash
+	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)
+	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS) --verify
 
 sync:
 	@$(if $(PYTHON),,$(error Python 3.11, 3.12 or 3.13 with its venv module was not found))

@@ -107,7 +107,7 @@ def _refuse_longer(seconds: float, max_seconds: float) -> None:
     if seconds > max_seconds:
         refuse(
             f"The recording is longer than {max_seconds / 3600:g} hours, the limit of this server.",
-            "Cut it into parts, or ask the operator to raise GRAPHOPHONE_MAX_SECONDS.",
+            "Cut it into parts, or ask the operator to raise GRAPHOPHONE_MAX_DURATION.",
             code=ErrorCode.LIMIT_EXCEEDED,
         )
 
