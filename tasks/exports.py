@@ -95,8 +95,12 @@ async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
     body = await asyncio.to_thread(FORMATS[export.format].render, document, request)
     key = f"exports/{export.id}/{lease.fence}"  # a late writer cannot touch its successor's file
     stored = await runtime.blobs.put(key, body)
-    async with runtime.db.write() as session:
-        await exports.finish(session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256)
+    try:
+        async with runtime.db.write() as session:
+            await exports.finish(session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256)
+    except LeaseLost:
+        await runtime.blobs.delete(key)  # nothing points to it, and nothing ever will
+        raise
     _log.info("export.rendered", format=export.format, bytes=stored.byte_size)
 
 

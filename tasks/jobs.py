@@ -188,9 +188,13 @@ class _Run:
         await self._runtime.blobs.store(key, self.scratch / name)
         before = self._job.kept.get(name)
         self._job.kept = {**self._job.kept, name: key}
-        async with self._runtime.db.write() as session:
-            await leases.write(session, self._lease, kept=self._job.kept)
-            await garbage.add(session, self._lease.owner_id, [before] if before else [])
+        try:
+            async with self._runtime.db.write() as session:
+                await leases.write(session, self._lease, kept=self._job.kept)
+                await garbage.add(session, self._lease.owner_id, [before] if before else [])
+        except LeaseLost:
+            await self._runtime.blobs.delete(key)  # nothing points to it, and nothing ever will
+            raise
 
     async def _tell(self, stage: Stage, fraction: float) -> None:
         self._progress.advance(stage, fraction)
