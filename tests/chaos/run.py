@@ -61,6 +61,7 @@ class Chaos:
     accepted: dict[str, str] = field(default_factory=dict)
     chunks: dict[str, int] = field(default_factory=dict)
     orphaned: list[tuple[str, int]] = field(default_factory=list)  # a job, and when its worker was killed
+    stolen: Counter[str] = field(default_factory=Counter)
     stopping: bool = False
     _frozen: list[Worker] = field(default_factory=list)
 
@@ -193,6 +194,7 @@ class Chaos:
             worker.signal(signal.SIGCONT)
             self._frozen.remove(worker)
         self.counts["forced steals"] += stolen
+        self.stolen[job_id] += 1
         return stolen
 
     async def _writable(self) -> bool:
@@ -264,6 +266,7 @@ class Chaos:
 
     async def _judge(self) -> list[str]:
         found = await history.read(self.world.crew.db, OWNERS, self.accepted)
+        found.stolen = self.stolen
         calls = Counter(
             line.split()[0] for line in self.world.crew.log.read_text().splitlines() if " transcribe " in line
         )
@@ -272,6 +275,7 @@ class Chaos:
             told = [str(after) for _, after in found.moves(id_)]
             heard = [*([watcher.first] if watcher.first else []), *watcher.states]
             self.counts["connections of subscribers"] += watcher.connections
+            self.counts["subscriptions ended by an outage"] += watcher.outages
             if watcher.errors or heard != told[-len(heard) :] or heard[-1:] != told[-1:]:
                 breaches.append(f"{id_}: a subscriber heard {heard} of {told} {watcher.errors[:1]}")
         self.counts |= Counter(f"jobs {row.state}" for row in found.rows.values())

@@ -22,6 +22,7 @@ class Watcher:
     first: str | None = None
     states: list[str] = field(default_factory=list)
     connections: int = 0
+    outages: int = 0
     errors: list[str] = field(default_factory=list)
     _cursor: str | None = None
 
@@ -32,7 +33,8 @@ class Watcher:
                 if await self._listen():
                     return
             except (OSError, WebSocketException, TimeoutError):
-                await asyncio.sleep(0.2)
+                pass
+            await asyncio.sleep(0.2)
 
     async def _listen(self) -> bool:
         address = f"ws://127.0.0.1:{self.port}/graphql"
@@ -51,8 +53,11 @@ class Watcher:
                         await socket.send(json.dumps({"type": "pong"}))
                     case "next":
                         self._hear(message["payload"])
+                    case "error" if '"INTERNAL"' in str(text):
+                        self.outages += 1  # the database was away; a client comes back with its cursor
+                        return False
                     case "error":
-                        self.errors.append(text if isinstance(text, str) else text.decode())
+                        self.errors.append(str(text))
                         return True
                     case "complete":
                         return True
@@ -60,6 +65,9 @@ class Watcher:
 
     def _hear(self, payload: dict[str, object]) -> None:
         data = payload.get("data")
+        if data is None and "INTERNAL" in json.dumps(payload):
+            self.outages += 1
+            return
         if not isinstance(data, dict) or not data.get("jobEvents"):
             self.errors.append(json.dumps(payload))
             return

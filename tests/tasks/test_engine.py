@@ -1,14 +1,16 @@
 """The engine's process, as its worker drives it: one work's words are never taken for another's."""
 
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from db.values import Options
-from tasks.child import Reply, Stopped, Task
+from db.values import Options, Provenance
+from tasks.child import Child, Reply, Stop, Stopped, Task
 from tasks.engine import EngineLost, EngineProcess
 from tasks.pipeline.types import Completed, Failed, StageStarted, WindowTranscribed, Work
+from tests.fixtures.engine import FakeEngine
 from tests.fixtures.servers import FAKE_ENGINE
 from tests.fixtures.workers import silence
 
@@ -86,3 +88,11 @@ async def test_the_inputs_fault_is_its_last_word(engine: EngineProcess, tmp_path
     told = await heard(engine, work)
     assert isinstance(told[-1], Failed)
     assert not told[-1].problem.retryable
+
+
+def test_nothing_is_said_after_the_last_word_although_a_stop_came_with_it() -> None:
+    said = io.BytesIO()
+    child = Child(FakeEngine(), "fake", io.BytesIO(), said)
+    child._stop = Stop()
+    child._emit(Completed(provenance=Provenance(asr_model="fake")))
+    assert said.getvalue().count(b"\n") == 1
