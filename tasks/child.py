@@ -46,6 +46,10 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     patient: bool = False
 
 
+class Go(msgspec.Struct, frozen=True, tag=True):
+    """What you told last is stored, go on: so a crash never costs more than what was told since."""
+
+
 class Stopped(msgspec.Struct, frozen=True, tag=True):
     """The answer to `Stop`: what was told so far stands, nothing more will come."""
 
@@ -56,7 +60,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
     facts: WorkerFacts
 
 
-Order = Task | Stop
+Order = Task | Stop | Go
+Awaited = WindowTranscribed | StageFinished | StageSkipped | StageFailed
 Reply = Update | Stopped | Ready
 
 
@@ -75,6 +80,7 @@ class Child:
         self._tasks: SimpleQueue[Task] = SimpleQueue()
         self._stop: Stop | None = None
         self._windows = 0
+        self._stored = threading.Semaphore(0)
         self._speaking = threading.Lock()
         self._log = structlog.get_logger(__name__)
 
@@ -93,7 +99,10 @@ class Child:
             match decoder.decode(line):
                 case Task() as task:
                     self._stop = None
+                    self._stored = threading.Semaphore(0)
                     self._tasks.put(task)
+                case Go():
+                    self._stored.release()
                 case Stop() as stop:
                     self._stop = stop
         os.kill(os.getpid(), signal.SIGKILL)  # the parent is gone; nobody would hear what we still find out
@@ -121,6 +130,8 @@ class Child:
         self._say(update)
         if isinstance(update, Completed | Failed):  # the last word: another one would be taken for the next work's
             return
+        if isinstance(update, Awaited):
+            self._stored.acquire()
         kept = self._is_kept(update)
         if self._stop is not None and (kept or not self._stop.patient):
             raise _Left

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from db.values import WorkerFacts
-from tasks.child import Ready, Reply, Stop, Stopped, Task
+from tasks.child import Awaited, Go, Ready, Reply, Stop, Stopped, Task
 from tasks.pipeline.types import Completed, Failed
 from tasks.processes import dies_with_parent
 
@@ -79,6 +79,8 @@ class EngineProcess:
             reply = await self._reply()
             self._busy = not isinstance(reply, Completed | Failed | Stopped)
             yield reply
+            if isinstance(reply, Awaited):  # whoever asks for the next one has stored this one
+                await self._order(Go())
 
     async def stop(self, *, patient: bool = False) -> None:
         """Asks the child to leave off at the next boundary (patient: at the end of its window or stage); it answers
@@ -103,7 +105,7 @@ class EngineProcess:
             await process.wait()
         _log.info("engine.ended", status=process.returncode)
 
-    async def _order(self, order: Task | Stop) -> None:
+    async def _order(self, order: Task | Stop | Go) -> None:
         process = self._process
         if process is None or process.stdin is None:
             raise EngineLost(None)

@@ -1,5 +1,6 @@
 """The engine's process, as its worker drives it: one work's words are never taken for another's."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -96,3 +97,17 @@ def test_nothing_is_said_after_the_last_word_although_a_stop_came_with_it() -> N
     child._stop = Stop()
     child._emit(Completed(provenance=Provenance(asr_model="fake")))
     assert said.getvalue().count(b"\n") == 1
+
+
+async def test_the_engine_does_not_run_ahead_of_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = tmp_path / "calls"
+    monkeypatch.setenv("GRAPHOPHONE_FAKE_LOG", str(calls))
+    engine = EngineProcess(FAKE_ENGINE, "fake")
+    stored = 0
+    async for reply in engine.run(task(tmp_path, "a", seconds=540.0)):
+        if isinstance(reply, WindowTranscribed):
+            stored += 1
+            await asyncio.sleep(0.05)  # a slow database; an engine that does not wait is done long before
+            assert calls.read_text().count("transcribe") == stored
+    await engine.end()
+    assert stored == 18
