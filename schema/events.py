@@ -8,7 +8,9 @@ from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
+import structlog
 
+from db.session import DatabaseDown
 from schema import feeds
 from schema.context import Context, Info
 from schema.enums import JobState, Stage
@@ -18,6 +20,8 @@ from schema.jobs import Job, StageReport
 from schema.scalars import Instant
 from schema.segments import Segment
 from tasks.live import Lagged, Progress
+
+_log = structlog.get_logger(__name__)
 
 After = Annotated[str | None, arg("The cursor of the last event seen (exclusive); from now on when left out.")]
 
@@ -146,7 +150,7 @@ async def _stream(context: Context, feed: Feed) -> AsyncGenerator[feeds.Event]:
     async with context.live.subscribe(context.owner_id) as ticks:
         for snapshot in await feed.snapshots():
             yield snapshot
-        async with aclosing(feed.recorded()) as recorded:
+        async with aclosing(_recorded(feed)) as recorded:
             async for event in recorded:
                 yield event
         while not feed.over:
@@ -155,8 +159,20 @@ async def _stream(context: Context, feed: Feed) -> AsyncGenerator[feeds.Event]:
                 for lagged in feed.lagged(tick):
                     yield lagged
             if not isinstance(tick, Progress):
-                async with aclosing(feed.recorded()) as recorded:
+                async with aclosing(_recorded(feed)) as recorded:
                     async for event in recorded:
                         yield event
             for progress in feed.progressed(tick if isinstance(tick, Progress) else None):
                 yield progress
+
+
+async def _recorded(feed: Feed) -> AsyncGenerator[feeds.Event]:
+    """What is there now. While the database is away there is nothing, and the next poll asks again: the subscription
+    outlives the outage.
+    """
+    try:
+        async with aclosing(feed.recorded()) as recorded:
+            async for event in recorded:
+                yield event
+    except DatabaseDown as error:
+        _log.warning("events.database_down", error=str(error))
