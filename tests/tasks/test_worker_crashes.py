@@ -80,7 +80,7 @@ async def test_a_worker_that_froze_beyond_its_lease_changes_nothing_when_it_wake
     zombie = await crew.start()
     job = await crew.submit(f"hold:transcribe@300:{go_on}", seconds=LONG)
     await crew.reaches(job, windows(1))
-    zombie.signal(signal.SIGSTOP)
+    await crew.freeze(zombie, job)
     await crew.start()
     await crew.reaches(job, lambda row: row.worker is not None and not row.worker.endswith(zombie.name))
     go_on.touch()

@@ -33,7 +33,7 @@ async def test_a_canceled_job_whose_worker_dies_is_canceled_and_not_run_again(cr
     worker = await crew.start()
     job = await crew.submit(f"hold:transcribe:{tmp_path / 'never'}")
     await crew.reaches(job, lambda row: row.stage is Stage.TRANSCRIBE)
-    worker.signal(signal.SIGSTOP)  # it cannot hear of it
+    await crew.freeze(worker, job)  # it cannot hear of it
     await crew.cancel(job)
     worker.kill()
     await crew.start()
