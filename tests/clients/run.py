@@ -16,7 +16,9 @@ from tests.clients.packages import FOLDER, PROGRAMS, ROOT, install
 from tests.fixtures.servers import running
 
 NODE = ("audit", "graphql-ws", "graphql-sse", "apollo", "urql")
+README = ["-m", "pytest", "-n0", "-q", "tests/test_readme.py", "-k", "client"]
 COMMANDS = {
+    "readme": [[sys.executable, *README]],
     "gql": [[sys.executable, "-m", "tests.clients.python_gql"]],
     **{name: [["node", f"{name}.mjs"]] for name in NODE},
     "relay": [[str(PROGRAMS / "relay-compiler"), "relay.config.json"]],
@@ -43,11 +45,15 @@ def main(names: list[str]) -> int:
     install()
     failed = []
     with tempfile.TemporaryDirectory() as home, running(Path(home)) as server:
-        client = {"GRAPHQL_URL": f"{server.url}/graphql", "GRAPHQL_TOKEN": server.token}
-        environment = os.environ | client | {"RECORDING": str(recording(Path(home)))}
+        environment = os.environ | {
+            "GRAPHQL_URL": f"{server.url}/graphql",
+            "GRAPHQL_TOKEN": server.token,
+            "RECORDING": str(recording(Path(home))),
+            "GRAPHOPHONE_CLIENTS": str(FOLDER),
+        }
         for name in names or COMMANDS:
             for command in COMMANDS[name]:
-                folder = ROOT if name == "gql" else FOLDER
+                folder = ROOT if command[0] == sys.executable else FOLDER
                 if subprocess.run(command, cwd=folder, env=environment, check=False, timeout=120).returncode:
                     failed.append(name)
                     break

@@ -1,7 +1,8 @@
 // TypeScript with types generated from the schema and the documents: the compiler knows every field and every event.
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'graphql-sse';
-import type { ReadQuery, ReadQueryVariables, StartMutation, WatchSubscription, WatchSubscriptionVariables } from './generated/operations.js';
+import type { ExportMutation, ExportedQuery, ReadQuery, StartMutation, WatchSubscription, WatchSubscriptionVariables } from './generated/operations.js';
 import type { JobState } from './generated/schema.js';
 
 const { GRAPHQL_URL: url = '', GRAPHQL_TOKEN: token = '', RECORDING: recording = '' } = process.env;
@@ -9,12 +10,14 @@ const headers = { Authorization: `Bearer ${token}`, 'GraphQL-Preflight': '1' };
 const read = (name: string) => readFileSync(`documents/${name}.graphql`, 'utf8');
 const client = createClient({ url, headers });
 
-async function* ask<Data, Variables extends Record<string, unknown>>(name: string, variables: Variables): AsyncGenerator<Data> {
+async function* iterate<Data>(name: string, variables: Record<string, unknown>): AsyncGenerator<Data> {
   for await (const { data, errors } of client.iterate<Data>({ query: read(name), variables })) {
     if (errors) throw new Error(errors[0].message);
     if (data) yield data;
   }
 }
+const ask = async <Data>(name: string, variables: Record<string, unknown>): Promise<Data> =>
+  (await iterate<Data>(name, variables).next()).value;
 
 const form = new FormData(); // a file goes as a GraphQL multipart request
 form.set('operations', JSON.stringify({ query: read('start'), variables: { source: { file: null } } }));
@@ -26,12 +29,21 @@ if (!('job' in started)) throw new Error(`${started.code}: ${started.message}`);
 
 let state: JobState = 'QUEUED';
 const from: WatchSubscriptionVariables = { id: started.job.id, after: started.job.events.edges[0].cursor };
-for await (const { jobEvents } of ask<WatchSubscription, WatchSubscriptionVariables>('watch', from)) {
+for await (const { jobEvents } of iterate<WatchSubscription>('watch', from)) {
   state = jobEvents.job.state;
   if (jobEvents.__typename === 'SegmentsAppended' && !jobEvents.segments.length) throw new Error('no segments');
 }
-for await (const { job } of ask<ReadQuery, ReadQueryVariables>('read', { id: started.job.id })) {
-  const speakers = job?.transcript?.speakers.map((speaker) => speaker.label) ?? [];
-  if (state !== 'SUCCEEDED' || speakers.length !== 2) throw new Error(`${state} ${speakers}`);
-  console.log(`TypeScript: types generated and checked; sent, watched until ${state}, read, speakers ${speakers}`);
-}
+const transcript = (await ask<ReadQuery>('read', { id: started.job.id })).job?.transcript;
+if (state !== 'SUCCEEDED' || !transcript) throw new Error(`${state}, and no transcript`);
+
+const wanted = (await ask<ExportMutation>('export', { id: transcript.id })).createExport;
+if (!('export' in wanted)) throw new Error(`${wanted.code}: ${wanted.message}`);
+let file: ExportedQuery['export'];
+do {
+  file = (await ask<ExportedQuery>('exported', { id: wanted.export.id })).export;
+  if (!file || file.state === 'FAILED') throw new Error(file?.problem?.message);
+  await sleep(100);
+} while (!file.downloadUrl);
+const subtitles = await (await fetch(new URL(file.downloadUrl, url))).text();
+const speakers = transcript.speakers.map((speaker) => speaker.label);
+console.log(`TypeScript: sent, watched, read (${speakers}), ${subtitles.length} bytes of subtitles; types generated and checked`);
