@@ -32,7 +32,7 @@ COMMANDS = {
 
 
 def recording(folder: Path) -> Path:
-    """A minute that the fake engine hears five sentences in."""
+    """A minute, in which the fake engine hears two sentences by two speakers."""
     file = folder / "call.wav"
     with wave.open(str(file), "wb") as opened:
         opened.setparams((1, 2, 16_000, 0, "NONE", ""))
