@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: models bench clients schema help run demo test coverage check setup sync lock chaos mutants
+.PHONY: models bench clients breaking schema help run demo test coverage check setup sync lock chaos mutants
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -47,8 +47,13 @@ chaos: sync ## kill, freeze, flush and restart everything under load, then check
 bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime for one)
 	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.bench.$$figures || failed=1; done; exit $${failed:-0}
 
-clients: setup ## small real programs against a running server: gql, graphql-ws, graphql-sse, Apollo, urql, relay (needs npm)
+clients: sync ## real programs against a real server: gql, graphql-ws, graphql-sse, Apollo, urql, Relay, TypeScript (needs npm)
 	@$(BIN)/python -m tests.clients.run
+
+# Which revision's schema the clients know.
+BASE ?= HEAD~1
+breaking: sync ## what the schema takes from clients that know the one of BASE=HEAD~1; fails if anything (needs npm)
+	@$(BIN)/python -m tests.clients.breaking $(BASE)
 
 mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
 	@$(BIN)/python -m tests.mutants

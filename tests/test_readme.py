@@ -16,6 +16,7 @@ import pytest
 from pydantic_core import to_json
 from pydantic_settings import BaseSettings
 
+from tests.clients.packages import FOLDER
 from tests.fixtures.servers import Server
 
 ROOT = Path(__file__).parent.parent
@@ -74,12 +75,13 @@ def test_the_python_client_prints_what_is_said(server: Server, recording: Path) 
 
 def test_the_javascript_client_follows_a_job_to_its_end(server: Server, recording: Path) -> None:
     node = shutil.which("node")
-    if not node or not (ROOT / "node_modules" / "graphql-ws").is_dir():
-        pytest.skip("Node.js or its graphql-ws package is not installed here")
+    modules = FOLDER / "node_modules"
+    if not node or not (modules / "graphql-ws").is_dir():
+        pytest.skip("Node.js or its graphql-ws package is not installed here: `make clients` fetches it")
     job_id = started(server, recording)
     (code,) = blocks("javascript")
     assert len(code.splitlines()) <= 11
-    script = ROOT / "node_modules" / f"readme-{os.getpid()}.mjs"  # imports are looked for beside the script
+    script = modules / f"readme-{os.getpid()}.mjs"  # imports are looked for beside the script
     try:
         script.write_text(at(server, code))
         done = run([node, str(script)], recording.parent, TOKEN=server.token, JOB=job_id)

@@ -1,39 +1,28 @@
-// Apollo Client: HTTP for queries and mutations, WebSocket for subscriptions.
-import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client/core/index.js';
-import { GraphQLWsLink } from '@apollo/client/link/subscriptions/index.js';
+// Apollo Client: queries and mutations over HTTP, subscriptions over WebSocket; and subscriptions over multipart HTTP.
+import assert from 'node:assert/strict';
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { createClient } from 'graphql-ws';
-import WebSocket from 'ws';
-import { assert, checkMutation, checkQuery, checkTicks, headers, mutation, query, subscription, url, variables, wsUrl } from './server.mjs';
+import WebSocket from 'ws'; // not needed in browsers, nor in Node.js 22 and later
+import { done, headers, iterate, journey, read, url } from './journey.mjs';
 
-const socket = createClient({ url: wsUrl, webSocketImpl: WebSocket, connectionParams: headers });
-const link = ApolloLink.split(
-  ({ operationType }) => operationType === 'subscription',
-  new GraphQLWsLink(socket),
-  new HttpLink({ uri: url, headers }),
-);
-const client = new ApolloClient({ link, cache: new InMemoryCache() });
+const socket = createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, connectionParams: headers });
+const http = new HttpLink({ uri: url, headers });
+const split = ApolloLink.split(({ operationType }) => operationType === 'subscription', new GraphQLWsLink(socket), http);
+const connect = (link) => {
+  const client = new ApolloClient({ link, cache: new InMemoryCache() });
+  const ask = async (name, variables) => {
+    const document = gql(read(name));
+    const writes = document.definitions[0].operation === 'mutation';
+    const options = { variables, fetchPolicy: 'network-only' };
+    return (await (writes ? client.mutate({ mutation: document, variables }) : client.query({ query: document, ...options }))).data;
+  };
+  const watch = (variables) => iterate((observer) => client.subscribe({ query: gql(read('watch')), variables }).subscribe(observer));
+  return { client, ask, watch };
+};
 
-checkQuery((await client.query({ query: gql(query), variables })).data);
-checkMutation((await client.mutate({ mutation: gql(mutation) })).data);
-const events = [];
-await new Promise((resolve, reject) =>
-  client.subscribe({ query: gql(subscription), variables: { upto: 3 } }).subscribe({
-    next: (result) => events.push(result.data),
-    error: reject,
-    complete: resolve,
-  }),
-);
-checkTicks(events);
-const overHttp = new ApolloClient({ link: new HttpLink({ uri: url, headers }), cache: new InMemoryCache() });
-const parts = [];
-await new Promise((resolve, reject) =>
-  overHttp.subscribe({ query: gql(subscription), variables: { upto: 3 } }).subscribe({
-    next: (result) => parts.push(result.data),
-    error: reject,
-    complete: resolve,
-  }),
-);
-checkTicks(parts);
-await assert.rejects(client.query({ query: gql('{ nope }') }));
+const overSocket = connect(split);
+done('Apollo Client over WebSocket', await journey(overSocket));
+done('Apollo Client over multipart HTTP', await journey(connect(http)));
+await assert.rejects(overSocket.client.query({ query: gql('{ nope }') }), (error) => error.errors[0].extensions.code === 'INVALID_INPUT');
 await socket.dispose();
-console.log('Apollo Client: query, mutation, subscription over WebSocket and multipart HTTP, errors ok');

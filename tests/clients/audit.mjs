@@ -1,9 +1,11 @@
 // The audit of npm's graphql-http: every check must be ok.
 import { serverAudits } from 'graphql-http';
-import { authorized, url } from './server.mjs';
+import { headers, url } from './journey.mjs';
+
+const fetchFn = (address, options = {}) => fetch(address, { ...options, headers: { ...options.headers, ...headers } });
 
 let failed = 0;
-const audits = serverAudits({ url, fetchFn: authorized });
+const audits = serverAudits({ url, fetchFn });
 for (const audit of audits) {
   const result = await audit.fn();
   if (result.status !== 'ok') {

@@ -1,21 +1,23 @@
-// npm's graphql-sse in distinct connections mode, and a bare EventSource's resumption.
+// npm's graphql-sse in distinct connections mode, and how a browser's EventSource resumes.
+import assert from 'node:assert/strict';
 import { createClient } from 'graphql-sse';
-import { assert, authorized, checkMutation, checkQuery, checkTicks, headers, mutation, query, subscription, url, variables } from './server.mjs';
+import { done, headers, journey, read, url } from './journey.mjs';
 
 const client = createClient({ url, headers, retryAttempts: 0 });
-const all = async (request) => {
-  const found = [];
-  for await (const result of client.iterate(request)) found.push(result);
-  return found;
-};
+async function* iterate(request) {
+  for await (const { data, errors } of client.iterate(request)) {
+    if (errors) throw errors;
+    yield data;
+  }
+}
+const ask = async (name, variables) => (await iterate({ query: read(name), variables }).next()).value;
+const watch = (variables) => iterate({ query: read('watch'), variables });
 
-checkQuery((await all({ query, variables }))[0].data);
-checkMutation((await all({ query: mutation }))[0].data);
-checkTicks((await all({ query: subscription, variables: { upto: 3 } })).map((result) => result.data));
-assert.equal((await all({ query: '{ nope }' }))[0].errors[0].extensions.code, 'INVALID_INPUT');
-client.dispose();
-
-const address = `${url}?${new URLSearchParams({ query: subscription, variables: JSON.stringify({ upto: 3 }) })}`;
-const resumed = await authorized(address, { headers: { Accept: 'text/event-stream', 'Last-Event-ID': '2' } });
-assert.match(await resumed.text(), /^:\n\nevent: next\nid: 3\ndata: .*"number":3.*\n\nevent: complete\ndata: \n\n$/);
-console.log('graphql-sse: query, mutation, subscription, errors, resumption ok');
+const found = await journey({ ask, watch });
+await assert.rejects(iterate({ query: '{ nope }' }).next(), (errors) => errors[0].extensions.code === 'INVALID_INPUT');
+const address = `${url}?${new URLSearchParams({ query: read('watch'), variables: JSON.stringify(found.from) })}`;
+const last = found.events.findLast((event) => event.__typename === 'SegmentsAppended');
+const resumed = await fetch(address, { headers: { ...headers, Accept: 'text/event-stream', 'Last-Event-ID': last.cursor } });
+const ids = [...(await resumed.text()).matchAll(/^id: ?(.*)$/gm)].map(([, id]) => id);
+assert.ok(ids.length > 1 && ids.at(-1) === found.events.at(-1).cursor, `resumed with ${ids}`);
+done('graphql-sse', found);

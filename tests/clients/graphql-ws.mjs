@@ -1,24 +1,25 @@
-// npm's graphql-ws over WebSocket: query, mutation, subscription, refused token, broken query.
+// npm's graphql-ws: everything over one WebSocket.
+import assert from 'node:assert/strict';
 import { createClient } from 'graphql-ws';
-import WebSocket from 'ws';
-import { assert, checkMutation, checkQuery, checkTicks, mutation, query, subscription, token, variables, wsUrl } from './server.mjs';
+import WebSocket from 'ws'; // not needed in browsers, nor in Node.js 22 and later
+import { done, headers, journey, read, url } from './journey.mjs';
 
-const client = (given) =>
-  createClient({ url: wsUrl, webSocketImpl: WebSocket, connectionParams: { Authorization: `Bearer ${given}` }, retryAttempts: 0 });
-const all = async (iterable) => {
-  const found = [];
-  for await (const result of iterable) found.push(result);
-  return found;
+const connect = (connectionParams) =>
+  createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, connectionParams, retryAttempts: 0 });
+const client = connect(headers);
+const first = async (request) => {
+  for await (const { data, errors } of client.iterate(request)) {
+    if (errors) throw errors;
+    return data;
+  }
 };
-
-const good = client(token);
-checkQuery((await all(good.iterate({ query, variables })))[0].data);
-checkMutation((await all(good.iterate({ query: mutation })))[0].data);
-checkTicks((await all(good.iterate({ query: subscription, variables: { upto: 3 } }))).map((result) => result.data));
-for (const broken of ['{', '{ nope }']) {
-  await assert.rejects(all(good.iterate({ query: broken })), (errors) => errors[0].extensions.code === 'INVALID_INPUT');
+const ask = (name, variables) => first({ query: read(name), variables });
+async function* watch(variables) {
+  for await (const { data } of client.iterate({ query: read('watch'), variables })) yield data;
 }
-checkQuery((await all(good.iterate({ query, variables })))[0].data);
-await good.dispose();
-await assert.rejects(all(client('wrong').iterate({ query, variables })), (event) => event.code === 4403);
-console.log('graphql-ws: query, mutation, subscription, errors, refusal ok');
+
+const found = await journey({ ask, watch });
+await assert.rejects(first({ query: '{ nope }' }), (errors) => errors[0].extensions.code === 'INVALID_INPUT');
+await assert.rejects(connect({ Authorization: 'Bearer wrong' }).iterate({ query: '{ __typename }' }).next(), { code: 4403 });
+done('graphql-ws', found);
+await client.dispose();

@@ -1,49 +1,62 @@
-"""Runs the clients that people use against the endpoint, each as a small real program.
+"""Runs the clients that people use against a server, each as a small real program.
 
     python -m tests.clients.run [name …]
 
-Needs Node and npm: the packages are installed into a folder of their own outside of the project, once.
+The server has all its processes and a fake engine. Needs Node and npm.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+import wave
 from pathlib import Path
 
-from tests.serve import Served
-from tests.toy import TOKEN, application
+from tests.clients.packages import FOLDER, PROGRAMS, ROOT, install
+from tests.fixtures.servers import running
 
-HERE = Path(__file__).parent
-FOLDER = Path(os.environ.get("GRAPHOPHONE_CLIENTS", Path(tempfile.gettempdir()) / "graphophone-clients"))
 NODE = ("audit", "graphql-ws", "graphql-sse", "apollo", "urql")
+README = ["-m", "pytest", "-n0", "-q", "tests/test_readme.py", "-k", "client"]
+COMMANDS = {
+    "readme": [[sys.executable, *README]],
+    "gql": [[sys.executable, "-m", "tests.clients.python_gql"]],
+    **{name: [["node", f"{name}.mjs"]] for name in NODE},
+    "relay": [[str(PROGRAMS / "relay-compiler"), "relay.config.json"]],
+    "typescript": [
+        [str(PROGRAMS / "graphql-codegen"), "--config", "codegen.json", "--silent"],
+        [str(PROGRAMS / "tsc"), "--noEmit"],
+        [str(PROGRAMS / "tsc")],
+        ["node", "compiled/typed.js"],
+    ],
+}
 
 
-def install() -> None:
-    """The npm packages, where they are not there yet."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in HERE.glob("*.mjs"):
-        shutil.copy(path, FOLDER)
-    wanted, there = HERE / "package.json", FOLDER / "package.json"
-    if not there.exists() or there.read_bytes() != wanted.read_bytes() or not (FOLDER / "node_modules").exists():
-        shutil.copy(wanted, there)
-        command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(command, cwd=FOLDER, check=True)
+def recording(folder: Path) -> Path:
+    """A minute, in which the fake engine hears two sentences by two speakers."""
+    file = folder / "call.wav"
+    with wave.open(str(file), "wb") as opened:
+        opened.setparams((1, 2, 16_000, 0, "NONE", ""))
+        opened.writeframes(bytes(2 * 16_000 * 60))
+    return file
 
 
 def main(names: list[str]) -> int:
     """1 when a client fails."""
     install()
     failed = []
-    with tempfile.TemporaryDirectory() as uploads, Served(application(Path(uploads))) as served:
-        environment = {**os.environ, "GRAPHQL_URL": served.url, "GRAPHQL_TOKEN": TOKEN}
-        commands = {name: (["node", f"{name}.mjs"], FOLDER) for name in NODE}
-        commands["gql"] = ([sys.executable, "-m", "tests.clients.python_gql"], HERE.parent.parent)
-        for name in names or commands:
-            command, folder = commands[name]
-            if subprocess.run(command, cwd=folder, env=environment, check=False, timeout=120).returncode:
-                failed.append(name)
+    with tempfile.TemporaryDirectory() as home, running(Path(home)) as server:
+        environment = os.environ | {
+            "GRAPHQL_URL": f"{server.url}/graphql",
+            "GRAPHQL_TOKEN": server.token,
+            "RECORDING": str(recording(Path(home))),
+            "GRAPHOPHONE_CLIENTS": str(FOLDER),
+        }
+        for name in names or COMMANDS:
+            for command in COMMANDS[name]:
+                folder = ROOT if command[0] == sys.executable else FOLDER
+                if subprocess.run(command, cwd=folder, env=environment, check=False, timeout=120).returncode:
+                    failed.append(name)
+                    break
     print(f"failed: {', '.join(failed)}" if failed else "all clients ok")
     return 1 if failed else 0
 
