@@ -128,6 +128,9 @@ class Feed:
         self._seq = last if after is None else self._place(after)
         if self._seq > last:
             raise CursorExpired("This cursor is ahead of all events; subscribe again without one.")
+        if after is not None:
+            async with self._context.db.read() as session:
+                await events.check_cursor(session, self._context.owner_id, self._seq)
 
     async def past(self, after: str | None, size: int) -> tuple[Sequence[Event], bool]:
         """A page of the past, from the start or behind a cursor, and whether there is more. Raises as `open`."""

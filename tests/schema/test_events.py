@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from db import jobs, runs, transcripts
+from db import events, jobs, runs, transcripts
 from db.leases import Lease
 from db.models import Job
 from db.states import Move
@@ -170,9 +170,9 @@ async def test_many_subscribers_reading_at_their_own_pace_all_see_the_same(graph
 
     _, *seen = await asyncio.gather(work(), *(watcher.rest() for watcher in watchers))
     assert {first["cursor"] for first in firsts} == {firsts[0]["cursor"]}
-    for events in seen:
-        assert kinds(events) == ["JobStateChanged", *["SegmentsAppended"] * 20, "JobStateChanged"]
-        assert [event["cursor"] for event in events] == [event["cursor"] for event in seen[0]]
+    for told in seen:
+        assert kinds(told) == ["JobStateChanged", *["SegmentsAppended"] * 20, "JobStateChanged"]
+        assert [event["cursor"] for event in told] == [event["cursor"] for event in seen[0]]
 
 
 async def test_other_jobs_of_the_owner_do_not_disturb(graph: Graph) -> None:
@@ -281,3 +281,11 @@ async def test_a_cursor_of_one_job_is_none_of_all_jobs(graph: Graph) -> None:
     _, cursor = await whole_life(graph)
     [answer] = [answer async for answer in graph.watch(ALL, after=cursor)]
     assert answer["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
+
+
+async def test_a_cursor_behind_which_events_were_forgotten_has_expired(graph: Graph) -> None:
+    row, cursor = await whole_life(graph)
+    async with graph.db.write() as session:
+        assert await events.forget(session, before=2**62)
+    [answer] = [answer async for answer in graph.watch(WATCH, id=row.id, after=cursor)]
+    assert answer["errors"][0]["extensions"]["code"] == "CURSOR_EXPIRED"
