@@ -7,7 +7,7 @@ import strawberry
 
 from db import media, models
 from db.clock import now
-from db.errors import LimitExceeded, NotFound
+from db.errors import InvalidInput, LimitExceeded, NotFound
 from schema import validation
 from schema.context import Info
 from schema.errors import InvalidInputError, LimitExceededError
@@ -128,6 +128,8 @@ async def create_upload(
     context = info.context
     context.require("jobs:write")
     filename = validation.filename("input.filename", data.filename)
+    if data.byte_size == 0:
+        raise InvalidInput("input.byteSize", "The file is empty; there is nothing in it to transcribe.")
     size = validation.between("input.byteSize", data.byte_size, 1, 2**53 - 1)
     limit = context.settings.max_upload_bytes
     if size > limit:

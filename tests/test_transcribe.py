@@ -98,6 +98,7 @@ def test_what_is_not_audio_is_4_with_a_reason(server: Server, tmp_path: Path) ->
     (tmp_path / "call.wav").write_text("this is no recording" * 100)
     done = transcribe(server, tmp_path / "call.wav")
     assert done.returncode == 4, done.stderr
+    assert "Upload a recording in a format such as" in done.stderr
     assert "[UNSUPPORTED_MEDIA]" in done.stderr
 
 

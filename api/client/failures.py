@@ -59,7 +59,8 @@ _BY_CODE: dict[str, type[Failure]] = {
 def failure_of(error: dict[str, Any]) -> Failure:
     """An error or a problem, as the API tells it, as an exception."""
     code = error.get("code", "INTERNAL")
-    remedy = f" {error['remedy']}" if error.get("remedy") else ""
+    remedy = error.get("remedy") or (error.get("details") or {}).get("remedy")
+    remedy = f" {remedy}" if remedy else ""
     reference = f" (correlation id {error['correlationId']})" if error.get("correlationId") else ""
     failure = _BY_CODE.get(code, JobFailed)(f"{error.get('message', code)}{remedy} [{code}]{reference}")
     failure.code, failure.retry_after = code, error.get("retryAfterSeconds")

@@ -218,3 +218,9 @@ async def test_an_upload_gets_a_signed_address(graph: Graph, bob: Graph) -> None
 async def test_an_upload_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any], path: str) -> None:
     answer = await graph.data(UPLOAD, input={"filename": "a.wav", "byteSize": 1} | values)
     assert answer["createUpload"]["field"] == ["input", path]
+
+
+async def test_an_empty_upload_is_told_so(graph: Graph) -> None:
+    query = """mutation { createUpload(input: {filename: "a.wav", byteSize: 0}) { ... on Error { code message } } }"""
+    refused = (await graph.data(query))["createUpload"]
+    assert refused == {"code": "INVALID_INPUT", "message": "The file is empty; there is nothing in it to transcribe."}
