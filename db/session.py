@@ -8,13 +8,15 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import asyncpg
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from db import sqlite
 
 IDLE_IN_TRANSACTION_MS = 10_000
 """A process that froze in the middle of a transaction holds its locks no longer than this (PostgreSQL)."""
@@ -113,18 +115,26 @@ def _outages() -> Iterator[None]:
 
 
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
-    if not is_sqlite:
-        session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
-        connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
-        return create_async_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, connect_args=connect)
-    engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": 30})
-    event.listen(engine.sync_engine, "connect", _configure_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    if is_sqlite:
+        connector = sqlite.connector(make_url(url).database or "", timeout=30, isolation_level=None)
+        engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+    connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
+    engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args=connect)
+    event.listen(engine.sync_engine, "checkout", _check_postgres)
     return engine
 
 
+def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
+    """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
+    if record.driver_connection.is_closed():
+        raise DisconnectionError
+
+
 def _configure_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would begin transactions by itself, too late and deferred
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -133,4 +143,5 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver = cast("sqlite.Connection", connection.connection.driver_connection)
+    driver.begin = "BEGIN IMMEDIATE" if writes else "BEGIN"  # the driver's own would come too late, and deferred
