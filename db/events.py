@@ -6,16 +6,16 @@ Percentages are not events; they only travel live.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.clock import now
 from db.errors import CursorExpired
-from db.models import Job, JobEvent, Owner
+from db.models import Job, JobEvent, Owner, table_of
 from db.owners import lock_owner
 from db.session import News, announce
 from db.states import TERMINAL
@@ -64,20 +64,32 @@ class Recorded(NamedTuple):
 _body = msgspec.json.Decoder(Body)
 
 
+_OWNERS = table_of(Owner)
 _BUMP = (
-    update(Owner)
-    .where(col(Owner.id) == bindparam("owner"))
-    .values(last_event=col(Owner.last_event) + bindparam("count", type_=BigInteger))
-    .returning(col(Owner.last_event))
-    .execution_options(synchronize_session=False)
+    update(_OWNERS)
+    .where(_OWNERS.c.id == bindparam("owner"))
+    .values(last_event=_OWNERS.c.last_event + bindparam("count", type_=BigInteger))
+    .returning(_OWNERS.c.last_event)
 )
-_INSERT = insert(cast("Table", JobEvent.__table__))  # type: ignore[attr-defined]  # SQLModel's tables are not declared
+_INSERT = insert(table_of(JobEvent))
 
 
 async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
     """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
-    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": len(bodies)})
+    last = await take_numbers(session, owner_id, len(bodies))
+    await record(session, owner_id, job_id, last, bodies)
+    return last
+
+
+async def take_numbers(session: AsyncSession, owner_id: str, count: int) -> int:
+    """Locks the owner's row and takes the next numbers, which this transaction must use; returns the last of them."""
+    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": count})
     last: int = numbered.scalar_one()
+    return last
+
+
+async def record(session: AsyncSession, owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> None:
+    """Writes events under numbers that were taken before, up to `last`."""
     first, at = last - len(bodies) + 1, now()
     rows = [
         {"owner_id": owner_id, "seq": first + n, "job_id": job_id, "at": at, "body": msgspec.json.encode(body).decode()}
@@ -86,7 +98,6 @@ async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequ
     await session.flush()  # the job's row goes first
     await session.execute(_INSERT, rows)
     announce(session, News("events", owner_id))
-    return last
 
 
 async def after(

@@ -12,7 +12,7 @@ from db.ids import new_id
 from db.leases import Lease
 from db.models import Export
 from db.owners import lock_owner
-from db.session import News, announce
+from db.session import Database, News, announce
 from db.states import Move
 from db.values import ErrorCode, JobState, Problem
 
@@ -85,10 +85,16 @@ async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str
 
 
 async def claim(
-    session: AsyncSession, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
+    db: Database, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
 ) -> tuple[Export, Lease] | None:
     """The best waiting export, now RUNNING and this worker's; None when nothing may run."""
-    export = await leases.claim(session, Export, worker=worker, per_owner=per_owner, lease_ms=lease_ms)
+
+    async def record(_session: AsyncSession, _export: Export, _token: None) -> None:
+        """Exports have no events."""
+
+    export = await leases.claim(
+        db, Export, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=lock_owner, record=record
+    )
     return None if export is None else (export, leases.lease_of(export, lease_ms))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import bindparam, func, insert, inspect, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,7 +17,7 @@ from db import events, garbage, leases, revisions
 from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
-from db.models import Export, Job, Media, Transcript
+from db.models import Export, Job, Media, Transcript, table_of
 from db.owners import lock_owner
 from db.session import News, announce
 from db.states import TERMINAL, Move
@@ -44,18 +44,30 @@ class QueueLimits(msgspec.Struct, frozen=True):
     per_owner: int
 
 
+# The way of every job; SQLAlchemy's unit of work and a new statement each time would cost more than the database does.
+_TABLE = table_of(Job)
+_INSERT = insert(_TABLE)
+_FIELDS = [(attribute.columns[0].key, attribute.key) for attribute in inspect(Job).column_attrs]
+_WAITING = (
+    select(func.count(), func.count().filter(_TABLE.c.owner_id == bindparam("owner")))
+    .select_from(_TABLE)
+    .where(leases.is_in(_TABLE.c, JobState.QUEUED))
+)
+
+
 async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
     """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
 
     Raises Conflict (the key was used for another input) and QueueFull.
     """
-    await lock_owner(session, owner_id)  # makes the look-up, the count and the insert one step
     if new.idempotency_key is not None:
+        await lock_owner(session, owner_id)  # makes the look-up and the insert one step
         earlier = await by_idempotency_key(session, owner_id, new.idempotency_key)
         if earlier is not None:
             if earlier.input_hash != new.input_hash:
                 raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
             return earlier, True
+    number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step
     await check_room(session, owner_id, limits)
     job = Job(
         id=new_id("job"),
@@ -69,11 +81,13 @@ async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: Queu
         idempotency_key=new.idempotency_key,
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
+        problems=[],
+        kept={},
         created_at=now(),
     )
-    session.add(job)
-    await session.flush()
-    await _moved(session, job, None, JobState.QUEUED)
+    await session.execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
+    await events.record(session, owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
+    announce(session, News("job", owner_id))
     return job, False
 
 
@@ -243,9 +257,7 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
 
 async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
     """Raises QueueFull when no more jobs may wait."""
-    mine = func.count().filter(col(Job.owner_id) == owner_id)
-    statement = select(func.count(), mine).select_from(Job).where(leases.is_in(Job, JobState.QUEUED))
-    total, own = (await session.execute(statement)).one()
+    total, own = (await session.execute(_WAITING, {"owner": owner_id})).one()
     if total >= limits.total or own >= limits.per_owner:
         raise QueueFull(await _seconds_until_room(session))
 

@@ -5,7 +5,8 @@ that froze and woke up cannot overwrite its successor (Kleppmann, "How to do dis
 judged by the database's clock. Jobs and exports share all of this: a table that inherits `Leased` is claimable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -31,11 +32,12 @@ from sqlmodel import col
 from db.clock import db_now, now
 from db.errors import LeaseLost
 from db.models import Export, Job
-from db.owners import lock_owner
+from db.session import Database
 from db.states import Move
 from db.values import JobState
 
 Claimable = TypeVar("Claimable", Job, Export)
+Token = TypeVar("Token")
 
 LEASE_MS = 15_000
 """How long a worker may be silent: it bounds how late a dead worker's job runs again."""
@@ -63,23 +65,39 @@ def lease_of(row: Job | Export, ms: int = LEASE_MS) -> Lease:
     return Lease(type(row), row.id, row.owner_id, row.fence, ms)
 
 
+class _Outrun(Exception):
+    """Others took the row that this transaction saw."""
+
+
 async def claim(
-    session: AsyncSession, table: type[Claimable], *, worker: str, per_owner: int, lease_ms: int = LEASE_MS
+    db: Database,
+    table: type[Claimable],
+    *,
+    worker: str,
+    per_owner: int,
+    lease_ms: int = LEASE_MS,
+    lock: Callable[[AsyncSession, str], Awaitable[Token]],
+    record: Callable[[AsyncSession, Claimable, Token], Awaitable[object]],
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
     then priority, then age. None when nothing may run.
+
+    `lock` makes what follows one step among all of the owner's: without it, two claims at once could exceed the owner's
+    limit. `record` writes, with what `lock` gave, whatever else belongs to the claim.
     """
     values = {"by": worker, "per_owner": per_owner, "lease_ms": lease_ms, "at": now()}
     for _ in range(PATIENCE):
-        owner_id: str | None = (await session.execute(_next_owner(table), values)).scalar_one_or_none()
-        if owner_id is None:
-            return None
-        async with session.begin_nested() as attempt:
-            await lock_owner(session, owner_id)  # without it, two claims at once could exceed the owner's limit
-            row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()
-            if row is not None:
+        with suppress(_Outrun):
+            async with db.write() as session:
+                owner_id: str | None = (await session.execute(_next_owner(table), values)).scalar_one_or_none()
+                if owner_id is None:
+                    return None
+                token = await lock(session, owner_id)
+                row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()
+                if row is None:
+                    raise _Outrun  # ends the transaction and with it the lock, so that no two wait for each other
+                await record(session, row, token)
                 return cast("Claimable", row)
-            await attempt.rollback()  # others were quicker; the owner's lock goes, so that no two wait for each other
     return None
 
 
@@ -140,7 +158,7 @@ def _take_best(table: type[Claimable]) -> Any:
             **(first if table is Job else {}),
         )
         .returning(table)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
 
 

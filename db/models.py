@@ -1,9 +1,9 @@
 """The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.columns import Json, choice
@@ -18,6 +18,11 @@ class Row(SQLModel):
     """The base of all tables; columns may hold msgspec structs, which pydantic does not know."""
 
     model_config = {"arbitrary_types_allowed": True}
+
+
+def table_of(model: type[Row]) -> Table:
+    """The table behind a model, for statements that need no objects."""
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
 
 
 class Owner(Row, table=True):

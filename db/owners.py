@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.clock import now
-from db.models import Owner
+from db.models import Owner, table_of
 
 LOCAL_OWNER = "usr_local"
 """The one owner of an instance that nobody signs in to."""
@@ -23,12 +23,8 @@ async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) 
     return owner
 
 
-_LOCK = (
-    update(Owner)
-    .where(col(Owner.id) == bindparam("owner"))
-    .values(last_event=col(Owner.last_event))
-    .execution_options(synchronize_session=False)
-)
+_OWNERS = table_of(Owner)
+_LOCK = update(_OWNERS).where(_OWNERS.c.id == bindparam("owner")).values(last_event=_OWNERS.c.last_event)
 
 
 async def lock_owner(session: AsyncSession, owner_id: str) -> None:

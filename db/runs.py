@@ -12,21 +12,27 @@ from db.clock import db_now, now
 from db.jobs import move_unheld
 from db.leases import Lease
 from db.models import Job, Media
-from db.session import News, announce
+from db.session import Database, News, announce
 from db.states import Move
 from db.values import ErrorCode, JobState, Problem, StageReport, StageState
 
 
 async def claim(
-    session: AsyncSession, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
+    db: Database, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
 ) -> tuple[Job, Lease] | None:
     """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
-    job = await leases.claim(session, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms)
-    if job is None:
-        return None
-    claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
-    await events.append(session, job.owner_id, job.id, [claimed])
-    return job, leases.lease_of(job, lease_ms)
+
+    async def take_number(session: AsyncSession, owner_id: str) -> int:
+        return await events.take_numbers(session, owner_id, 1)
+
+    async def record(session: AsyncSession, job: Job, number: int) -> None:
+        claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
+        await events.record(session, job.owner_id, job.id, number, [claimed])
+
+    job = await leases.claim(
+        db, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=take_number, record=record
+    )
+    return None if job is None else (job, leases.lease_of(job, lease_ms))
 
 
 async def report(

@@ -25,10 +25,9 @@ _log = structlog.get_logger(__name__)
 async def run_next(runtime: Runtime) -> bool:
     """Claims the best waiting export and renders it. False when there was none."""
     settings = runtime.settings
-    async with runtime.db.write() as session:
-        claimed = await exports.claim(
-            session, worker=runtime.worker, per_owner=settings.jobs_per_owner, lease_ms=settings.lease_ms
-        )
+    claimed = await exports.claim(
+        runtime.db, worker=runtime.worker, per_owner=settings.jobs_per_owner, lease_ms=settings.lease_ms
+    )
     if claimed is None:
         return False
     export, lease = claimed

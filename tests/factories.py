@@ -43,8 +43,7 @@ async def queued(database: Database, owner: str = "usr_a", *, limits: QueueLimit
 
 async def claimed(database: Database, worker: str = "w1", per_owner: int = 1000) -> tuple[Job, Lease] | None:
     """The best job, taken by a worker."""
-    async with database.write() as session:
-        return await runs.claim(session, worker=worker, per_owner=per_owner)
+    return await runs.claim(database, worker=worker, per_owner=per_owner)
 
 
 async def running(database: Database, owner: str = "usr_a", **fields: Any) -> tuple[Job, Lease]:

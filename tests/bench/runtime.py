@@ -114,9 +114,8 @@ async def _work_through(what: str, url: str, media_ids: list[str], count: int) -
     async def claim() -> None:
         for _ in left:
             while True:
-                async with db.write() as session:
-                    if await runs.claim(session, worker="w", per_owner=1 << 30):
-                        break
+                if await runs.claim(db, worker="w", per_owner=1 << 30):
+                    break
                 await asyncio.sleep(0.005)  # nothing there yet: a worker would wait for its bell
 
     lanes = 1 if db.is_sqlite else 4

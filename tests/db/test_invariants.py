@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
-        found = self.write(runs.claim, worker="w", per_owner=PER_OWNER)
+        found = self.do(runs.claim(self.database, worker="w", per_owner=PER_OWNER))
         best = self.best()
         if best is None:
             assert found is None
@@ -259,7 +259,7 @@ class Machine(RuleBasedStateMachine):
         self.now += 10**9
         self.sweep()
         for _ in range(len(self.known)):
-            found = self.write(runs.claim, worker="last", per_owner=1000)
+            found = self.do(runs.claim(self.database, worker="last", per_owner=1000))
             if found:
                 self.write(runs.finish, found[1], Move.SUCCEED)
         assert all(row.state in TERMINAL for row in self.rows().values())

@@ -26,9 +26,9 @@ async def test_an_export_waits_and_is_then_ready_with_a_signed_address(graph: Gr
     export = (await create(graph, id_))["export"]
     assert (export["state"], export["format"], export["filename"]) == ("PENDING", "SRT", "talk.srt")
     assert (export["downloadUrl"], export["transcript"]) == (None, {"id": id_})
+    claimed = await exports.claim(graph.db, worker="w", per_owner=1)
+    assert claimed
     async with graph.db.write() as session:
-        claimed = await exports.claim(session, worker="w", per_owner=1)
-        assert claimed
         await exports.finish(session, claimed[1], blob_key="k", byte_size=3, sha256="ab")
     ready = (await graph.data(EXPORT, id=export["id"]))["export"]
     assert (ready["state"], ready["byteSize"], ready["sha256"]) == ("READY", 3, "ab")
@@ -59,9 +59,9 @@ async def test_a_key_used_for_another_document_is_refused(graph: Graph) -> None:
 
 async def test_an_export_that_could_not_be_made_says_why(graph: Graph) -> None:
     export = (await create(graph, await graph.transcript()))["export"]
+    claimed = await exports.claim(graph.db, worker="w", per_owner=1)
+    assert claimed
     async with graph.db.write() as session:
-        claimed = await exports.claim(session, worker="w", per_owner=1)
-        assert claimed
         await exports.fail(session, claimed[1], Problem(code=ErrorCode.INTERNAL, message="no"))
     failed = (await graph.data(EXPORT, id=export["id"]))["export"]
     assert (failed["state"], failed["problem"]) == ("FAILED", {"code": "INTERNAL", "message": "no"})

@@ -39,8 +39,7 @@ async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_b
     await crew.start()
     job = await crew.ends(await crew.submit())
     export = await asked(crew, job)
-    async with crew.db.write() as session:
-        assert await exports.claim(session, worker="gone", per_owner=1, lease_ms=1000)
+    assert await exports.claim(crew.db, worker="gone", per_owner=1, lease_ms=1000)
     await crew.start("io")
     done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
     assert (done.crashes, done.attempt) == (1, 2)
