@@ -29,9 +29,9 @@ from db.session import Database
 from db.settings import StoreSettings
 from schema import build_schema
 from schema.context import Context, SchemaSettings, Viewer
-from schema.feeds import event_key
-from schema.once import Once
+from schema.event_log import event_key
 from schema.rates import Rates
+from schema.tails import Tails
 from tasks import logs
 from tasks.broker import Doorbell, make_broker, make_client
 from tasks.live import Live
@@ -75,7 +75,7 @@ def create_app() -> Starlette:
         signer=Signer(signing_key(store)),
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
-    settings, once = _schema_settings(edge), Once()
+    settings, tails = _schema_settings(edge), Tails(edge.db, edge.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -83,10 +83,9 @@ def create_app() -> Starlette:
             viewer=viewer,
             db=edge.db,
             blobs=edge.blobs,
-            live=edge.live,
             settings=settings,
             correlation_id=correlation_id,
-            once=once,
+            tails=tails,
             rates=rates,
         )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 import strawberry
@@ -12,9 +12,10 @@ from db.errors import Forbidden
 from db.jobs import QueueLimits
 from db.session import Database
 from schema.loaders import Loaders
-from schema.once import Once
 from schema.rates import Rates
-from tasks.live import Live
+
+if TYPE_CHECKING:  # what it shows needs the context in its turn
+    from schema.tails import Tails
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,9 @@ class Context:
     viewer: Viewer
     db: Database
     blobs: Blobs
-    live: Live
+    tails: "Tails"
     settings: SchemaSettings
     correlation_id: str
-    once: Once = field(default_factory=Once)
     rates: Rates | None = None
     cost: int = 0  # of this operation, told before it is executed
     load: Loaders = field(init=False)

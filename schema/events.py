@@ -4,14 +4,11 @@ A cursor is the number of a recorded event, bound to the job (or, for all of a v
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
-import structlog
 
-from db.session import DatabaseDown
-from schema import feeds
+from schema import event_log
 from schema.context import Context, Info
 from schema.enums import JobState, Stage
 from schema.feeds import Feed
@@ -19,9 +16,6 @@ from schema.fields import arg, field
 from schema.jobs import Job, StageReport
 from schema.scalars import Instant
 from schema.segments import Segment
-from tasks.live import Lagged, Progress
-
-_log = structlog.get_logger(__name__)
 
 After = Annotated[str | None, arg("The cursor of the last event seen (exclusive); from now on when left out.")]
 
@@ -41,38 +35,38 @@ class JobSnapshot(JobEvent):
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Snapshot)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Snapshot)
 
 
 @strawberry.type(description="The job went from one state to another.")
 class JobStateChanged(JobEvent):
-    """feeds.Moved in the graph."""
+    """event_log.Moved in the graph."""
 
     before: JobState | None = field("The state that it left; null when it was created.", name="from")
     after: JobState = field("The state that it is in.", name="to")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Moved)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Moved)
 
 
 @strawberry.type(description="A stage began, ended, failed or was skipped.")
 class StageChanged(JobEvent):
-    """feeds.Staged in the graph."""
+    """event_log.Staged in the graph."""
 
     report: StageReport = field("The stage as it is now.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Staged)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Staged)
 
 
 @strawberry.type(description="The job got on. Live only: never replayed, at most four a second.")
 class JobProgressed(JobEvent):
-    """feeds.Progressed in the graph."""
+    """event_log.Progressed in the graph."""
 
     stage: Stage = field("The stage that is running.")
     progress: float = field("What part of the whole job is done, 0..1.")
@@ -81,25 +75,25 @@ class JobProgressed(JobEvent):
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Progressed)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Progressed)
 
 
 @strawberry.type(description="New segments, sent while Whisper is still running.")
 class SegmentsAppended(JobEvent):
-    """feeds.Appended in the graph."""
+    """event_log.Appended in the graph."""
 
     segments: list[Segment] = field("The new segments, as they are now.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Appended)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Appended)
 
 
 @strawberry.type(description="Segments were revised by a stage: words aligned, speakers assigned.")
 class SegmentsRevised(JobEvent):
-    """feeds.Revised in the graph."""
+    """event_log.Revised in the graph."""
 
     stage: Stage = field("The stage that did it.")
     segments: list[Segment] = field("The revised segments, as they are now; parts split off have new ids.")
@@ -107,20 +101,20 @@ class SegmentsRevised(JobEvent):
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Revised)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Revised)
 
 
 @strawberry.type(description="The reader was slow and was spared some live percentages; nothing recorded is left out.")
 class JobLagged(JobEvent):
-    """feeds.Lagged in the graph."""
+    """event_log.Lagged in the graph."""
 
     skipped: int = field("How many percentages were left out.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Structs of `feeds` stand for these types."""
-        return isinstance(value, feeds.Lagged)
+        """Structs of `event_log` stand for these types."""
+        return isinstance(value, event_log.Lagged)
 
 
 KINDS = (JobSnapshot, JobStateChanged, StageChanged, JobProgressed, SegmentsAppended, SegmentsRevised, JobLagged)
@@ -128,51 +122,19 @@ KINDS = (JobSnapshot, JobStateChanged, StageChanged, JobProgressed, SegmentsAppe
 
 async def job_events(
     info: Info, job_id: Annotated[strawberry.ID, arg("The job.")], after: After = None
-) -> AsyncGenerator[feeds.Event]:
+) -> AsyncGenerator[event_log.Event]:
     """Checks what can be checked, then streams. Raises NotFound, InvalidInput and CursorExpired."""
     return await _watch(info.context, job_id, after)
 
 
-async def viewer_job_events(info: Info, after: After = None) -> AsyncGenerator[feeds.Event]:
+async def viewer_job_events(info: Info, after: After = None) -> AsyncGenerator[event_log.Event]:
     """All of the viewer's jobs. Raises InvalidInput and CursorExpired."""
     return await _watch(info.context, None, after)
 
 
-async def _watch(context: Context, job_id: str | None, after: str | None) -> AsyncGenerator[feeds.Event]:
+async def _watch(context: Context, job_id: str | None, after: str | None) -> AsyncGenerator[event_log.Event]:
     context.require("jobs:read")
     context.require("transcripts:read")
     feed = Feed(context, job_id)
     await feed.open(after)
-    return _stream(context, feed)
-
-
-async def _stream(context: Context, feed: Feed) -> AsyncGenerator[feeds.Event]:
-    async with context.live.subscribe(context.owner_id) as ticks:
-        for snapshot in await feed.snapshots():
-            yield snapshot
-        async with aclosing(_recorded(feed)) as recorded:
-            async for event in recorded:
-                yield event
-        while not feed.over:
-            tick = await anext(ticks)
-            if isinstance(tick, Lagged):
-                for lagged in feed.lagged(tick):
-                    yield lagged
-            if not isinstance(tick, Progress):
-                async with aclosing(_recorded(feed)) as recorded:
-                    async for event in recorded:
-                        yield event
-            for progress in feed.progressed(tick if isinstance(tick, Progress) else None):
-                yield progress
-
-
-async def _recorded(feed: Feed) -> AsyncGenerator[feeds.Event]:
-    """What is there now. While the database is away there is nothing, and the next poll asks again: the subscription
-    outlives the outage.
-    """
-    try:
-        async with aclosing(feed.recorded()) as recorded:
-            async for event in recorded:
-                yield event
-    except DatabaseDown as error:
-        _log.warning("events.database_down", error=str(error))
+    return feed.stream()

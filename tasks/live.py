@@ -73,7 +73,8 @@ class _Ear:
     async def ticks(self) -> AsyncGenerator[Tick]:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._news.wait()
             heard, self._latest = self._latest, {}
             skipped, self._skipped = self._skipped, Counter()
             woken, self._woken = self._woken or not heard, False
@@ -93,7 +94,6 @@ class Live:
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
         self._ears: dict[str, set[_Ear]] = defaultdict(set)
-        self._counts: dict[str, int] = {}
         self._telling: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -109,7 +109,6 @@ class Live:
             self._ears[owner_id].discard(ear)
             if not self._ears[owner_id]:
                 del self._ears[owner_id]
-                self._counts.pop(owner_id, None)
 
     async def run(self) -> None:
         """Listens until cancelled, over any loss of the connection."""
@@ -134,13 +133,7 @@ class Live:
             progress = _progress.decode(data)
             self._tell(progress.owner_id, progress)
 
-    def count(self, owner_id: str) -> int:
-        """How many wake-ups there were for this owner. Those who read at the same count may share what they find."""
-        return self._counts.get(owner_id, 0)
-
     def _tell(self, owner_id: str, tick: Tick) -> None:
-        if tick is WOKEN and owner_id in self._ears:
-            self._counts[owner_id] = self.count(owner_id) + 1
         for ear in self._ears.get(owner_id, ()):
             ear.hear(tick)
 

@@ -25,7 +25,7 @@ class SharedAnswers:
         self.event_key = event_key
         self.seconds = seconds
         self.kept = kept
-        self.answers: OrderedDict[Hashable, tuple[float, asyncio.Task[Answer]]] = OrderedDict()
+        self.answers: OrderedDict[Hashable, tuple[float, asyncio.Future[Answer]]] = OrderedDict()
 
     async def answer(self, call: Call, payload: Any, run: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer to this event, computed by whoever asks first."""
@@ -35,16 +35,32 @@ class SharedAnswers:
         variables = call.request.variables
         given = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
         key = (call.operation.source, call.operation.name, given, call.viewer, event)
-        until, task = self.answers.get(key, (0.0, None))
-        if task is None or until < monotonic():
-            task = asyncio.ensure_future(_encoded(run))
-            self.answers[key] = (monotonic() + self.seconds, task)
-            self.answers.move_to_end(key)
-            task.add_done_callback(lambda done: self._forget_failed(key, done))
-            self._forget_old()
-            return await asyncio.shield(task)
-        answer = await asyncio.shield(task)
-        return answer if not answer.errors else await run()
+        while True:
+            until, shared = self.answers.get(key, (0.0, None))
+            if shared is None or until < monotonic():
+                return await self._first(key, run)
+            if not shared.done():
+                await asyncio.wait((shared,))
+            if not shared.cancelled():
+                return shared.result() if not shared.result().errors else await run()
+
+    async def _first(self, key: Hashable, run: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Runs it here and now: what needs no waiting is there before the next one asks. If it fails, or whoever asked
+        is gone, one of those who wait is the first.
+        """
+        shared: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answers[key] = (monotonic() + self.seconds, shared)
+        self.answers.move_to_end(key)
+        self._forget_old()
+        try:
+            answer = await run()
+            shared.set_result(replace(answer, encoded=answer.json()))
+        finally:
+            if not shared.done():
+                shared.cancel()
+                if self.answers.get(key, (0.0, None))[1] is shared:
+                    del self.answers[key]
+        return shared.result()
 
     def _forget_old(self) -> None:
         now = monotonic()
@@ -53,12 +69,3 @@ class SharedAnswers:
             if len(self.answers) <= self.kept and until >= now:
                 return
             del self.answers[key]
-
-    def _forget_failed(self, key: Hashable, task: "asyncio.Task[Answer]") -> None:
-        if (task.cancelled() or task.exception() is not None) and self.answers.get(key, (0.0, None))[1] is task:
-            del self.answers[key]
-
-
-async def _encoded(run: Callable[[], Awaitable[Answer]]) -> Answer:
-    answer = await run()
-    return replace(answer, encoded=answer.json())

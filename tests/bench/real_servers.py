@@ -3,7 +3,6 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +21,18 @@ from db.settings import StoreSettings
 from db.transcripts import transcript_id
 from schema import build_schema
 from schema.context import Context, Viewer
-from schema.feeds import event_key
-from schema.once import Once
+from schema.event_log import event_key
 from tests.fixtures.graph import ALICE, SCOPES, Graph, LocalLive, segment
 
 SEGMENTS, WORDS = 100, 100
 EVENTS = 40
 
 
-@dataclass
-class Process(Graph):
-    """A graph whose contexts share what the contexts of a web process share."""
-
-    once: Once = field(default_factory=Once)
-
-    def context(self) -> Context:
-        """A context, as `api.app` makes it."""
-        context = super().context()
-        context.once = self.once
-        return context
-
-
 def graph() -> Graph:
     """The graph on the database that the benchmark made."""
     live = LocalLive()
     home = Path(os.environ["BENCH_HOME"])
-    return Process(Database(url(home), live.ring), Blobs(StoreSettings(home=home)), live)
+    return Graph(Database(url(home), live.ring), Blobs(StoreSettings(home=home)), live)
 
 
 def url(home: Path) -> str:

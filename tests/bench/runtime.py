@@ -6,29 +6,36 @@ Absolute times of a shared machine say little: the load of the last minute is pr
 """
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from multiprocessing import get_context
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing import Queue, get_context
 from pathlib import Path
 
-from db import events, jobs, owners, runs
+import orjson
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from db import events, jobs, operations, owners, runs, transcripts
 from db.clock import now
 from db.events import StateChanged
 from db.jobs import NewJob
 from db.migrate import upgrade
 from db.models import Job
+from db.owners import LOCAL_OWNER
 from db.session import Database
 from db.values import JobState, Options, Stage
 from tasks import valkey
-from tasks.broker import make_client
-from tasks.live import Live, Progress
-from tests.chaos.world import a_folder
-from tests.factories import PLENTY, recording
+from tasks.broker import Doorbell, make_broker, make_client
+from tests.chaos.world import TOKEN, a_folder
+from tests.factories import PLENTY, recording, sentence
 from tests.fixtures.databases import Postgres
 from tests.fixtures.workers import Crew
 
@@ -150,59 +157,110 @@ async def throughput(kind: str, count: int = 1000) -> None:
 
 # ---------------------------------------------------------------- events
 
+WATCH = """subscription Watch($id: ID!) { jobEvents(jobId: $id) {
+  __typename cursor ... on SegmentsAppended { segments { index text } } } }"""
+
+
+def _append(url: str, redis_url: str, rate: int, count: int, told: "Queue[list[float]]") -> None:
+    asyncio.run(_append_all(url, redis_url, rate, count, told))
+
+
+async def _append_all(url: str, redis_url: str, rate: int, count: int, told: "Queue[list[float]]") -> None:
+    """A worker that stores a segment at a time; tells when each was about to be committed."""
+    bell = Doorbell(make_broker(redis_url), make_client(redis_url))
+    db = Database(url, bell)
+    claimed = await runs.claim(db, worker="w", per_owner=1, lease_ms=10**6)
+    assert claimed
+    sent = []
+    began = time.perf_counter()
+    for number in range(count):
+        async with db.write() as session:
+            await transcripts.append(session, claimed[1], [sentence(f"{number:08d}", number, "one", "two")], windows=1)
+            sent.append(time.perf_counter())  # a clock that all processes share
+        await asyncio.sleep(max(0.0, began + (number + 1) / rate - time.perf_counter()))
+    told.put(sent)
+    await bell.close()
+    await db.close()
+
+
+async def _watch(port: int, job_id: str, ready: asyncio.Semaphore) -> dict[int, float]:
+    """A subscriber on a WebSocket of its own: when each segment came."""
+    heard: dict[int, float] = {}
+    opening = connect(
+        f"ws://127.0.0.1:{port}/graphql",
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        compression=None,
+        proxy=None,
+        open_timeout=60,
+    )
+    async with opening as socket:
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}"}}))
+        await socket.recv()
+        payload = {"query": WATCH, "variables": {"id": job_id}}
+        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        await socket.recv()  # the snapshot
+        ready.release()
+        async for message in socket:
+            at = time.perf_counter()
+            if '"text":"one two"' in str(message):
+                found = orjson.loads(message)["payload"]["data"]["jobEvents"]["segments"]
+                heard |= {segment["index"]: at for segment in found}
+            elif '"type":"error"' in str(message):
+                raise RuntimeError(str(message))
+            elif '"JobStateChanged"' in str(message) and heard:
+                break
+    return heard
+
 
 async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: float = 10.0) -> None:
-    """From the commit of an event to each of 500 readers of one job, who are woken together and share each read."""
+    """From before the commit of an event in one process to each of 500 readers' sockets on one web process."""
     async with parts(kind) as crew:
-        job = await crew.submit()
-        client = make_client(crew.environment["GRAPHOPHONE_REDIS_URL"])
-        live = Live(client)
-        listening = asyncio.create_task(live.run())
-        heard: list[float] = []
-        gaps = 0
-        sent: dict[int, float] = {}
-        ready = asyncio.Semaphore(0)
-        shared: dict[int, asyncio.Task[list[events.Recorded]]] = {}
-
-        async def read(after: int) -> list[events.Recorded]:
-            async with crew.db.read() as session:
-                return await events.after(session, job.owner_id, after, job_id=job.id)
-
-        async def listen(last: int, until: int) -> None:
-            nonlocal gaps
-            async with live.subscribe(job.owner_id) as ticks:
-                ready.release()
-                async for tick in ticks:
-                    if isinstance(tick, Progress):
-                        continue
-                    if last not in shared or shared[last].done():
-                        shared[last] = asyncio.create_task(read(last))
-                    for event in await shared[last]:
-                        gaps += event.seq != last + 1
-                        last = event.seq
-                        heard.append((time.perf_counter() - sent[last]) * 1000)
-                    if last >= until:
-                        return
-
-        total = int(rate * seconds)
-        async with crew.db.read() as session:
-            last = await events.last(session, job.owner_id)
-        tasks = [asyncio.create_task(listen(last, last + total)) for _ in range(listeners)]
-        for _ in range(listeners):
-            await ready.acquire()
-        await asyncio.sleep(1.0)
-        for number in range(total):
-            began = time.perf_counter()
+        redis_url = crew.environment["GRAPHOPHONE_REDIS_URL"]
+        async with crew.db.write() as session:
+            await owners.ensure(session, LOCAL_OWNER)
+        job = await crew.submit(owner=LOCAL_OWNER)
+        with web(crew) as port:
+            ready = asyncio.Semaphore(0)
+            tasks = [asyncio.create_task(_watch(port, job.id, ready)) for _ in range(listeners)]
+            async with asyncio.timeout(120):
+                for _ in range(listeners):
+                    await ready.acquire()
+            context = get_context("spawn")
+            told_by: Queue[list[float]] = context.Queue()
+            arguments = (crew.db.url, redis_url, rate, round(rate * seconds), told_by)
+            producer = context.Process(target=_append, args=arguments)
+            producer.start()
+            sent = await asyncio.to_thread(told_by.get)
+            await asyncio.to_thread(producer.join)
+            await asyncio.sleep(1.0)
             async with crew.db.write() as session:
-                body = events.SegmentsAdded((f"{number:08d}",))
-                sent[await events.append(session, job.owner_id, job.id, [body])] = time.perf_counter()
-            await asyncio.sleep(max(0.0, 1 / rate - (time.perf_counter() - began)))
-        async with asyncio.timeout(60):
-            await asyncio.gather(*tasks)
-        listening.cancel()
-        await client.aclose()
-        told(f"event to {listeners} readers", kind, heard)
-        print(f"{'':30} {kind:9} {gaps} gaps", flush=True)
+                await operations.cancel(session, job.id)
+            async with asyncio.timeout(60):
+                heard = await asyncio.gather(*tasks)
+        waits = [(at - sent[number]) * 1000 for one in heard for number, at in one.items()]
+        told(f"event to {listeners} subscribers", kind, waits)
+        print(f"{'':30} {kind:9} {listeners * len(sent) - len(waits)} gaps", flush=True)
+
+
+@contextmanager
+def web(crew: Crew) -> Iterator[int]:
+    """A web process; its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    settings = {"GRAPHOPHONE_PORT": str(port), "GRAPHOPHONE_TOKEN": TOKEN}
+    command = [sys.executable, "-m", "api", "serve"]
+    with (crew.home.parent / "web.log").open("wb") as log:
+        process = subprocess.Popen(command, env=crew.environment | settings, stdout=log, stderr=log)
+    try:
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 # ---------------------------------------------------------------- stopping

@@ -2,33 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-import pytest
-
-from schema.context import Context
-from schema.once import Once
 from tests.fixtures.graph import Graph, segment
 
 WATCH = """subscription($id: ID!) { jobEvents(jobId: $id) { __typename cursor job { state }
   ... on SegmentsAppended { segments { text } } } }"""
-
-
-@dataclass
-class Process(Graph):
-    """A graph whose contexts share what the contexts of a web process share."""
-
-    once: Once = field(default_factory=Once)
-
-    def context(self) -> Context:
-        context = super().context()
-        context.once = self.once
-        return context
-
-
-@pytest.fixture
-def process(graph: Graph) -> Process:
-    return Process(graph.db, graph.blobs, graph.live)
 
 
 async def statements_for(graph: Graph, count: int, statements: Callable[[], int]) -> tuple[int, list[list[str]]]:
@@ -55,13 +33,11 @@ async def statements_for(graph: Graph, count: int, statements: Callable[[], int]
     return statements(), await asyncio.gather(*watching)
 
 
-async def test_twenty_subscribers_cost_as_many_statements_as_a_few(
-    process: Process, statements: Callable[[], int]
-) -> None:
-    _, seen = await statements_for(process, 2, statements)
+async def test_twenty_subscribers_cost_as_many_statements_as_a_few(graph: Graph, statements: Callable[[], int]) -> None:
+    _, seen = await statements_for(graph, 2, statements)
     few = statements()
     assert seen == [["This is 0."]] * 2
-    _, seen = await statements_for(process, 20, statements)
+    _, seen = await statements_for(graph, 20, statements)
     many = statements()
     assert seen == [["This is 0."]] * 20
     assert many <= few + 4  # a slow machine's polls may fall between
