@@ -24,6 +24,13 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...] = QUICK
 
 
+TAKE_LOCK = "token = await lock(session, owner_id)"
+TAKE_BEST = 'row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()'
+CHECK_ROOM = "await check_room(session, owner_id, limits)"
+TAKE_NUMBER = (
+    "number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step"
+)
+
 MUTANTS = (
     Mutant(
         "no fence in the WHERE of a worker's writes",
@@ -40,10 +47,10 @@ MUTANTS = (
     Mutant(
         "numbers of events are not taken under the owner's lock",
         "db/events.py",
-        '    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": len(bodies)})\n'
+        '    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": count})\n'
         "    last: int = numbered.scalar_one()\n",
         "    newest = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)\n"
-        "    last = (await session.execute(newest)).scalar_one() + len(bodies)\n"
+        "    last = (await session.execute(newest)).scalar_one() + count\n"
         "    await session.execute(update(Owner).where(col(Owner.id) == owner_id).values(last_event=last))\n",
     ),
     Mutant(
@@ -53,10 +60,10 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        "a claim does not take the owner's lock",
+        "a claim counts what is running before it takes the owner's lock",
         "db/leases.py",
-        "            await lock_owner(session, owner_id)",
-        "            pass",
+        f"                {TAKE_LOCK}\n                {TAKE_BEST}\n",
+        f"                {TAKE_BEST}\n                {TAKE_LOCK}\n",
     ),
     Mutant(
         "a state is not checked before it is left",
@@ -84,10 +91,16 @@ MUTANTS = (
         "        crashes = job.crashes\n",
     ),
     Mutant(
-        "a job is not created under its owner's lock",
+        "the room in the queue is counted before the owner's lock is taken",
         "db/jobs.py",
-        "    await lock_owner(session, owner_id)  # makes the look-up",
-        "    # makes the look-up",
+        f"    {TAKE_NUMBER}\n    {CHECK_ROOM}\n",
+        f"    {CHECK_ROOM}\n    {TAKE_NUMBER}\n",
+    ),
+    Mutant(
+        "an idempotency key is looked up without the owner's lock",
+        "db/jobs.py",
+        "        await lock_owner(session, owner_id)  # makes the look-up",
+        "        # makes the look-up",
     ),
     Mutant(
         "the word after the last is said",
