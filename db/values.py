@@ -222,9 +222,13 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker can do. `any_model`: other models than those listed can be fetched by name."""
+    """What a worker can do. `any_model`: other models than those listed can be fetched by name.
+
+    `problems`: why it cannot work at all, its model missing or damaged, say.
+    """
 
     models: tuple[ModelFacts, ...] = ()
     any_model: bool = False
     alignment_languages: tuple[str, ...] = ()
     diarization: FeatureFacts | None = None
+    problems: tuple[Problem, ...] = ()
