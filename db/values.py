@@ -192,13 +192,14 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What exactly made a transcript: models with revision, device, package versions, seconds per stage."""
+    """What exactly made a transcript: models with revision or hash, device, options, versions, seconds per stage."""
 
     asr_model: str
     align_model: str | None = None
     diarization_model: str | None = None
     device: str = "cpu"
     compute_type: str = "int8"
+    options: Options | None = None
     software: dict[str, str] = msgspec.field(default_factory=dict)
     stage_seconds: dict[str, float] = msgspec.field(default_factory=dict)
     trace_id: str | None = None

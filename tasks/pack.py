@@ -44,6 +44,13 @@ def verify(folder: Path) -> list[str]:
     return [f"{path}: {fault}" for path, fault in _faults(folder, FILES, exports=True).items()]
 
 
+def faults(folder: Path, part: str) -> list[str]:
+    """The same of one part of the pack: a recognition model by its name, or `diarization`."""
+    files = [weights for weights in FILES if weights.path.startswith(f"{part}/")]
+    found = _faults(folder, files, exports=VOICEPRINTS.startswith(f"{part}/"))
+    return [f"{path}: {fault}" for path, fault in found.items()]
+
+
 def fetch(
     folder: Path, report: Report, files: Sequence[Weights] = FILES, exported: Sequence[Weights] = CAMPPLUS
 ) -> None:

@@ -95,6 +95,7 @@ class _Office:
         self._opened = asyncio.Event()
         self._idle = asyncio.Condition()
         self._busy = 0
+        self._telling = asyncio.Lock()  # one beat at a time replaces the one before
         dramatiq.actor(broker=broker, queue_name=kind, actor_name=actor_name(kind))(self._woken)
 
     async def open(self) -> None:
@@ -138,7 +139,7 @@ class _Office:
     async def tell(self) -> None:
         """Tells it once."""
         try:
-            async with self._runtime.db.write() as session:
+            async with self._telling, self._runtime.db.write() as session:
                 await workers.beat(session, self._runtime.worker, self._kind, self._runtime.engine.facts)
         except DatabaseDown as error:
             _log.warning("beat.failed", error=str(error))

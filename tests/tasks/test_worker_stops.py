@@ -105,7 +105,7 @@ async def test_an_idle_worker_gives_the_models_memory_back_and_says_so(crew: Cre
 
 async def test_a_worker_whose_model_is_missing_does_not_start_and_says_why(crew: Crew) -> None:
     worker = crew.launch(MODEL="none")
-    assert await asyncio.to_thread(worker.process.wait, 60) == os.EX_CONFIG
+    assert await asyncio.to_thread(worker.process.wait, 60) == os.EX_CONFIG, worker.log.read_text()
     lines = [line for line in worker.log.read_text().splitlines() if '"level":"error"' in line]
     assert len(lines) == 1, lines
     [line] = lines
