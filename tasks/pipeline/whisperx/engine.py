@@ -82,13 +82,19 @@ class WhisperXEngine(SpeechEngine):
         whisper = self._whispers.get(options.model)
         aligner = self._aligners.get(language or "") if options.align else None
         return Provenance(
-            asr_model=whisper.exact if whisper else options.model,
+            asr_model=whisper.exact if whisper else self._exact(options.model),
             align_model=aligner.exact if aligner else None,
             diarization_model=self._diarizer.exact if self._diarizer and options.diarize else None,
             device=self.device,
             compute_type=whisper.compute_type if whisper else self.hardware.compute_types[0],
             software={name: version(name) for name in PACKAGES},
         )
+
+    def _exact(self, name: str) -> str:
+        try:
+            return self.sources.find(name).exact
+        except ModelUnavailable:  # an earlier attempt had it, somewhere else
+            return name
 
     def check(self, model: str) -> None:
         """Look whether this model is there and whole; one of the hub is fetched."""

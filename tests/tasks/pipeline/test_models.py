@@ -1,6 +1,8 @@
 """The real engine's models: found, whole, and in as little memory as there is; one job's options are not the next's."""
 
+import os
 import shutil
+import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
@@ -8,14 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 from huggingface_hub.utils._http import reset_sessions
 
 from db.values import Options, Problem, Rules, TranscriptionTask
 from tasks import pipeline
+from tasks.child import Ready
 from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.settings import SpeechSettings
@@ -145,8 +149,9 @@ def test_after_an_out_of_memory_smaller_batches_say_the_same(
 def test_when_a_single_piece_does_not_fit_smaller_numbers_are_used(engine: WhisperXEngine, samples: Recording) -> None:
     cramped(engine, lambda *_: True, TORCH, "int8")
     expected = texts(engine, samples)
-    whisper, [large, small] = cramped(engine, lambda kind, _: kind != "float32", TORCH, "float32", "int8")
+    whisper, made = cramped(engine, lambda kind, _: kind != "float32", TORCH, "float32", "int8")
     assert texts(engine, samples) == expected
+    large, small = made
     assert (large.sizes, small.sizes) == ([1], [1, 2, 4, 3])
     assert whisper.compute_type == "int8_float32"
     assert engine.provenance(Options(model="tiny.en"), "en").compute_type == "int8_float32"
@@ -254,6 +259,25 @@ def test_on_a_gpu_the_words_are_those_of_the_processor(speech: Path, tmp_path: P
     assert last.provenance.device == "cuda"
 
 
+def test_the_engines_process_says_nothing_but_its_own_lines() -> None:
+    command = [sys.executable, "-m", "tasks.child", "tasks.pipeline.engine:open_engine", "tiny.en"]
+    child = subprocess.Popen(
+        command,
+        env=os.environ | {"GRAPHOPHONE_MODELS": str(MODELS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout
+    first = child.stdout.readline()
+    _, errors = child.communicate()
+    ready = msgspec.json.decode(first, type=Ready)
+    assert [model.name for model in ready.facts.models if model.loaded] == ["tiny.en"]
+    foreign = [line for line in errors.splitlines() if not line.startswith('{"')]
+    assert not foreign
+
+
 # ---------------------------------------------------------------- the hub
 
 
@@ -266,7 +290,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setenv("HF_TOKEN", "")
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        file_download, "HUGGINGFACE_CO_URL_TEMPLATE", f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     reset_sessions()
