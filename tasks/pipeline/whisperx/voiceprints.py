@@ -1,4 +1,9 @@
-"""Speaker diarization with pyannote's parts, in memory that hardly grows: listened to by window, clustered once."""
+"""Speaker diarization with pyannote's parts, in memory that hardly grows: listened to by window, clustered once.
+
+An hour's voiceprints are 9 MB, kept with the job: 91 MB for ten hours, which take 0.4 GB above the models while they
+are clustered (1 h: 20 MB), and by their sizes about 0.5 GB while they are put together. Linkage is quadratic; it sees
+at most MOST voiceprints, 36 MB of distances.
+"""
 
 import io
 import math
