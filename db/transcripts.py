@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -95,11 +96,27 @@ async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[S
     )
 
 
+def _together(before: Provenance | None, last: Provenance) -> Provenance:
+    """What made a transcript of which a later run did only some stages again: the others' facts stay."""
+    if before is None:
+        return last
+    kept: dict[str, str | None] = {}
+    if Stage.TRANSCRIBE not in last.stage_seconds:
+        kept |= {"asr_model": before.asr_model, "compute_type": before.compute_type}
+    asked = last.options
+    if Stage.ALIGN not in last.stage_seconds and (asked is None or asked.align):
+        kept["align_model"] = before.align_model
+    if Stage.DIARIZE not in last.stage_seconds and (asked is None or asked.diarize):
+        kept["diarization_model"] = before.diarization_model
+    return msgspec.structs.replace(last, stage_seconds=before.stage_seconds | last.stage_seconds, **kept)
+
+
 async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) -> None:
     """No more segments will come from this job. Raises LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
-    transcript.complete, transcript.provenance, transcript.updated_at = True, provenance, now()
+    transcript.complete, transcript.updated_at = True, now()
+    transcript.provenance = _together(transcript.provenance, provenance)
 
 
 async def trim(session: AsyncSession, lease: Lease, windows: int) -> None:

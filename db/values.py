@@ -192,13 +192,14 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What exactly made a transcript: models with revision, device, package versions, seconds per stage."""
+    """What exactly made a transcript: models with revision or hash, device, options, versions, seconds per stage."""
 
     asr_model: str
     align_model: str | None = None
     diarization_model: str | None = None
     device: str = "cpu"
     compute_type: str = "int8"
+    options: Options | None = None
     software: dict[str, str] = msgspec.field(default_factory=dict)
     stage_seconds: dict[str, float] = msgspec.field(default_factory=dict)
     trace_id: str | None = None
@@ -222,9 +223,13 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker can do. `any_model`: other models than those listed can be fetched by name."""
+    """What a worker can do. `any_model`: other models than those listed can be fetched by name.
+
+    `problems`: why it cannot work at all, its model missing or damaged, say.
+    """
 
     models: tuple[ModelFacts, ...] = ()
     any_model: bool = False
     alignment_languages: tuple[str, ...] = ()
     diarization: FeatureFacts | None = None
+    problems: tuple[Problem, ...] = ()

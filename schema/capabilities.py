@@ -7,9 +7,11 @@ import strawberry
 
 from db import jobs, workers
 from db.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.values import Problem as ProblemFacts
 from schema.context import Info
 from schema.enums import ExportFormat
 from schema.fields import field
+from schema.jobs import Problem
 from schema.scalars import BigInt
 
 _NO_WORKER = FeatureFacts(available=False, reason="No speech worker is online.")
@@ -29,6 +31,7 @@ class CapabilitiesView(msgspec.Struct, frozen=True):
     max_duration_seconds: float
     queue_depth: int
     workers_online: int
+    problems: Sequence[ProblemFacts]
 
 
 @strawberry.type(description="A speech model that can be asked for.")
@@ -64,14 +67,16 @@ class Capabilities:
     max_duration_seconds: float = field("The longest recording, in seconds.")
     queue_depth: int = field("How many jobs wait, of all owners.")
     workers_online: int = field("How many speech workers are up.")
+    problems: list[Problem] = field("Why a speech worker cannot work: its model is missing or damaged, say.")
 
 
 async def capabilities(info: Info) -> CapabilitiesView:
     """Two statements, however many workers there are."""
     settings = info.context.settings
     async with info.context.db.read() as session:
-        facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
+        told = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
         depth = await jobs.queue_depth(session)
+    facts = [fact for fact in told if not fact.problems]
     return CapabilitiesView(
         settings.version,
         _models(facts),
@@ -83,6 +88,7 @@ async def capabilities(info: Info) -> CapabilitiesView:
         settings.max_seconds,
         depth,
         len(facts),
+        list(dict.fromkeys(problem for fact in told for problem in fact.problems)),
     )
 
 

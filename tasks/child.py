@@ -2,7 +2,7 @@
 
 Neither a time limit nor a cancellation reaches into C code, and a call that holds the GIL would stop a heartbeat, so
 the models are kept out of the worker. They stay loaded from job to job. Run as
-`python -m tasks.child MODULE:ENGINE MODEL`.
+`python -m tasks.child MODULE:ENGINE MODEL [--cold]`; a cold one loads models only when work needs them.
 """
 
 import importlib
@@ -55,11 +55,12 @@ class Stopped(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The first line: the models are loaded, and this is what the engine can do."""
+    """The first line, and again when it has changed: what the engine can do, and what it has loaded."""
 
     facts: WorkerFacts
 
 
+COLD = "--cold"
 Order = Task | Stop | Go
 Awaited = WindowTranscribed | StageFinished | StageSkipped | StageFailed
 Reply = Update | Stopped | Ready
@@ -79,6 +80,7 @@ class Child:
         self._replies = replies
         self._tasks: SimpleQueue[Task] = SimpleQueue()
         self._stop: Stop | None = None
+        self._facts = engine.facts(model)
         self._windows = 0
         self._stored = threading.Semaphore(0)
         self._speaking = threading.Lock()
@@ -87,7 +89,7 @@ class Child:
     def serve(self) -> None:
         """Works until the parent is gone."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
-        self._say(Ready(self._engine.facts(self._model)))
+        self._say(Ready(self._facts))
         while True:
             task = self._tasks.get()
             with structlog.contextvars.bound_contextvars(**task.context):
@@ -112,11 +114,11 @@ class Child:
         try:
             pipeline.run(work, self._engine, self._emit)
         except _Left:
-            self._say(Stopped())
+            self._end(Stopped())
         except InputFault as fault:
-            self._say(Failed(fault.problem))
+            self._end(Failed(fault.problem))
         except ModelUnavailable as missing:
-            self._fail(ErrorCode.MODEL_UNAVAILABLE, missing.message, missing.remedy, retryable=False)
+            self._end(Failed(unavailable(missing)))
         except MemoryError:
             self._log.exception("child.out_of_memory")
             remedy = "It is tried again with smaller batches; if that does not help, use a smaller model."
@@ -127,9 +129,10 @@ class Child:
             self._fail(ErrorCode.INTERNAL, "Something unexpected went wrong.", remedy, retryable=True)
 
     def _emit(self, update: Update) -> None:
-        self._say(update)
         if isinstance(update, Completed | Failed):  # the last word: another one would be taken for the next work's
+            self._end(update)
             return
+        self._say(update)
         if isinstance(update, Awaited):
             self._stored.acquire()
         kept = self._is_kept(update)
@@ -144,12 +147,30 @@ class Child:
         return isinstance(update, StageFinished | StageSkipped | StageFailed)
 
     def _fail(self, code: ErrorCode, message: str, remedy: str, *, retryable: bool) -> None:
-        self._say(Failed(Problem(code=code, message=message, remedy=remedy, retryable=retryable)))
+        self._end(Failed(Problem(code=code, message=message, remedy=remedy, retryable=retryable)))
+
+    def _end(self, last: Completed | Failed | Stopped) -> None:
+        """The last word of a work, after what it has changed: another model is loaded now, say."""
+        facts = self._engine.facts(self._model)
+        if facts != self._facts:
+            self._facts = facts
+            self._say(Ready(facts))
+        self._say(last)
 
     def _say(self, reply: Reply) -> None:
         with self._speaking:
-            self._replies.write(msgspec.json.encode(reply) + b"\n")
-            self._replies.flush()
+            say(reply, self._replies)
+
+
+def say(reply: Reply, replies: BinaryIO) -> None:
+    """A line to the parent."""
+    replies.write(msgspec.json.encode(reply) + b"\n")
+    replies.flush()
+
+
+def unavailable(missing: ModelUnavailable) -> Problem:
+    """What the client or the operator is told of it."""
+    return Problem(code=ErrorCode.MODEL_UNAVAILABLE, message=missing.message, remedy=missing.remedy)
 
 
 def load_engine(name: str) -> SpeechEngine:
@@ -158,18 +179,25 @@ def load_engine(name: str) -> SpeechEngine:
     return cast("SpeechEngine", getattr(importlib.import_module(module), attribute)())
 
 
-def main(engine: str, model: str) -> None:
-    """The process. Ends with EX_CONFIG when the model that it is to use is not there."""
+def main(engine: str, model: str, cold: str = "") -> None:
+    """The process. Says why and ends with EX_CONFIG when the model that it is to use is not there, or is damaged."""
     logs.configure("engine")
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not end up among the replies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the worker's business
-    loaded = load_engine(engine)
     try:
-        loaded.preload(model)
+        loaded = load_engine(engine)
+        loaded.check(model)
+        if cold != COLD:
+            loaded.preload(model)
     except ModelUnavailable as missing:
-        structlog.get_logger(__name__).error("engine.no_model", message=missing.message, remedy=missing.remedy)
+        say(Failed(unavailable(missing)), replies)
         sys.exit(os.EX_CONFIG)
+    except MemoryError:
+        remedy = "Choose a smaller GRAPHOPHONE_MODEL, set GRAPHOPHONE_DEVICE=cpu, or free the device's memory."
+        message = f"The model “{model}” does not fit into the device's memory."
+        say(Failed(Problem(code=ErrorCode.OUT_OF_MEMORY, message=message, remedy=remedy, retryable=True)), replies)
+        sys.exit(1)
     Child(loaded, model, sys.stdin.buffer, replies).serve()
 
 

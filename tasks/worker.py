@@ -23,7 +23,7 @@ from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
 from tasks import exports, jobs, logs, media
 from tasks.broker import CANCEL_CHANNEL, QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
-from tasks.engine import EngineLost, EngineProcess
+from tasks.engine import EngineLost, EngineProcess, EngineUnable
 from tasks.live import Live, listen
 from tasks.runtime import Runtime, worker_name
 from tasks.scratch import Scratch
@@ -72,9 +72,16 @@ def main(kind: Kind) -> None:
 def _open(office: "_Office") -> None:
     try:
         async_to_sync(office.open)()
+    except EngineUnable as unable:
+        problem = unable.problem
+        _log.error("worker.no_engine", code=problem.code, message=problem.message, remedy=problem.remedy)
+        async_to_sync(office.tell)()  # `capabilities` says so for a while
+        async_to_sync(office.close)()
+        sys.exit(1 if problem.retryable else os.EX_CONFIG)
     except EngineLost as lost:
         _log.error("worker.no_engine", status=lost.status)
-        sys.exit(lost.status if lost.status == os.EX_CONFIG else 1)
+        async_to_sync(office.close)()
+        sys.exit(1)
 
 
 class _Office:
@@ -86,9 +93,9 @@ class _Office:
         self._kind, self._broker, self._redis_url = kind, broker, redis_url
         self._settings, self._store = settings, store
         self._opened = asyncio.Event()
-        self._able = asyncio.Event()  # the engine has told what it can do
         self._idle = asyncio.Condition()
         self._busy = 0
+        self._telling = asyncio.Lock()  # one beat at a time replaces the one before
         dramatiq.actor(broker=broker, queue_name=kind, actor_name=actor_name(kind))(self._woken)
 
     async def open(self) -> None:
@@ -101,7 +108,12 @@ class _Office:
             blobs=Blobs(self._store),
             live=Live(client),
             broker=self._broker,
-            engine=EngineProcess(self._settings.engine, self._settings.model),
+            engine=EngineProcess(
+                self._settings.engine,
+                self._settings.model,
+                preload=self._settings.preload,
+                idle_seconds=self._settings.unload_seconds,
+            ),
             settings=self._settings,
             scratch=Scratch(self._store.home),
             worker=worker_name(self._kind),
@@ -114,20 +126,23 @@ class _Office:
         ]
         if self._kind == "speech":
             await self._runtime.engine.start()
-            self._able.set()
         self._opened.set()
 
     async def _beat(self) -> None:
         """Tells that this worker is up and what it can do."""
         while True:
-            try:
-                async with self._runtime.db.write() as session:
-                    await workers.beat(session, self._runtime.worker, self._kind, self._runtime.engine.facts)
-            except DatabaseDown as error:
-                _log.warning("beat.failed", error=str(error))
+            self._runtime.engine.changed.clear()
+            await self.tell()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._able.wait(), BEAT_SECONDS)
-            self._able.clear()
+                await asyncio.wait_for(self._runtime.engine.changed.wait(), BEAT_SECONDS)
+
+    async def tell(self) -> None:
+        """Tells it once."""
+        try:
+            async with self._telling, self._runtime.db.write() as session:
+                await workers.beat(session, self._runtime.worker, self._kind, self._runtime.engine.facts)
+        except DatabaseDown as error:
+            _log.warning("beat.failed", error=str(error))
 
     def hurry(self) -> None:
         """Asked a second time to stop: whatever is at hand is handed back at once."""
@@ -138,6 +153,7 @@ class _Office:
     async def close(self) -> None:
         """Hands back the work in hand, then lets go of everything."""
         self._runtime.draining.set()
+        self._opened.set()  # for those who wait for what never came about
         self._runtime.nudge.set()
         patience = self._settings.drain_seconds + STOP_GRACE + HAND_BACK_SECONDS
         async with self._idle:
@@ -146,9 +162,10 @@ class _Office:
         for helper in self._helpers:
             helper.cancel()
         await asyncio.wait(self._helpers)
-        with suppress(DatabaseDown):
-            async with self._runtime.db.write() as session:
-                await workers.gone(session, self._runtime.worker)
+        if not self._runtime.engine.facts.problems:  # why it could not work is left to be read
+            with suppress(DatabaseDown):
+                async with self._runtime.db.write() as session:
+                    await workers.gone(session, self._runtime.worker)
         await self._runtime.engine.end()
         await self._doorbell.close()
         await self._runtime.db.close()

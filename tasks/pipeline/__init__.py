@@ -58,4 +58,4 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         )
 
     provenance = engine.provenance(options, draft.language)
-    stages.tell(Completed(provenance=replace(provenance, stage_seconds=stages.seconds)))
+    stages.tell(Completed(provenance=replace(provenance, options=options, stage_seconds=stages.seconds)))

@@ -203,8 +203,11 @@ class SpeechEngine(Protocol):
     Raises `MemoryError` when the device's memory is spent, `ModelUnavailable` when weights are missing or damaged.
     """
 
+    def check(self, model: str) -> None:
+        """Looks whether this model is there and whole, without loading it; raises `ModelUnavailable`."""
+
     def preload(self, model: str) -> None:
-        """Loads what a job with this model needs, so that a missing model is told at the start and no job waits for it.
+        """Loads what a job with this model needs, so that none waits for it.
 
         Raises `ModelUnavailable` only for what no job can do without.
         """

@@ -3,7 +3,7 @@
 from db import transcripts
 from db.models import SegmentRow
 from db.session import Database
-from db.values import Provenance, Segment, SpeakerLabel, Stage
+from db.values import Options, Provenance, Segment, SpeakerLabel, Stage
 from tests.factories import running, sentence
 
 
@@ -98,3 +98,28 @@ async def test_completing_records_what_made_it(database: Database) -> None:
     assert found
     assert found.complete
     assert found.provenance == Provenance(asr_model="base@1")
+
+
+async def test_a_stage_that_is_done_again_leaves_what_is_known_of_the_others(database: Database) -> None:
+    job, lease = await running(database)
+    options = Options(model="base")
+    first = Provenance(
+        asr_model="base@1",
+        align_model="aligner@1",
+        diarization_model="speakers@1",
+        options=options,
+        stage_seconds={"TRANSCRIBE": 3.0, "ALIGN": 2.0, "DIARIZE": 1.0},
+    )
+    again = Provenance(
+        asr_model="base", diarization_model="speakers@2", options=options, stage_seconds={"DIARIZE": 0.1}
+    )
+    async with database.write() as session:
+        await transcripts.complete(session, lease, first)
+        await transcripts.complete(session, lease, again)
+    async with database.read() as session:
+        transcript = await transcripts.get(session, job.owner_id, transcripts.transcript_id(job.id))
+    assert transcript
+    told = transcript.provenance
+    assert told
+    assert (told.asr_model, told.align_model, told.diarization_model) == ("base@1", "aligner@1", "speakers@2")
+    assert told.stage_seconds == {"TRANSCRIBE": 3.0, "ALIGN": 2.0, "DIARIZE": 0.1}

@@ -1,10 +1,10 @@
 from db import workers
-from db.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.values import ErrorCode, FeatureFacts, ModelFacts, Problem, WorkerFacts
 from tests.fixtures.graph import Graph
 
 CAPABILITIES = """{ capabilities { version models { name languages loaded default } alignmentLanguages
   diarization { available reason model } exportFormats audioFormats maxUploadBytes maxDurationSeconds queueDepth
-  workersOnline } }"""
+  workersOnline problems { code message remedy } } }"""
 
 
 async def test_without_workers_nothing_is_promised(graph: Graph) -> None:
@@ -14,7 +14,7 @@ async def test_without_workers_nothing_is_promised(graph: Graph) -> None:
         "version": "1.2.3", "models": [], "alignmentLanguages": [], "exportFormats": ["TXT", "SRT", "VTT", "JSON"],
         "diarization": {"available": False, "reason": "No speech worker is online.", "model": None},
         "audioFormats": ["wav", "mp3"], "maxUploadBytes": 1_000_000, "maxDurationSeconds": 3600.0, "queueDepth": 1,
-        "workersOnline": 0,
+        "workersOnline": 0, "problems": [],
     }  # fmt: skip
 
 
@@ -39,6 +39,16 @@ async def test_what_the_workers_report_is_what_is_shown(graph: Graph) -> None:
     ]
     assert (found["alignmentLanguages"], found["workersOnline"]) == (["en"], 2)
     assert found["diarization"] == {"available": True, "reason": None, "model": "m"}
+
+
+async def test_a_worker_that_cannot_work_is_not_online_and_says_why(graph: Graph) -> None:
+    problem = Problem(code=ErrorCode.MODEL_UNAVAILABLE, message="The model is damaged.", remedy="Run `make models`.")
+    async with graph.db.write() as session:
+        for number in range(2):
+            await workers.beat(session, f"w{number}", "speech", WorkerFacts(problems=(problem,)))
+    found = (await graph.data(CAPABILITIES))["capabilities"]
+    told = {"code": "MODEL_UNAVAILABLE", "message": "The model is damaged.", "remedy": "Run `make models`."}
+    assert (found["workersOnline"], found["problems"]) == (0, [told])
 
 
 async def test_a_worker_that_went_down_is_not_online(graph: Graph) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from db import transcripts
-from db.values import Provenance, QualityFlag, SpeakerLabel
+from db.values import Options, Provenance, QualityFlag, SpeakerLabel
 from tests.fixtures.graph import Graph, segment
 
 TRANSCRIPT = """query($id: ID!) { transcript(id: $id) { id title language durationSeconds revision complete createdAt
@@ -192,7 +192,8 @@ async def test_captions_are_cut_as_asked(graph: Graph) -> None:
 
 
 async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
-    query = "query($id: ID!) { transcript(id: $id) { complete provenance { asrModel device software stageSeconds } } }"
+    query = """query($id: ID!) { transcript(id: $id) { complete
+      provenance { asrModel device options { model hotwords numSpeakers } software stageSeconds } } }"""
     await graph.job()
     job, lease = await graph.claim()
     await graph.append(lease, segment(0))
@@ -200,12 +201,16 @@ async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
     early = (await graph.data(query, id=id_))["transcript"]
     assert early == {
         "complete": False,
-        "provenance": {"asrModel": "auto", "device": "", "software": {}, "stageSeconds": {}},
+        "provenance": {"asrModel": "auto", "device": "", "options": None, "software": {}, "stageSeconds": {}},
     }
-    made = Provenance(asr_model="tiny@1", device="cpu", software={"whisperx": "3"}, stage_seconds={"ALIGN": 1.5})
+    asked = Options(model="tiny", hotwords=("Diane",), num_speakers=2)
+    made = Provenance(
+        asr_model="tiny@1", device="cpu", options=asked, software={"whisperx": "3"}, stage_seconds={"ALIGN": 1.5}
+    )
     async with graph.db.write() as session:
         await transcripts.complete(session, lease, made)
     late = (await graph.data(query, id=id_))["transcript"]
+    assert late["provenance"].pop("options") == {"model": "tiny", "hotwords": ["Diane"], "numSpeakers": 2}
     assert late["provenance"] == {
         "asrModel": "tiny@1", "device": "cpu", "software": {"whisperx": "3"}, "stageSeconds": {"ALIGN": 1.5},
     }  # fmt: skip

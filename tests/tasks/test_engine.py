@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from db.values import Options, Provenance
 from tasks.child import Child, Reply, Stop, Stopped, Task
-from tasks.engine import EngineLost, EngineProcess
+from tasks.engine import EngineLost, EngineProcess, EngineUnable
 from tasks.pipeline.types import Completed, Failed, StageStarted, WindowTranscribed, Work
 from tests.fixtures.engine import FakeEngine
 from tests.fixtures.servers import FAKE_ENGINE
@@ -111,3 +112,101 @@ async def test_the_engine_does_not_run_ahead_of_what_is_stored(tmp_path: Path, m
             assert calls.read_text().count("transcribe") == stored
     await engine.end()
     assert stored == 18
+
+
+async def test_without_work_the_engine_goes_and_comes_back_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    monkeypatch.setenv("GRAPHOPHONE_FAKE_LOG", str(calls))
+    engine = EngineProcess(FAKE_ENGINE, "fake", idle_seconds=0.1)
+    pids = []
+    for name in ("a", "b"):
+        told = await heard(engine, task(tmp_path, name, "pace:transcribe:0.3"))  # idle is only who has no work
+        assert isinstance(told[-1], Completed)
+        pids.append(engine.pid)
+        assert [model.loaded for model in engine.facts.models] == [True]
+        await gone(engine)
+        assert [(model.name, model.loaded) for model in engine.facts.models] == [("fake", False)]
+    assert len(set(pids)) == 2
+    assert [line.split()[1] for line in calls.read_text().splitlines()].count("preload") == 2
+
+
+async def test_an_engine_that_nobody_uses_goes_too(tmp_path: Path) -> None:
+    engine = EngineProcess(FAKE_ENGINE, "fake", idle_seconds=0.1)
+    await engine.start()
+    await gone(engine)
+
+
+async def test_work_that_comes_while_the_engine_goes_is_done_by_the_next(tmp_path: Path) -> None:
+    engine = EngineProcess(FAKE_ENGINE, "fake", idle_seconds=0.1)
+    await engine.start()
+    first = engine.pid
+    while engine._unloading is None:
+        await asyncio.sleep(0)
+    assert isinstance((await heard(engine, task(tmp_path, "a")))[-1], Completed)
+    assert engine.pid != first
+    await engine.end()
+
+
+async def test_a_cold_engine_loads_nothing_before_there_is_work(tmp_path: Path) -> None:
+    engine = EngineProcess(FAKE_ENGINE, "fake", preload=False)
+    await engine.start()
+    assert [(model.name, model.loaded) for model in engine.facts.models] == [("fake", False)]
+    await heard(engine, task(tmp_path, "a"))
+    assert [(model.name, model.loaded) for model in engine.facts.models] == [("fake", True)]
+    await engine.end()
+
+
+async def test_it_is_told_when_a_job_has_changed_what_is_loaded(engine: EngineProcess, tmp_path: Path) -> None:
+    work = task(tmp_path, "a")
+    other = replace(work, work=replace(work.work, options=Options(model="other")))
+    engine.changed.clear()
+    await heard(engine, other)
+    assert engine.changed.is_set()
+    assert [(m.name, m.loaded, m.default) for m in engine.facts.models] == [
+        ("fake", False, True),
+        ("other", True, False),
+    ]
+
+
+@pytest.mark.parametrize("preload", [True, False])
+async def test_a_missing_model_is_one_clear_error_at_the_start(preload: bool) -> None:
+    engine = EngineProcess(FAKE_ENGINE, "none", preload=preload)
+    with pytest.raises(EngineUnable) as unable:
+        await engine.start()
+    problem = unable.value.problem
+    assert (problem.code, problem.remedy, problem.retryable) == ("MODEL_UNAVAILABLE", "Ask for another.", False)
+    assert engine.facts.problems == (problem,)
+
+
+async def test_a_model_that_does_not_fit_is_one_clear_error_at_the_start() -> None:
+    with pytest.raises(EngineUnable) as unable:
+        await EngineProcess(FAKE_ENGINE, "huge").start()
+    assert unable.value.problem.code == "OUT_OF_MEMORY"
+    assert unable.value.problem.retryable  # the memory may be another's now
+
+
+async def test_a_model_that_was_taken_away_while_the_engine_was_gone_fails_the_job_with_a_remedy(
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "model"
+    model.touch()
+    engine = EngineProcess(FAKE_ENGINE, str(model), idle_seconds=0.1)
+    await engine.start()
+    await gone(engine)
+    model.unlink()
+    [told] = await heard(engine, task(tmp_path, "a"))
+    assert isinstance(told, Failed)
+    assert (told.problem.code, told.problem.remedy) == ("MODEL_UNAVAILABLE", "Ask for another.")
+    model.touch()
+    assert isinstance((await heard(engine, task(tmp_path, "b")))[-1], Completed)
+    assert engine.facts.problems == ()
+    await engine.end()
+
+
+async def gone(engine: EngineProcess) -> None:
+    """Returns once its process has ended."""
+    while engine.pid is not None:
+        engine.changed.clear()
+        await engine.changed.wait()

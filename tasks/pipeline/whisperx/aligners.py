@@ -18,6 +18,7 @@ class Aligner(Protocol):
     """A CTC model for one language."""
 
     name: str
+    exact: str
     language: str
     blank: int
 

@@ -1,8 +1,7 @@
 """Whisper through WhisperX's model class: batches of chunks, each call with its own options and nothing shared."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from pathlib import Path
+import logging
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from faster_whisper.tokenizer import Tokenizer
@@ -13,27 +12,32 @@ from db.values import ErrorCode, Options, Problem, Rules, Stage
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.rules import compression_ratio, suspect
 from tasks.pipeline.types import Chunk, InputFault, Spoken
-from tasks.pipeline.whisperx.memory import spent
+from tasks.pipeline.whisperx.memory import give_back, spent
 
 BEAM = 5
 BEST_OF = 5  # samples drawn at a temperature above zero
 
+log = logging.getLogger(__name__)
+
 
 class Whisper:
-    """One recognition model, loaded. `batch_size` shrinks when the device's memory does not suffice."""
+    """One recognition model, loaded.
+
+    When the device's memory does not suffice, `batch_size` shrinks; when it is one, the model is loaded again in the
+    next of the `compute_types`.
+    """
 
     def __init__(
-        self, source: str | Path, *, device: str, compute_type: str, batch_size: int, threads: int, cache: Path | None
+        self, load: Callable[[str], WhisperModel], exact: str, *, compute_types: Sequence[str], batch_size: int
     ) -> None:
-        self.model = WhisperModel(
-            str(source),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=threads,
-            download_root=str(cache) if cache else None,
-        )
-        self.batch_size = batch_size
-        self.mels = self.model.feat_kwargs.get("feature_size") or 80
+        self.exact = exact
+        self._load, self._untried, self._most = load, list(compute_types), batch_size
+        self._open()
+
+    @property
+    def compute_type(self) -> str:
+        """The type of numbers that it computes in now."""
+        return str(self.model.model.compute_type)
 
     @property
     def multilingual(self) -> bool:
@@ -44,9 +48,14 @@ class Whisper:
         """The language of up to 30 s of speech and its probability."""
         if not self.multilingual:
             return "en", 1.0
-        encoded = self.model.encode(self._features([audio]))
-        token, probability = self.model.model.detect_language(encoded)[0][0]
-        return token[2:-2], float(probability)
+        features = self._features([audio])
+        while True:
+            try:
+                token, probability = self.model.model.detect_language(self.model.encode(features))[0][0]
+            except Exception as error:  # noqa: BLE001  raised again unless it is of memory
+                self._step_down(error, 1)
+            else:
+                return token[2:-2], float(probability)
 
     def transcribe(
         self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
@@ -54,28 +63,49 @@ class Whisper:
         """The text of each chunk, a batch at a time; the first batches are small, so that the first words come soon."""
         tokenizer = self._tokenizer(language, options)
         prompt = self._prompt(tokenizer, options)
-        waiting, size = iter(chunks), 1
-        while batch := list(islice(waiting, size)):
-            yield from self._batch(recording, batch, tokenizer, prompt, options.rules)
-            size = min(size * 2, self.batch_size)
-
-    def _batch(
-        self, recording: Recording, batch: Sequence[Chunk], tokenizer: Tokenizer, prompt: list[int], rules: Rules
-    ) -> Iterator[Spoken]:
-        """A batch, in halves if it does not fit into memory, and in smaller ones from then on."""
-        try:
-            spoken = self._decode(recording, batch, tokenizer, prompt, rules)
-        except (RuntimeError, MemoryError) as error:
-            if not spent(error):
-                raise
-            if len(batch) == 1:
-                raise MemoryError from error
-            self.batch_size = half = len(batch) // 2
-        else:
+        done, size = 0, 1
+        while done < len(chunks):
+            batch = chunks[done : done + min(size, self.batch_size)]
+            try:
+                spoken = self._decode(recording, batch, tokenizer, prompt, options.rules)
+            except Exception as error:  # noqa: BLE001  raised again unless it is of memory
+                self._step_down(error, len(batch))
+                continue
             yield from spoken
+            done, size = done + len(batch), len(batch) * 2
+
+    def _open(self) -> None:
+        """Loads the model in the first type of numbers that fits."""
+        while True:
+            kind = self._untried.pop(0)
+            try:
+                self.model = self._load(kind)
+            except Exception as error:
+                if not spent(error):
+                    raise
+                log.warning("there is not enough memory for the model in %s", kind)
+                if not self._untried:
+                    raise MemoryError from error
+                give_back()
+                continue
+            self.batch_size = self._most
+            self.mels = self.model.feat_kwargs.get("feature_size") or 80
             return
-        yield from self._batch(recording, batch[:half], tokenizer, prompt, rules)
-        yield from self._batch(recording, batch[half:], tokenizer, prompt, rules)
+
+    def _step_down(self, error: Exception, size: int) -> None:
+        """After a batch of this size did not fit: a smaller one, or smaller numbers, or else MemoryError."""
+        if not spent(error):
+            raise error
+        give_back()
+        if size > 1:
+            self.batch_size = size // 2
+            log.warning("out of memory with %d pieces at once; from now on %d", size, self.batch_size)
+            return
+        if not self._untried:
+            raise MemoryError from error
+        log.warning("out of memory with a single piece in %s; from now on in %s", self.compute_type, self._untried[0])
+        del self.model  # there is no room for both
+        self._open()
 
     def _decode(
         self, recording: Recording, batch: Sequence[Chunk], tokenizer: Tokenizer, prompt: list[int], rules: Rules

@@ -4,11 +4,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
-from pathlib import Path
 
-import ctranslate2
 import torch
 from faster_whisper.tokenizer import _LANGUAGE_CODES
+from whisperx.asr import WhisperModel
 
 from db.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks import pack
@@ -19,11 +18,13 @@ from tasks.pipeline.whisperx import aligners
 from tasks.pipeline.whisperx.aligners import Aligner
 from tasks.pipeline.whisperx.asr import Whisper
 from tasks.pipeline.whisperx.characters import LANGUAGES, CharacterAligner
+from tasks.pipeline.whisperx.hardware import choose
 from tasks.pipeline.whisperx.memory import spent
 from tasks.pipeline.whisperx.phonemes import PhonemeAligner
+from tasks.pipeline.whisperx.sources import Sources
 from tasks.pipeline.whisperx.vad import VoiceDetector
-from tasks.pipeline.whisperx.voiceprints import Diarizer
-from tasks.weights import SEGMENTATION, VOICEPRINTS, names
+from tasks.pipeline.whisperx.voiceprints import PACKED, Diarizer
+from tasks.weights import SEGMENTATION, VOICEPRINTS
 
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
 
@@ -34,22 +35,19 @@ class WhisperXEngine(SpeechEngine):
     def __init__(self, settings: SpeechSettings) -> None:
         self.settings = settings
         self.models, self.online = settings.models, settings.hub
-        cuda = ctranslate2.get_cuda_device_count() > 0
-        self.device = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
-        self.compute_type = settings.compute_type if settings.compute_type != "auto" else _compute_type(self.device)
-        self.batch_size = settings.batch_size or (16 if self.device == "cuda" else 8)
-        self.threads = settings.threads or torch.get_num_threads()
+        self.hardware = choose(settings)
+        self.device, self.threads = self.hardware.device, self.hardware.threads
+        self.sources = Sources(settings.models, online=settings.hub)
         self._lock = threading.RLock()
         self._whispers: dict[str, Whisper] = {}
         self._aligners: dict[str, Aligner] = {}
         self._vad: VoiceDetector | None = None
         self._diarizer: Diarizer | None = None
+        self._no_diarizer: ModelUnavailable | None = None
 
     def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks, by the detector in the whisperx wheel."""
-        with self._lock:
-            self._vad = self._vad or VoiceDetector(torch.device(self.device))
-        return self._vad(recording)
+        return self._voice_detector()(recording)
 
     def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
         """The language of up to 30 s of speech, and its probability."""
@@ -59,7 +57,11 @@ class WhisperXEngine(SpeechEngine):
         self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
     ) -> Iterator[Spoken]:
         """The words spoken in each chunk, as soon as each batch is known."""
-        return self._whisper(options.model).transcribe(recording, chunks, language, options)
+        try:
+            yield from self._whisper(options.model).transcribe(recording, chunks, language, options)
+        except MemoryError:
+            self._whispers.clear()  # so that the next job begins anew: by then others may have given memory back
+            raise
 
     def align(
         self, recording: Recording, passages: Sequence[Passage], language: str
@@ -77,32 +79,38 @@ class WhisperXEngine(SpeechEngine):
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
         """Exact models, device and versions."""
+        whisper = self._whispers.get(options.model)
         aligner = self._aligners.get(language or "") if options.align else None
         return Provenance(
-            asr_model=self._described(options.model),
-            align_model=aligner.name if aligner else None,
-            diarization_model=self._diarizer.name if self._diarizer and options.diarize else None,
+            asr_model=whisper.exact if whisper else self._exact(options.model),
+            align_model=aligner.exact if aligner else None,
+            diarization_model=self._diarizer.exact if self._diarizer and options.diarize else None,
             device=self.device,
-            compute_type=self.compute_type,
+            compute_type=whisper.compute_type if whisper else self.hardware.compute_types[0],
             software={name: version(name) for name in PACKAGES},
         )
+
+    def _exact(self, name: str) -> str:
+        try:
+            return self.sources.find(name).exact
+        except ModelUnavailable:  # an earlier attempt had it, somewhere else
+            return name
+
+    def check(self, model: str) -> None:
+        """Look whether this model is there and whole; one of the hub is fetched."""
+        self.sources.own = model
+        self.sources.find(model)
 
     def preload(self, model: str) -> None:
         """Load everything that a job with this model in English needs, so that the first job does not wait."""
         self._whisper(model)
+        self._voice_detector()
         for optional in (lambda: self._aligner("en"), self._speakers):
-            with suppress(ModelUnavailable):  # a transcript comes about without it, and `facts` tell of it
+            with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
                 optional()
-        with self._lock:
-            self._vad = self._vad or VoiceDetector(torch.device(self.device))
 
     def facts(self, default_model: str) -> WorkerFacts:
         """The models that are there, and whether speakers can be told apart."""
-        try:
-            diarization = FeatureFacts(available=True, model=self._speakers().name)
-        except ModelUnavailable as missing:
-            diarization = FeatureFacts(available=False, reason=f"{missing.message} {missing.remedy}")
-        here = [name for name in names() if (self.models / name / "model.bin").is_file()]
         return WorkerFacts(
             models=tuple(
                 ModelFacts(
@@ -111,49 +119,51 @@ class WhisperXEngine(SpeechEngine):
                     loaded=name in self._whispers,
                     default=name == default_model,
                 )
-                for name in dict.fromkeys([*here, *self._whispers])
+                for name in dict.fromkeys([*self.sources.here(), default_model, *self._whispers])
             ),
             any_model=self.online,
             alignment_languages=tuple(sorted(LANGUAGES)) if self.online else (PhonemeAligner.language,),
-            diarization=diarization,
+            diarization=self._diarization(),
         )
 
-    def unload(self) -> None:
-        """Give all memory back; the next job loads again."""
+    def _diarization(self) -> FeatureFacts:
+        """What is known of it: as it was when last loaded, and before that, what lies on the disk."""
+        missing = self._no_diarizer
+        if self._diarizer is None and missing is None and not self.settings.diarization:
+            missing = self._packed_diarizer()
+        if missing is not None:
+            return FeatureFacts(available=False, reason=f"{missing.message} {missing.remedy}")
+        return FeatureFacts(available=True, model=self.settings.diarization or PACKED)
+
+    def _packed_diarizer(self) -> ModelUnavailable | None:
+        faults = pack.faults(self.models, "diarization")
+        if not faults:
+            return None
+        return ModelUnavailable(f"The diarization models are not whole: {'; '.join(faults)}.", "Run `make models`.")
+
+    def _voice_detector(self) -> VoiceDetector:
         with self._lock:
-            self._whispers.clear()
-            self._aligners.clear()
-            self._vad = self._diarizer = None
-        if self.device == "cuda":
-            torch.cuda.empty_cache()
+            if self._vad is None:
+                with _loading("voice detector"):
+                    self._vad = VoiceDetector(torch.device(self.device))
+            return self._vad
 
     def _whisper(self, name: str) -> Whisper:
         with self._lock:
             if name not in self._whispers:
                 self._whispers.clear()  # one recognition model at a time: memory stays that of the largest
-                source = self._source(name)
+                folder, exact = self.sources.find(name)
+
+                def load(compute_type: str) -> WhisperModel:
+                    return WhisperModel(
+                        str(folder), device=self.device, compute_type=compute_type, cpu_threads=self.threads
+                    )
+
                 with _loading(f"recognition model “{name}”"):
                     self._whispers[name] = Whisper(
-                        source,
-                        device=self.device,
-                        compute_type=self.compute_type,
-                        batch_size=self.batch_size,
-                        threads=self.threads,
-                        cache=self.models / "hub",
+                        load, exact, compute_types=self.hardware.compute_types, batch_size=self.hardware.batch_size
                     )
             return self._whispers[name]
-
-    def _source(self, name: str) -> str | Path:
-        """A model of the pack, a folder, or a name on the hub."""
-        for folder in (self.models / name, Path(name)):
-            if (folder / "model.bin").is_file():
-                return folder
-        if name in names() or not self.online:
-            raise ModelUnavailable(
-                f"The recognition model “{name}” is not there.",
-                "Run `make models`, give the folder of a CTranslate2 model, or allow the hub with GRAPHOPHONE_HUB=1.",
-            )
-        return name
 
     def _aligner(self, language: str) -> Aligner:
         with self._lock:
@@ -163,55 +173,44 @@ class WhisperXEngine(SpeechEngine):
 
     def _load_aligner(self, language: str) -> Aligner:
         if language == PhonemeAligner.language:
-            return PhonemeAligner(self.threads)
+            with _loading("English aligner", "Install the package hama again, of the version in the requirements."):
+                return PhonemeAligner(self.threads)
         if language not in LANGUAGES:
             raise ModelUnavailable(
                 f"There is no aligner for the language “{language}”.", "Word times are estimated; nothing else is lost."
             )
-        if not self.online:
-            raise ModelUnavailable(
-                f"The aligner for “{language}” is not in the offline pack.", "Allow the hub with GRAPHOPHONE_HUB=1."
-            )
-        return CharacterAligner(language, self.device, self.models / "hub")
+        return CharacterAligner(language, self.device, self.models / "hub", online=self.online)
 
     def _speakers(self) -> Diarizer:
         with self._lock:
-            self._diarizer = self._diarizer or self._load_diarizer()
+            if self._diarizer is None:
+                try:
+                    self._diarizer, self._no_diarizer = self._load_diarizer(), None
+                except ModelUnavailable as missing:
+                    self._no_diarizer = missing
+                    raise
             return self._diarizer
 
     def _load_diarizer(self) -> Diarizer:
         device = torch.device(self.device)
-        if self.settings.diarization:
-            return Diarizer.from_pretrained(self.settings.diarization, device, self.threads, self.models / "hub")
-        missing = [name for name in (SEGMENTATION, VOICEPRINTS) if not (self.models / name).is_file()]
-        if missing:
-            raise ModelUnavailable(
-                f"The diarization models are not there ({', '.join(missing)}).", "Run `make models`."
-            )
+        if name := self.settings.diarization:
+            return Diarizer.from_pretrained(name, device, self.threads, self.models / "hub", online=self.online)
+        missing = self._packed_diarizer()
+        if missing is not None:
+            raise missing
         with _loading("diarization models"):
             return Diarizer.from_pack(self.models / SEGMENTATION, self.models / VOICEPRINTS, device, self.threads)
 
-    def _described(self, name: str) -> str:
-        weights = self.models / name / "model.bin"
-        return f"{name}@sha256:{pack.sha256(weights)}" if weights.is_file() else name
-
 
 @contextmanager
-def _loading(what: str) -> Iterator[None]:
+def _loading(what: str, remedy: str = "Run `make models`, which fetches what is damaged again.") -> Iterator[None]:
     """Weights that are damaged fail in as many ways as there are libraries; here they become one."""
     try:
         yield
-    except (RuntimeError, ValueError, OSError, EOFError, KeyError) as error:
+    except ModelUnavailable:
+        raise
+    except Exception as error:
         if spent(error):
             raise MemoryError from error
-        raise ModelUnavailable(
-            f"The {what} could not be loaded: {str(error).splitlines()[0]}",
-            "Run `make models`, which fetches what is damaged again.",
-        ) from error
-
-
-def _compute_type(device: str) -> str:
-    """The fastest type that the device computes in without a loss that one hears of."""
-    supported = ctranslate2.get_supported_compute_types(device)
-    wanted = ("float16", "int8_float16", "float32") if device == "cuda" else ("int8", "float32")
-    return next(kind for kind in wanted if kind in supported)
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelUnavailable(f"The {what} could not be loaded: {said}", remedy) from error

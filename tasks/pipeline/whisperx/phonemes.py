@@ -10,6 +10,7 @@ import onnxruntime
 from hama.tokenizer import TextTokenizer
 from hama.vocab import Vocabulary
 
+from tasks.pack import sha256
 from tasks.pipeline.ctc import Emission
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.whisperx.aligners import WILDCARD
@@ -29,6 +30,7 @@ class PhonemeAligner:
     language = "en"
 
     def __init__(self, threads: int) -> None:
+        self.exact = f"{self.name}@sha256:{sha256(WEIGHTS)}"
         self.session = _session(WEIGHTS, 1)
         phonemes = [*Vocabulary.load().decoder, "<wb>", "<blank>"]
         self.ids = {phoneme: index for index, phoneme in enumerate(phonemes)}

@@ -11,6 +11,7 @@ from pyannote.core import Segment, SlidingWindow
 from whisperx.vads.pyannote import load_vad_model
 
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
+from tasks.pipeline.whisperx.memory import sparingly
 
 ONSET, OFFSET = 0.5, 0.363
 LONGEST = 30.0
@@ -54,7 +55,7 @@ class VoiceDetector:
             audio = recording.slice(first * step, (last - 1) * step + window)
             audio = np.pad(audio, (0, (last - 1 - first) * step + window - audio.size))
             chunks = torch.from_numpy(audio).unfold(0, window, step)[:, None]
-            for index, score in enumerate(np.asarray(self.inference.infer(chunks)).max(axis=-1), first):
+            for index, score in enumerate(sparingly(self.inference.infer, chunks).max(axis=-1), first):
                 if not weights.size:
                     weights = np.hamming(len(score)).astype(np.float32)
                 at = frames.closest_frame(index * self.inference.step + 0.5 * frames.duration) - base
