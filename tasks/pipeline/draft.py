@@ -20,6 +20,7 @@ class Draft:
         self.language = resume.language
         self.segments = list(resume.segments)
         self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt
+        self._listened: tuple[float, float] | None = None  # from where to where it listened
         self._windows: SimpleQueue[tuple[Segment, ...] | None] = SimpleQueue()
         if self.segments:
             self._windows.put(tuple(self.segments))
@@ -33,6 +34,7 @@ class Draft:
         """Segments that were just recognised in a chunk."""
         self.segments += segments
         self.speech += chunk.speech
+        self._listened = (self._listened[0] if self._listened else chunk.start, chunk.end)
         self._windows.put(segments)
 
     def complete(self) -> None:
@@ -45,13 +47,16 @@ class Draft:
 
     def heard(self, segment: Segment) -> Segment:
         """The segment, flagged when the voice detector heard nobody during it."""
+        known = self._listened and self._listened[0] <= segment.start and segment.end <= self._listened[1]
+        if not self.options.rules.silence or not known:
+            return segment
         first = bisect_left(self.speech, segment.start, key=lambda stretch: stretch[1])
         near = takewhile(lambda stretch: stretch[0] < segment.end, islice(self.speech, first, None))
         speech = sum(min(end, segment.end) - max(start, segment.start) for start, end in near)
-        known = self.speech and self.speech[0][0] <= segment.start and segment.end <= self.speech[-1][1]
-        if not self.options.rules.silence or not known or speech >= SPEECH_SHARE * (segment.end - segment.start):
-            return segment
-        return replace(segment, flags=(*segment.flags, QualityFlag.NO_SPEECH))
+        flags: tuple[QualityFlag, ...] = tuple(flag for flag in segment.flags if flag is not QualityFlag.NO_SPEECH)
+        if not speech or speech < SPEECH_SHARE * (segment.end - segment.start):
+            flags = (*flags, QualityFlag.NO_SPEECH)
+        return replace(segment, flags=flags)
 
     def revise(self, segments: Iterable[Segment]) -> None:
         """Put these in the place of all there were."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from db.values import Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
-from tasks.pipeline.detect import CHUNK_SECONDS, chunks, windows
+from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
 from tasks.pipeline.diarize import assign
 from tasks.pipeline.sentences import join, sentences, words
 from tasks.pipeline.transcribe import estimate
@@ -59,6 +59,20 @@ def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
     assert all(piece.end - piece.start <= CHUNK_SECONDS or len(piece.speech) == 1 for piece in pieces)
     assert [piece for window in windows(pieces, seconds) for piece in window] == pieces
+
+
+@timeless
+@given(stretches(), st.floats(0.0, 100.0))
+def test_without_the_voice_detector_everything_is_heard_and_no_voice_is_cut(
+    speech: list[tuple[float, float]], silence: float
+) -> None:
+    seconds = (speech[-1][1] if speech else 0.0) + silence
+    pieces = list(everything(speech, seconds))
+    assert [stretch for piece in pieces for stretch in piece.speech] == speech
+    assert [piece.end for piece in pieces][:-1] == [piece.start for piece in pieces][1:]
+    assert not pieces or (pieces[0].start, pieces[-1].end) == (0.0, seconds)
+    assert all(piece.start < piece.end <= piece.start + CHUNK_SECONDS + 1e-6 for piece in pieces)
+    assert all(piece.start <= start and end <= piece.end for piece in pieces for start, end in piece.speech)
 
 
 @timeless
