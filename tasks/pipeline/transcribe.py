@@ -42,6 +42,8 @@ def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume:
         tell(LanguageDetected(language=found[0], confidence=found[1]))
     for number, window in enumerate(detect.windows(pieces)):
         if number < resume.windows:
+            for chunk in window:
+                draft.listened(chunk)
             continue
         for index, spoken in enumerate(engine.transcribe(recording, window, draft.language, draft.options)):
             new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))

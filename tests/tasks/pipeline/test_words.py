@@ -6,14 +6,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.values import Segment, Word, WordTiming
+from db.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
 from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
 from tasks.pipeline.diarize import assign
+from tasks.pipeline.draft import Draft
 from tasks.pipeline.sentences import join, sentences, words
 from tasks.pipeline.transcribe import estimate
-from tasks.pipeline.types import Chunk, Passage, Place, Turn
+from tasks.pipeline.types import Chunk, Passage, Place, Resume, Turn
 
 SECONDS = 40.0
 timeless = settings(deadline=None)  # the first call loads what the others find loaded
@@ -97,6 +98,7 @@ def test_speakers_change_no_word_and_split_keys_sort_in_time(turns: list[tuple[f
     assert " ".join(segment.text for segment in revised).split() == [word.text for word in spread]
     assert [segment.key for segment in revised] == sorted(segment.key for segment in revised)
     assert all(a.start <= b.start for a, b in pairwise(revised))
+    assert all(segment.end >= max(word.end or 0.0 for word in segment.words) for segment in revised)
     assert all(word.speaker == segment.speaker for segment in revised for word in segment.words)
     assert sum(label.word_count for label in labels) == (count if turns else 0)
     again, same = assign(revised, [Turn(0.0, SECONDS, "only")], "en")
@@ -116,6 +118,33 @@ def test_the_trellis_gives_each_token_a_frame_in_order_or_says_no(seed: int, fra
     assert len(spans) == len(tokens)
     assert all(0 <= first < last <= frames for first, last, _ in spans)
     assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def test_a_word_ends_where_the_voice_detector_hears_its_speaker_fall_silent() -> None:
+    draft = Draft(Options(model="base"), Resume())
+    draft.listened(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    ends = {(0.5, 9.0): 2.0, (0.5, 1.5): 1.5, (1.9, 9.0): 9.0, (3.0, 9.0): 9.0, (8.5, 12.0): 10.0}
+    for (start, end), expected in ends.items():
+        assert draft.spoken(Word("so", start, end)) == Word("so", start, expected)
+
+
+def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_again() -> None:
+    words = (Word("Okay,", 0.0, 1.0), Word("so", 1.5, 2.0), Word("the", 9.0, 9.2), Word("few.", 9.3, 10.0))
+    whole = Segment(key="00000000", start=0.0, end=10.0, text="Okay, so the few.", words=words)
+    turns = [Turn(0.0, 2.0, "A"), Turn(9.0, 10.0, "A")]
+    _, parts = assign([whole], turns, "en")
+    assert [(part.key, part.start, part.end, part.text) for part in parts] == [
+        ("00000000", 0.0, 2.0, "Okay, so"),
+        ("00000000.01", 9.0, 10.0, "the few."),
+    ]
+    assert assign(parts, turns, "en")[1] == parts
+
+
+def test_a_segment_lasts_as_long_as_its_speaker_but_not_into_the_next() -> None:
+    first = Segment(key="00000000", start=0.0, end=1.0, text="So", words=(Word("So", 0.0, 1.0),))
+    second = Segment(key="00000001", start=1.3, end=2.0, text="what?", words=(Word("what?", 1.3, 2.0),))
+    _, told = assign([first, second], [Turn(0.0, 2.6, "A"), Turn(2.1, 4.0, "B")], "en")
+    assert [(part.start, part.end) for part in told] == [(0.0, 1.3), (1.3, 2.6)]
 
 
 def test_a_chunk_keeps_its_pauses_free_of_estimated_words() -> None:
