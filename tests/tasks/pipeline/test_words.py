@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,19 @@ def test_the_trellis_gives_each_token_a_frame_in_order_or_says_no(seed: int, fra
     assert len(spans) == len(tokens)
     assert all(0 <= first < last <= frames for first, last, _ in spans)
     assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "count"),
+    [
+        ("zh", "走了3.5公里。真的？！好。", 3),
+        ("ar", "كيف حالك؟ أنا بخير.", 2),
+        ("my", "မင်္ဂလာပါ။ နေကောင်းလား။", 2),
+        ("sw", "Nenda a.com sasa. Asante.", 2),
+    ],
+)
+def test_sentences_end_as_each_script_ends_them_and_not_within_a_number(language: str, text: str, count: int) -> None:
+    assert len(list(sentences(text, language))) == count
 
 
 def test_a_word_ends_where_the_voice_detector_hears_its_speaker_fall_silent() -> None:
