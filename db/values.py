@@ -113,11 +113,14 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What is done against text that nobody spoke. None (or False) switches a rule off; the defaults are Whisper's own.
 
-    A chunk whose text compresses better than `compression_ratio` or is less likely than `log_prob` is recognised
-    again at the next temperature. One that is both unlikely and more than `no_speech` likely to be no speech at all is
-    dropped. `repetition` flags loops of the same words, and cuts those faster than anybody speaks. `silence` drops
-    chunks in which the voice detector heard next to nothing, and flags segments that come to lie where it heard nobody.
+    With `voice_detector`, Whisper hears only where somebody speaks. A chunk whose text compresses better than
+    `compression_ratio` or is less likely than `log_prob` is recognised again at the next of the `temperatures`. One
+    that is both unlikely and more than `no_speech` likely to be no speech at all is dropped. `repetition` flags loops
+    of the same words, and cuts those faster than anybody speaks. `silence` flags segments that come to lie where the
+    voice detector heard nobody.
     """
+
+    voice_detector: bool = True
 
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     compression_ratio: float | None = 2.4

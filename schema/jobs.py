@@ -9,7 +9,8 @@ from db import events as event_rows
 from db import jobs, listing, models
 from db.listing import JobFilter as Filter
 from db.transcripts import transcript_id
-from schema import feeds, pages, validation
+from db.values import Options
+from schema import feeds, pages, rules, validation
 from schema.context import Info
 from schema.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.errors import ConflictError, ForbiddenError, NotFoundError
@@ -17,6 +18,7 @@ from schema.fields import arg, field
 from schema.media import Media
 from schema.nodes import Node, known
 from schema.pages import Connection, ConnectionView, EdgeView
+from schema.rules import HallucinationRules
 from schema.scalars import Instant
 from schema.transcripts import After, Before, First, Last, Transcript
 
@@ -50,6 +52,10 @@ class StageReport:
     problem: Problem | None = field("What went wrong with it.")
 
 
+def _rules(parent: strawberry.Parent[Options]) -> HallucinationRules:
+    return rules.view(parent.rules)
+
+
 @strawberry.type(description="What was asked of a job, defaults filled in.")
 class JobOptions:
     """db.values.Options in the graph."""
@@ -64,6 +70,7 @@ class JobOptions:
     max_speakers: int | None = field("How many speakers there are, at most.")
     prompt: str | None = field("Text that tells Whisper of names and style.")
     hotwords: list[str] = field("Words to listen for.")
+    rules: HallucinationRules = field("What is done against text that nobody spoke.", _rules)
 
 
 async def _queue_position(parent: Parent, info: Info) -> int | None:

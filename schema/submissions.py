@@ -14,7 +14,7 @@ from db import jobs, media, models, workers
 from db.errors import Conflict, InvalidInput, NotFound
 from db.jobs import NewJob
 from db.values import Options
-from schema import validation
+from schema import rules, validation
 from schema.context import Context, Info
 from schema.enums import TranscriptionTask
 from schema.errors import (
@@ -29,6 +29,7 @@ from schema.errors import (
 from schema.fields import arg, field
 from schema.jobs import Job
 from schema.nodes import known
+from schema.rules import HallucinationRulesInput
 from schema.scalars import Upload, UploadedFile
 from tasks.media import ingest
 
@@ -60,6 +61,9 @@ class CreateJobInput:
     max_speakers: int | None = _optional("How many speakers there are, at most.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
     hotwords: list[str] | None = _optional("Words to listen for: at most 200 of at most 100 characters.")
+    rules: HallucinationRulesInput | None = _optional(
+        "What is done against text that nobody spoke; everything when left out."
+    )
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional("The client's own labels: at most 50 of at most 100 characters.")
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
@@ -183,6 +187,7 @@ def _options(context: Context, data: CreateJobInput) -> Options:
         if data.prompt is None
         else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
         hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
+        rules=rules.chosen(data.rules),
     )
 
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from db.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
 from tasks.pipeline.decode import decode
+from tasks.pipeline.detect import chunks
 from tasks.pipeline.diarize import diarize, listen
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.peaks import keep
@@ -50,6 +51,9 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         aligned = side.start(lambda: align(recording, engine, draft, stages), wanted=aligning)
         if stages.needed(Stage.TRANSCRIBE):
             stages.do(Stage.TRANSCRIBE, lambda: transcribe(recording, engine, draft, work.resume, stages.tell))
+        elif aligning:
+            for chunk in chunks(engine.voices(recording)):
+                draft.listened(chunk)
         draft.complete()
         some = bool(draft.segments)
         stages.do_if_possible(Stage.ALIGN, lambda: draft.revise(aligned()), wanted=aligning and some)

@@ -23,7 +23,8 @@ def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stag
         passages = [_passage(group, recording.seconds) for group in groups]
         found = engine.align(recording, passages, draft.language or "")
         for group, passage, places in zip(groups, passages, found, strict=True):
-            revised = _revised(group, placed(passage, places, recording.seconds))
+            words = [draft.spoken(word) for word in placed(passage, places, recording.seconds)]
+            revised = _revised(group, words)
             new = tuple(draft.heard(segment) for segment in revised)
             aligned += new
             stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))

@@ -11,10 +11,12 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from db.values import ErrorCode, MediaFacts, Problem, Stage
-from tasks.pipeline.media import facts, opened, promised, refuse
+from tasks.pipeline.media import CLOCK, facts, opened, promised, refuse
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
 from tasks.pipeline.types import Emit, Probed, Progressed, Work
 
+HOLE = 0.1  # seconds that the container's clock may run ahead of the samples; more is silence that nobody recorded
+JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
 
 
@@ -47,7 +49,8 @@ def _write(
     frames = _Frames(container)
     limit = int(max_seconds * SAMPLE_RATE)
     written, said = 0, 0.0
-    for samples in _resampled(frames):
+    timeline = _Timeline((container.start_time or 0) / CLOCK, known.duration_seconds)
+    for samples in _resampled(frames, timeline):
         file.write(samples.astype(SAMPLE, copy=False).tobytes())
         written += samples.size
         if written > limit:
@@ -87,16 +90,41 @@ class _Frames:
             yield from (frame for frame in frames if isinstance(frame, AudioFrame))
 
 
-def _resampled(frames: Iterable[AudioFrame]) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
-    """Frames as 16 kHz mono samples; a stream that changes its rate or channels on the way gets a new resampler."""
+class _Timeline:
+    """Where each frame belongs by the container's clock, so that times stay true in an edited or live recording."""
+
+    def __init__(self, start: float, seconds: float) -> None:
+        self.shift, self.seconds = -start, seconds
+        self.now = 0.0
+
+    def silence(self, frame: AudioFrame) -> float:
+        """Seconds in which nothing was recorded before this frame."""
+        missing = 0.0 if frame.time is None else frame.time + self.shift - self.now
+        if missing < -JUMP or self.now + missing > self.seconds + JUMP:
+            self.shift -= missing
+        silence = missing if missing > HOLE and self.now + missing <= self.seconds + JUMP else 0.0
+        self.now += silence + frame.samples / frame.sample_rate
+        return silence
+
+
+def _resampled(
+    frames: Iterable[AudioFrame], timeline: _Timeline
+) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
+    """Frames as 16 kHz mono samples, holes as silence.
+
+    A stream that changes its rate or channels on the way gets a new resampler.
+    """
     resampler: AudioResampler | None = None
     shape = None
     for frame in frames:
+        silence = timeline.silence(frame)
         frame.pts = None  # the samples' own number is their time
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or now != shape:
+        if resampler is None or now != shape or silence:
             if resampler is not None:
                 yield from (out.to_ndarray()[0] for out in resampler.resample(None))
+            for first in range(0, round(silence * SAMPLE_RATE), SAMPLE_RATE):
+                yield np.zeros(min(SAMPLE_RATE, round(silence * SAMPLE_RATE) - first), np.int16)
             resampler, shape = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE), now
         yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
     if resampler is not None:

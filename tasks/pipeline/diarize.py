@@ -1,8 +1,9 @@
 """DIARIZE: who says what. Words go to the speaker heard most during them; where that changes, segments are split."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise, zip_longest
 
 from msgspec.structs import replace
 
@@ -25,6 +26,8 @@ from tasks.pipeline.types import (
 
 VOICEPRINTS = "voiceprints"
 OVERLAP_SECONDS = 0.25  # of two people talking at once within a segment: it is flagged
+PAUSE = 2.0  # seconds of silence within a sentence: it is told in two parts
+TRAIL = 1.0  # seconds by which a segment may outlast its last word while the same voice goes on
 CHANGE = 0.4  # the price of another speaker within a sentence, in shares of a word
 FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both are heard alike
 
@@ -65,7 +68,11 @@ def assign(
         told.append((sentence, who(sentence.words, heard, told[-1][1][-1] if told and told[-1][1] else None)))
     said = [name for _, names in told for name in names]
     order = list(dict.fromkeys([*said, *(turn.speaker for turn in turns)]))
-    revised = [part for sentence, names in told for part in _split(sentence, map(order.index, names), heard, language)]
+    split = [part for sentence, names in told for part in _split(sentence, map(order.index, names), heard, language)]
+    revised = [
+        _trailing(part, after.start if after else math.inf, order, heard)
+        for part, after in zip_longest(split, split[1:])
+    ]
     labels = tuple(
         SpeakerLabel(
             index=index,
@@ -153,13 +160,30 @@ def _whole(parts: Sequence[Segment], language: str) -> Segment:
     return replace(first, key=first.key.split(".")[0], end=max(part.end for part in parts), text=text, words=words)
 
 
+def _breaks(word: Word, after: Word) -> bool:
+    """Whether another part begins: another speaker's, or after a long pause."""
+    return word.speaker != after.speaker or (after.start or 0.0) - (word.end or 0.0) >= PAUSE
+
+
+def _trailing(part: Segment, until: float, order: Sequence[str], heard: "Heard") -> Segment:
+    """The part up to where its speaker falls silent, or the next begins: sounds that are no words belong to it."""
+    if part.speaker is None:
+        return part
+    last = max(word.end or 0.0 for word in part.words)
+    on = [turn for turn in heard.during(last, last + TRAIL) if turn.start <= last]
+    own = max((turn.end for turn in on if turn.speaker == order[part.speaker]), default=last)
+    return replace(part, end=round(max(last, min(own, until)), 3))
+
+
 def _split(segment: Segment, speakers: Iterable[int], heard: Heard, language: str) -> Iterator[Segment]:
     told: list[int | None] = [*speakers] or [None] * len(segment.words)
     words = [replace(word, speaker=speaker) for word, speaker in zip(segment.words, told, strict=True)]
-    turns = [(speaker, tuple(own)) for speaker, own in groupby(words, key=lambda word: word.speaker)]
+    breaks = accumulate((_breaks(a, b) for a, b in pairwise(words)), initial=0)
+    counted = groupby(zip(breaks, words, strict=False), key=lambda pair: pair[0])
+    turns = [(own[0].speaker, own) for _, pairs in counted if (own := tuple(word for _, word in pairs))]
     for index, (speaker, own) in enumerate(turns):
         start = segment.start if index == 0 else own[0].start or 0.0
-        end = segment.end if index == len(turns) - 1 else max(word.end or 0.0 for word in own)
+        end = max(word.end or 0.0 for word in own)
         flags: tuple[QualityFlag, ...] = tuple(flag for flag in segment.flags if flag is not QualityFlag.OVERLAP)
         if heard.overlap(start, end) >= OVERLAP_SECONDS:
             flags = (*flags, QualityFlag.OVERLAP)

@@ -1,13 +1,13 @@
 """The transcript as far as it is known, handed from stage to stage."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from queue import SimpleQueue
 
 from msgspec.structs import replace
 
-from db.values import Options, QualityFlag, Segment, TranscriptionTask
+from db.values import Options, QualityFlag, Segment, TranscriptionTask, Word
 from tasks.pipeline.rules import SPEECH_SHARE
 from tasks.pipeline.types import Chunk, Resume
 
@@ -20,9 +20,9 @@ class Draft:
         self.language = resume.language
         self.segments = list(resume.segments)
         self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt
+        self._listened: tuple[float, float] | None = None  # from where to where it listened
         self._windows: SimpleQueue[tuple[Segment, ...] | None] = SimpleQueue()
-        if self.segments:
-            self._windows.put(tuple(self.segments))
+        self._stored = tuple(self.segments)  # by an earlier attempt; handed on as soon as their speech is known again
 
     @property
     def written(self) -> str:
@@ -31,27 +31,57 @@ class Draft:
 
     def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
         """Segments that were just recognised in a chunk."""
+        self.listened(chunk)
         self.segments += segments
-        self.speech += chunk.speech
-        self._windows.put(segments)
+        self._hand_on(segments)
 
     def complete(self) -> None:
         """No more segments will come."""
+        self._hand_on()
         self._windows.put(None)
+
+    def listened(self, chunk: Chunk) -> None:
+        """The voice detector's word on a chunk."""
+        self.speech += chunk.speech
+        self._listened = (self._listened[0] if self._listened else chunk.start, chunk.end)
+
+    def _hand_on(self, *new: tuple[Segment, ...]) -> None:
+        for window in ((self._stored,) if self._stored else ()) + new:
+            self._windows.put(window)
+        self._stored = ()
 
     def windows(self) -> Iterator[tuple[Segment, ...]]:
         """Segments as they come, until all are there."""
         yield from iter(self._windows.get, None)
 
+    def spoken(self, word: Word) -> Word:
+        """The word without the pause after it: an aligner gives a word all the silence up to the next."""
+        start, end = word.start, word.end
+        if start is None or end is None:
+            return word
+        at = bisect_right(self.speech, start, key=lambda stretch: stretch[0]) - 1
+        if at < 0 or not start < self.speech[at][1] < end:
+            return word
+        later = 0.0
+        for since, until in islice(self.speech, at + 1, None):
+            if since >= end:
+                break
+            later += min(until, end) - since
+        paused = self.speech[at][1]
+        return replace(word, end=round(paused, 3)) if paused - start >= later else word
+
     def heard(self, segment: Segment) -> Segment:
         """The segment, flagged when the voice detector heard nobody during it."""
+        known = self._listened and self._listened[0] <= segment.start and segment.end <= self._listened[1]
+        if not self.options.rules.silence or not known:
+            return segment
         first = bisect_left(self.speech, segment.start, key=lambda stretch: stretch[1])
         near = takewhile(lambda stretch: stretch[0] < segment.end, islice(self.speech, first, None))
         speech = sum(min(end, segment.end) - max(start, segment.start) for start, end in near)
-        known = self.speech and self.speech[0][0] <= segment.start and segment.end <= self.speech[-1][1]
-        if not self.options.rules.silence or not known or speech >= SPEECH_SHARE * (segment.end - segment.start):
-            return segment
-        return replace(segment, flags=(*segment.flags, QualityFlag.NO_SPEECH))
+        flags: tuple[QualityFlag, ...] = tuple(flag for flag in segment.flags if flag is not QualityFlag.NO_SPEECH)
+        if not speech or speech < SPEECH_SHARE * (segment.end - segment.start):
+            flags = (*flags, QualityFlag.NO_SPEECH)
+        return replace(segment, flags=flags)
 
     def revise(self, segments: Iterable[Segment]) -> None:
         """Put these in the place of all there were."""

@@ -1,6 +1,6 @@
 """Rules against text that nobody spoke. Each is an option of its own; see `db.values.Rules`.
 
-The voice detector is the first of them: where it hears nobody, Whisper is not asked.
+The voice detector is the first of them: where it hears nobody, Whisper is not asked (`detect.chunks`).
 """
 
 import zlib
@@ -16,7 +16,8 @@ LOW_CONFIDENCE = 0.4
 LOOP = 4  # the same words so many times running are a loop
 LONGEST_LOOP = 30  # words
 FASTEST = 30.0  # characters a second; nobody speaks faster
-SPEECH_SHARE = 0.05  # of a stretch: less speech than this is none
+SPEECH_SHARE = 0.05  # of a segment: less speech than this is none
+UNLIKELY = -1.0  # mean log probability of a token, as Whisper has it, where `log_prob` names no other bound
 
 
 def compression_ratio(text: str) -> float:
@@ -35,23 +36,25 @@ def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) 
 
 def judge(spoken: Spoken, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
     """The text that is kept of a chunk, and what should be looked at again."""
-    speech = sum(end - start for start, end in spoken.chunk.speech)
-    if _no_speech(spoken, rules) or (rules.silence and speech < SPEECH_SHARE * (spoken.chunk.end - spoken.chunk.start)):
+    if _no_speech(spoken, rules):
         return "", ()
+    silent = (QualityFlag.NO_SPEECH,) if rules.silence and not spoken.chunk.speech else ()
     found = words(spoken.text, language)
     once = without_loops(found) if rules.repetition else found
     if len(once) == len(found):
-        return spoken.text, ()
+        return spoken.text, silent
     # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
+    speech = sum(end - start for start, end in spoken.chunk.stretches)
     hurried = len(spoken.text) > FASTEST * max(speech, 0.1)
-    return join(once, language) if hurried else spoken.text, (QualityFlag.REPETITION,)
+    return join(once, language) if hurried else spoken.text, (*silent, QualityFlag.REPETITION)
 
 
 def _no_speech(spoken: Spoken, rules: Rules) -> bool:
     """Whisper's own rule: an unlikely text where it takes the sound for no speech at all."""
-    if rules.no_speech is None or rules.log_prob is None:
+    if rules.no_speech is None:
         return False
-    return (spoken.avg_logprob or 0.0) < rules.log_prob and (spoken.no_speech_prob or 0.0) > rules.no_speech
+    likely = UNLIKELY if rules.log_prob is None else rules.log_prob
+    return (spoken.avg_logprob or 0.0) < likely and (spoken.no_speech_prob or 0.0) > rules.no_speech
 
 
 def without_loops(found: Sequence[str]) -> list[str]:

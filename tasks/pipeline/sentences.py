@@ -31,7 +31,7 @@ PUNKT = {
     "tr": "turkish",
 }
 LONGEST = 240  # characters; a longer sentence is divided at a comma or between words
-ENDS = re.compile(r"(?<=[.!?。！？｡؟۔।॥…])\s*")
+ENDS = re.compile(r"(?:(?<=[!?。！？｡؟۔।॥။…])|(?<=\.)(?![0-9A-Za-z]))(?![.!?。！？…])\s*")  # not in “3.5”, nor in “?!”
 CLAUSE = re.compile(r"[,;:、，；：،]$")
 _TOKEN = re.compile(r"[0-9A-Za-z\u00c0-\u024f][0-9A-Za-z\u00c0-\u024f.,'’%-]*[^\w\s]*|\w[^\w\s]*|[^\w\s]+")
 

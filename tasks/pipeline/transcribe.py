@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
@@ -31,7 +31,9 @@ NOTHING_SAID = Problem(
 
 def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume: Resume, tell: Emit) -> Problem | None:
     """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
-    pieces = detect.chunks(engine.voices(recording))
+    voices = engine.voices(recording)
+    everything = not draft.options.rules.voice_detector
+    pieces = detect.everything(voices, recording.seconds) if everything else detect.chunks(voices)
     if draft.language is None:
         found, pieces = _language(recording, pieces, engine, draft.options)
         if found is None:
@@ -40,6 +42,8 @@ def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume:
         tell(LanguageDetected(language=found[0], confidence=found[1]))
     for number, window in enumerate(detect.windows(pieces)):
         if number < resume.windows:
+            for chunk in window:
+                draft.listened(chunk)
             continue
         for index, spoken in enumerate(engine.transcribe(recording, window, draft.language, draft.options)):
             new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
@@ -57,12 +61,21 @@ def _language(
         return (options.language, 1.0), pieces
     if recording.seconds <= detect.PLACES * detect.CHUNK_SECONDS:
         known = list(pieces)
-        return detect.language(recording, known, engine, options), iter(known)
+        return detect.language(recording, _spoken(known), engine, options), iter(known)
     found = detect.language(recording, detect.spread(recording, engine), engine, options)
     if found is None:  # silence in all the places listened to: the first words decide
-        first = list(islice(pieces, 1))
-        return detect.language(recording, first, engine, options), chain(first, pieces)
+        first = []
+        for piece in pieces:
+            first.append(piece)
+            if piece.speech:
+                break
+        return detect.language(recording, _spoken(first)[:1], engine, options), chain(first, pieces)
     return found, pieces
+
+
+def _spoken(pieces: list[Chunk]) -> list[Chunk]:
+    """Those in which somebody speaks, if there are any."""
+    return [piece for piece in pieces if piece.speech] or pieces
 
 
 def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterator[Segment]:
@@ -89,7 +102,7 @@ def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterato
 
 def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[float, float]]:
     """Times of words that nobody aligned: spread over the chunk's speech in proportion to their length."""
-    spoken = sum(end - start for start, end in chunk.speech)
+    spoken = sum(end - start for start, end in chunk.stretches)
     total = sum(len(word) + 1 for word in words)
     done = 0
     for word in words:
@@ -101,7 +114,7 @@ def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[f
 
 def _after(chunk: Chunk, speech: float, *, ending: bool = False) -> float:
     """The moment at which so many seconds of the chunk's speech are over."""
-    for start, end in chunk.speech:
+    for start, end in chunk.stretches:
         if speech < end - start or (ending and speech <= end - start + 1e-6):
             return min(start + speech, end)
         speech -= end - start

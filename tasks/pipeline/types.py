@@ -168,6 +168,11 @@ class Chunk(msgspec.Struct, frozen=True):
     end: float
     speech: tuple[tuple[float, float], ...]
 
+    @property
+    def stretches(self) -> tuple[tuple[float, float], ...]:
+        """Where its words can be: in its speech, or anywhere when the voice detector heard none."""
+        return self.speech or ((self.start, self.end),)
+
 
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     """The text of a chunk as the recogniser gives it, and what it says about its own reliability."""

@@ -178,6 +178,9 @@ def speakers(bench: Bench) -> None:
         truth = next(iter(load_rttm(path.with_suffix(".rttm")).values()))  # type: ignore[no-untyped-call]
         own, other = der(truth, turns), der(truth, [Turn(*turn) for turn in theirs.turns])
         bench.say(f"speakers: DER, {path.stem}", own, min(limit, other + 0.001), f"WhisperX {other:.4f}")
+        told, said = der(truth, printed(ours.segments)), der(truth, tagged(theirs.words))
+        note = f"WhisperX's words {said:.4f}"
+        bench.say(f"speakers: DER of segments, {path.stem}", told, min(limit, said + 0.001), note)
         known, counted = len(truth.labels()), len({turn.speaker for turn in turns})
         bench.say(f"speakers: count wrong by, {path.stem}", abs(known - counted), 0)
         spoken = path.with_suffix(".stm")
@@ -195,6 +198,16 @@ def cp(bench: Bench, stm: Path, ours: Ours) -> float:
     total = len(whole.split())
     best = min(sum(map(wrong, truth, order)) for order in (own, own[::-1]))
     return best / total - wrong(whole, bench.plain(" ".join(w.text for w in ours.words))) / total
+
+
+def printed(segments: Sequence[Segment]) -> list[Turn]:
+    """Segments as turns, which is what a reader sees of them."""
+    return [Turn(segment.start, segment.end, str(segment.speaker)) for segment in segments]
+
+
+def tagged(words: Sequence[dict[str, Any]]) -> list[Turn]:
+    """WhisperX's words as turns: it gives speakers to words."""
+    return [Turn(word["start"], word["end"], word["speaker"]) for word in words if {"start", "speaker"} <= set(word)]
 
 
 def der(truth: Annotation, turns: Sequence[Turn]) -> float:

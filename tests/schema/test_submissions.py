@@ -76,6 +76,26 @@ async def test_a_job_is_accepted_with_the_defaults_filled_in(graph: Graph) -> No
     assert job["correlationId"] == "corr-1"
 
 
+RULES = "voiceDetector temperatureFallback compressionRatio logProbability noSpeech loops silence"
+
+
+@pytest.mark.parametrize("off", RULES.split())
+async def test_each_rule_against_hallucination_is_on_until_it_is_switched_off(graph: Graph, off: str) -> None:
+    query = "query($id: ID!) { job(id: $id) { options { rules { %s } } } }" % RULES  # noqa: UP031  braces are GraphQL's
+    for given, on in ((None, True), ({off: None}, True), ({off: False}, False)):
+        job = (await create(graph, rules=given))["job"]["id"]
+        found = (await graph.data(query, id=job))["job"]["options"]["rules"]
+        assert found == dict.fromkeys(RULES.split(), True) | {off: on}
+
+
+async def test_the_same_key_with_another_rule_is_another_input(graph: Graph) -> None:
+    source = {"mediaId": (await graph.media()).id}
+    first = await create(graph, source=source, idempotencyKey="k")
+    assert (await create(graph, source=source, idempotencyKey="k", rules={"silence": True}))["reused"]
+    other = await create(graph, source=source, idempotencyKey="k", rules={"silence": False})
+    assert (first["reused"], other["__typename"]) == (False, "ConflictError")
+
+
 @pytest.mark.parametrize(
     ("values", "path"),
     [

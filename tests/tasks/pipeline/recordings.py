@@ -39,6 +39,32 @@ def write(
     return path
 
 
+def shifted(
+    path: Path,
+    shifts: dict[float, float],
+    container: str,
+    codec: str,
+    sample_format: str,
+    *,
+    start: float = 0.0,
+    video: bool = False,
+) -> Path:
+    """A tone of four seconds whose clock is moved on by so many seconds from each of these moments on."""
+    with av.open(str(path), "w", format=container) as out:
+        picture = out.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p") if video else None
+        stream = cast("av.AudioStream", out.add_stream(codec, 48_000, layout="mono"))
+        if picture:
+            for _ in range(60):
+                out.mux(picture.encode(av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), format="yuv420p")))
+        frames = tone(rate=48_000, layout="mono", sample_format=sample_format, seconds=4)
+        for packet in [packet for frame in [*frames, None] for packet in stream.encode(frame)]:
+            now = float((packet.pts or 0) * packet.time_base)
+            moved = start + next((shifts[at] for at in sorted(shifts, reverse=True) if now >= at), 0.0)
+            packet.pts = packet.dts = (packet.pts or 0) + int(moved / packet.time_base)
+            out.mux(packet)
+    return path
+
+
 def tone(*, rate: int, layout: str, sample_format: str, seconds: float) -> Sequence[av.AudioFrame]:
     """Frames of 20 ms, each in the sample format asked for."""
     size = rate // 50

@@ -14,7 +14,7 @@ from tasks.pipeline.decode import decode
 from tasks.pipeline.media import probe
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import InputFault, Probed, Progressed, Update, Work
-from tests.tasks.pipeline.recordings import write
+from tests.tasks.pipeline.recordings import shifted, write
 
 HOUR = 3600.0
 
@@ -82,6 +82,37 @@ def test_a_stream_whose_rate_changes_on_the_way_is_decoded_to_its_end(tmp_path: 
     both.write_bytes(first.read_bytes() + second.read_bytes())
     recording, *_ = decoded(both)
     assert abs(recording.seconds - 4.0) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "sample_format"),
+    [("mp4", "aac", "fltp"), ("matroska", "aac", "fltp"), ("webm", "libopus", "s16"), ("ogg", "libopus", "s16"),
+     ("mpegts", "aac", "fltp"), ("flv", "aac", "fltp"), ("matroska", "pcm_s16le", "s16")],
+)  # fmt: skip
+def test_what_was_not_recorded_is_silence_so_that_times_stay_true(
+    tmp_path: Path, container: str, codec: str, sample_format: str
+) -> None:
+    path = shifted(tmp_path / "a", {2.0: 3.0}, container, codec, sample_format)
+    recording, _, problem, _ = decoded(path)
+    assert problem is None
+    assert abs(recording.seconds - 7.0) < 0.1
+    loud = [bool(np.abs(recording.read(second, second + 0.5)).max() > 0.1) for second in (1.0, 2.5, 3.5, 4.4, 5.5)]
+    assert loud == [True, False, False, False, True]
+
+
+def test_where_the_clock_is_set_back_nothing_is_lost_or_added(tmp_path: Path) -> None:
+    first = shifted(tmp_path / "first", {}, "ogg", "libopus", "s16", start=100.0)
+    second = shifted(tmp_path / "second", {}, "ogg", "libopus", "s16")
+    both = tmp_path / "both"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    assert abs(decoded(both)[0].seconds - 8.0) < 0.2
+
+
+def test_sound_that_begins_after_the_picture_begins_late(tmp_path: Path) -> None:
+    path = shifted(tmp_path / "a", {0.0: 2.0}, "mp4", "aac", "fltp", video=True)
+    recording, *_ = decoded(path)
+    assert abs(recording.seconds - 6.0) < 0.1
+    assert np.abs(recording.read(0.0, 1.9)).max() == 0
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

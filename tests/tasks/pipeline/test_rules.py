@@ -43,9 +43,20 @@ def test_a_likely_text_is_kept_even_where_whisper_hears_no_speech() -> None:
     assert judge(spoken("Hello.", no_speech=0.9), "en", Rules())[0] == "Hello."
 
 
-def test_a_chunk_in_which_the_voice_detector_heard_next_to_nothing_is_dropped() -> None:
-    assert judge(spoken("you", speech=0.1), "en", Rules()) == ("", ())
-    assert judge(spoken("you", speech=0.1), "en", NONE)[0] == "you"
+def test_text_of_a_chunk_in_which_the_voice_detector_heard_nobody_is_flagged() -> None:
+    silent = Spoken(chunk=Chunk(0.0, 10.0, ()), text="you", avg_logprob=-0.5, no_speech_prob=0.9)
+    assert judge(silent, "en", Rules()) == ("you", (QualityFlag.NO_SPEECH,))
+    assert judge(silent, "en", NONE) == ("you", ())
+
+
+def test_two_short_answers_far_apart_are_kept() -> None:
+    answers = Spoken(chunk=Chunk(0.0, 30.0, ((0.0, 0.4), (29.6, 30.0))), text="Yes. No.", avg_logprob=-0.3)
+    assert judge(answers, "en", Rules()) == ("Yes. No.", ())
+
+
+def test_whisper_s_own_rule_for_silence_holds_also_when_unlikely_text_is_not_tried_again() -> None:
+    noise = spoken("I'm going to do that.", logprob=-1.56, no_speech=0.67)
+    assert judge(noise, "en", Rules(log_prob=None)) == ("", ())
 
 
 def test_a_suspect_text_is_recognised_again_unless_it_will_be_dropped() -> None:

@@ -3,17 +3,19 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.values import Segment, Word, WordTiming
+from db.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
-from tasks.pipeline.detect import CHUNK_SECONDS, chunks, windows
+from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
 from tasks.pipeline.diarize import assign
+from tasks.pipeline.draft import Draft
 from tasks.pipeline.sentences import join, sentences, words
 from tasks.pipeline.transcribe import estimate
-from tasks.pipeline.types import Chunk, Passage, Place, Turn
+from tasks.pipeline.types import Chunk, Passage, Place, Resume, Turn
 
 SECONDS = 40.0
 timeless = settings(deadline=None)  # the first call loads what the others find loaded
@@ -62,6 +64,20 @@ def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]
 
 
 @timeless
+@given(stretches(), st.floats(0.0, 100.0))
+def test_without_the_voice_detector_everything_is_heard_and_no_voice_is_cut(
+    speech: list[tuple[float, float]], silence: float
+) -> None:
+    seconds = (speech[-1][1] if speech else 0.0) + silence
+    pieces = list(everything(speech, seconds))
+    assert [stretch for piece in pieces for stretch in piece.speech] == speech
+    assert [piece.end for piece in pieces][:-1] == [piece.start for piece in pieces][1:]
+    assert not pieces or (pieces[0].start, pieces[-1].end) == (0.0, seconds)
+    assert all(piece.start < piece.end <= piece.start + CHUNK_SECONDS + 1e-6 for piece in pieces)
+    assert all(piece.start <= start and end <= piece.end for piece in pieces for start, end in piece.speech)
+
+
+@timeless
 @given(texts, st.sampled_from(["en", "de", "zh", "ja", "sw", "th"]))
 def test_sentences_lose_no_word(text: str, language: str) -> None:
     found = [word for sentence in sentences(text, language) for word in sentence]
@@ -83,6 +99,7 @@ def test_speakers_change_no_word_and_split_keys_sort_in_time(turns: list[tuple[f
     assert " ".join(segment.text for segment in revised).split() == [word.text for word in spread]
     assert [segment.key for segment in revised] == sorted(segment.key for segment in revised)
     assert all(a.start <= b.start for a, b in pairwise(revised))
+    assert all(segment.end >= max(word.end or 0.0 for word in segment.words) for segment in revised)
     assert all(word.speaker == segment.speaker for segment in revised for word in segment.words)
     assert sum(label.word_count for label in labels) == (count if turns else 0)
     again, same = assign(revised, [Turn(0.0, SECONDS, "only")], "en")
@@ -102,6 +119,46 @@ def test_the_trellis_gives_each_token_a_frame_in_order_or_says_no(seed: int, fra
     assert len(spans) == len(tokens)
     assert all(0 <= first < last <= frames for first, last, _ in spans)
     assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "count"),
+    [
+        ("zh", "走了3.5公里。真的？！好。", 3),
+        ("ar", "كيف حالك؟ أنا بخير.", 2),
+        ("my", "မင်္ဂလာပါ။ နေကောင်းလား။", 2),
+        ("sw", "Nenda a.com sasa. Asante.", 2),
+    ],
+)
+def test_sentences_end_as_each_script_ends_them_and_not_within_a_number(language: str, text: str, count: int) -> None:
+    assert len(list(sentences(text, language))) == count
+
+
+def test_a_word_ends_where_the_voice_detector_hears_its_speaker_fall_silent() -> None:
+    draft = Draft(Options(model="base"), Resume())
+    draft.listened(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    ends = {(0.5, 9.0): 2.0, (0.5, 1.5): 1.5, (1.9, 9.0): 9.0, (3.0, 9.0): 9.0, (8.5, 12.0): 10.0}
+    for (start, end), expected in ends.items():
+        assert draft.spoken(Word("so", start, end)) == Word("so", start, expected)
+
+
+def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_again() -> None:
+    words = (Word("Okay,", 0.0, 1.0), Word("so", 1.5, 2.0), Word("the", 9.0, 9.2), Word("few.", 9.3, 10.0))
+    whole = Segment(key="00000000", start=0.0, end=10.0, text="Okay, so the few.", words=words)
+    turns = [Turn(0.0, 2.0, "A"), Turn(9.0, 10.0, "A")]
+    _, parts = assign([whole], turns, "en")
+    assert [(part.key, part.start, part.end, part.text) for part in parts] == [
+        ("00000000", 0.0, 2.0, "Okay, so"),
+        ("00000000.01", 9.0, 10.0, "the few."),
+    ]
+    assert assign(parts, turns, "en")[1] == parts
+
+
+def test_a_segment_lasts_as_long_as_its_speaker_but_not_into_the_next() -> None:
+    first = Segment(key="00000000", start=0.0, end=1.0, text="So", words=(Word("So", 0.0, 1.0),))
+    second = Segment(key="00000001", start=1.3, end=2.0, text="what?", words=(Word("what?", 1.3, 2.0),))
+    _, told = assign([first, second], [Turn(0.0, 2.6, "A"), Turn(2.1, 4.0, "B")], "en")
+    assert [(part.start, part.end) for part in told] == [(0.0, 1.3), (1.3, 2.6)]
 
 
 def test_a_chunk_keeps_its_pauses_free_of_estimated_words() -> None:

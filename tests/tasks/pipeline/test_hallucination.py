@@ -1,0 +1,153 @@
+"""Recordings that make Whisper write what nobody said, and the rule against each, on and off, with the real models."""
+
+import os
+import wave
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.values import Options, QualityFlag, Rules, Segment
+from tasks import pipeline
+from tasks.pipeline.engine import open_engine
+from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
+from tasks.pipeline.rules import compression_ratio
+from tasks.pipeline.settings import SpeechSettings
+from tasks.pipeline.types import Chunk, SpeechEngine, Spoken, StageFinished, Update, WindowTranscribed, Work
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
+]
+MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+SECONDS = 10
+OFF = Rules(
+    voice_detector=False,
+    temperatures=(0.0,),
+    compression_ratio=None,
+    log_prob=None,
+    no_speech=None,
+    repetition=False,
+    silence=False,
+)
+ALWAYS = Rules(voice_detector=False)
+
+
+@pytest.fixture(scope="module")
+def engine() -> SpeechEngine:
+    return open_engine(SpeechSettings(models=MODELS))
+
+
+@pytest.fixture(scope="module")
+def call() -> Waveform:
+    """Thirty seconds of a telephone call of two people."""
+    spec = find_spec("pyannote.audio")
+    assert spec
+    assert spec.origin
+    with wave.open(str(Path(spec.origin).parent / "sample" / "sample.wav")) as file:
+        found = np.frombuffer(file.readframes(30 * SAMPLE_RATE), SAMPLE).astype(np.float32)
+    return (found / 32768).astype(np.float32)
+
+
+def noise(level: float) -> Waveform:
+    return np.random.default_rng(0).normal(scale=level, size=SECONDS * SAMPLE_RATE).astype(np.float32)
+
+
+def melody() -> Waveform:
+    """Two plucked notes a second, up and down a scale."""
+    times = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
+    steps = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2, 0, 4, 7, 12, 7, 0]
+    notes = [np.sin(2 * np.pi * 220 * 2 ** (step / 12) * times) * np.exp(-3 * times) for step in steps]
+    return (np.concatenate(notes) * 0.4).astype(np.float32)
+
+
+def written(folder: Path, waveform: Waveform) -> Path:
+    path = folder / "recording.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, SAMPLE.itemsize, SAMPLE_RATE, 0, "NONE", ""))
+        file.writeframes((np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tobytes())
+    return path
+
+
+def transcribed(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: Rules) -> tuple[list[Segment], str]:
+    """The segments, and what was said of the recording."""
+    told: list[Update] = []
+    options = Options(model="base", language="en", align=False, diarize=False, rules=rules)
+    path = written(folder, waveform)
+    pipeline.run(Work(source=str(path), scratch=str(folder), options=options, max_seconds=60), engine, told.append)
+    problems = [update.problem.message for update in told if isinstance(update, StageFinished) and update.problem]
+    found = [segment for update in told if isinstance(update, WindowTranscribed) for segment in update.segments]
+    return found, " ".join(problems)
+
+
+def heard(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: Rules) -> Spoken:
+    """What the recogniser makes of the whole recording."""
+    path = folder / "samples"
+    (np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tofile(path)
+    chunk = Chunk(0.0, waveform.size / SAMPLE_RATE, ())
+    [spoken] = engine.transcribe(Recording(path), [chunk], "en", Options(model="base", rules=rules))
+    return spoken
+
+
+def text(segments: list[Segment]) -> str:
+    return " ".join(segment.text for segment in segments)
+
+
+def test_whisper_is_not_asked_what_it_hears_in_silence_unless_the_voice_detector_is_switched_off(
+    engine: SpeechEngine, tmp_path: Path
+) -> None:
+    silence = np.zeros(SECONDS * SAMPLE_RATE, np.float32)
+    assert transcribed(engine, tmp_path, silence, Rules()) == ([], "No speech was found in the recording.")
+    invented, problem = transcribed(engine, tmp_path, silence, OFF)
+    assert text(invented)
+    assert not problem
+
+
+def test_what_whisper_makes_of_silence_is_flagged(engine: SpeechEngine, tmp_path: Path) -> None:
+    silence = np.zeros(SECONDS * SAMPLE_RATE, np.float32)
+    flagged, _ = transcribed(engine, tmp_path, silence, ALWAYS)
+    assert {QualityFlag.NO_SPEECH} <= {flag for segment in flagged for flag in segment.flags}
+    plain, _ = transcribed(engine, tmp_path, silence, Rules(voice_detector=False, silence=False))
+    assert text(plain) == text(flagged)
+    assert QualityFlag.NO_SPEECH not in {flag for segment in plain for flag in segment.flags}
+
+
+@pytest.mark.parametrize("sound", [noise(0.1), melody()], ids=["noise", "music"])
+def test_what_whisper_makes_of_noise_and_music_is_dropped(
+    engine: SpeechEngine, tmp_path: Path, sound: Waveform
+) -> None:
+    assert transcribed(engine, tmp_path, sound, ALWAYS)[0] == []
+    assert text(transcribed(engine, tmp_path, sound, Rules(voice_detector=False, no_speech=None, temperatures=(0,)))[0])
+
+
+def test_a_phrase_that_is_said_over_and_over_is_flagged(engine: SpeechEngine, tmp_path: Path, call: Waveform) -> None:
+    phrase = call[int(21.8 * SAMPLE_RATE) : int(22.6 * SAMPLE_RATE)]
+    stuck = np.tile(phrase, 37)
+    found, _ = transcribed(engine, tmp_path, stuck, Rules(temperatures=(0.0,)))
+    assert {flag for segment in found for flag in segment.flags} == {QualityFlag.REPETITION}
+    assert not {flag for segment in transcribed(engine, tmp_path, stuck, OFF)[0] for flag in segment.flags}
+
+
+def test_a_text_that_repeats_itself_is_recognised_again(engine: SpeechEngine, tmp_path: Path, call: Waveform) -> None:
+    backwards = call[::-1]
+    limit = Rules().compression_ratio or 0.0
+    looped, again = heard(engine, tmp_path, backwards, OFF), heard(engine, tmp_path, backwards, Rules())
+    assert looped.temperature == 0
+    assert compression_ratio(looped.text) > limit
+    assert again.temperature > 0
+    assert compression_ratio(again.text) <= limit
+    assert heard(engine, tmp_path, backwards, Rules(compression_ratio=None)).text == looped.text
+
+
+def test_a_text_that_whisper_finds_unlikely_is_recognised_again(
+    engine: SpeechEngine, tmp_path: Path, call: Waveform
+) -> None:
+    drowned = call[: 10 * SAMPLE_RATE] + noise(0.1)
+    unsure = heard(engine, tmp_path, drowned, OFF)
+    assert (unsure.avg_logprob or 0.0) < (Rules().log_prob or 0.0)
+    # The rule for no speech is off: it would drop the text, and recognising it again would be no use.
+    again = heard(engine, tmp_path, drowned, Rules(no_speech=None))
+    assert again.temperature > 0
+    assert (again.avg_logprob or 0.0) > (unsure.avg_logprob or 0.0)
+    assert heard(engine, tmp_path, drowned, Rules(no_speech=None, log_prob=None)).text == unsure.text
