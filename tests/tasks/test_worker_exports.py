@@ -2,7 +2,7 @@
 
 import signal
 
-from db import exports
+from db import exports, io_queue
 from db.models import Export, Job
 from db.transcripts import transcript_id
 from db.values import JobState
@@ -39,7 +39,7 @@ async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_b
     await crew.start()
     job = await crew.ends(await crew.submit())
     export = await asked(crew, job)
-    assert await exports.claim(crew.db, worker="gone", per_owner=1, lease_ms=1000)
+    assert await io_queue.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
     await crew.start("io")
     done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
     assert (done.crashes, done.attempt) == (1, 2)
