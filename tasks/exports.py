@@ -1,6 +1,5 @@
 """Exports on the io worker: read the transcript, write the document, store it."""
 
-import asyncio
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -14,9 +13,10 @@ from db.leases import Lease
 from db.models import Export, SpeakerRow
 from db.values import ErrorCode, Problem
 from tasks.files import new_file
-from tasks.formats import FORMATS
 from tasks.formats.document import Document, Request, Voice
 from tasks.io_queue import Kind
+from tasks.processes import ask
+from tasks.render import Rendering
 from tasks.runtime import Runtime
 
 _log = structlog.get_logger(__name__)
@@ -24,15 +24,24 @@ _log = structlog.get_logger(__name__)
 
 async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
     document = await _document(runtime, export)
-    request = msgspec.json.decode(export.request, type=Request)
     key = f"exports/{export.id}/{lease.fence}"  # a late writer cannot touch its successor's file
     async with new_file(runtime.db, runtime.blobs, export.owner_id, key) as adopt:
-        body = await asyncio.to_thread(FORMATS[export.format].render, document, request)
-        stored = await runtime.blobs.put(key, body)
+        stored = await runtime.blobs.put(key, await _rendered(export, document))
         async with runtime.db.write() as session:
             await exports.finish(session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256)
             await adopt(session)
     _log.info("export.rendered", format=export.format, bytes=stored.byte_size)
+
+
+async def _rendered(export: Export, document: Document) -> bytes:
+    """The document's bytes, made in a process of its own, which ends when this is cancelled: no library that hangs, and
+    no recording that makes it, outlives the time limit.
+    """
+    task = Rendering(export.format, document, msgspec.json.decode(export.request, type=Request))
+    status, body, complaint = await ask("tasks.render", said=msgspec.json.encode(task))
+    if status != 0:
+        raise RuntimeError(f"rendering ended with status {status}: {complaint[-2000:].decode(errors='replace')}")
+    return body
 
 
 async def _document(runtime: Runtime, export: Export) -> Document:

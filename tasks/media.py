@@ -1,7 +1,6 @@
 """A recording taken in: streamed into the store, probed in a process of its own, recorded."""
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from db.models import Media
 from db.session import Database
 from db.values import ErrorCode, MediaFacts, Problem
 from tasks.files import new_file
+from tasks.processes import ask
 
 PROBE_SECONDS = 30.0
 """Wall clock; the probe's own limits on processor time and memory are tighter."""
@@ -84,25 +84,12 @@ async def _probe(blobs: Blobs, key: str) -> MediaFacts:
 
 async def _ask(path: Path) -> Found:
     """A file that makes the probe crash, hang or exceed its limits hurts only the probe."""
-    probe = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tasks.pipeline.probe",
-        str(path),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        printed, complaint = await asyncio.wait_for(probe.communicate(), PROBE_SECONDS)
+        status, printed, complaint = await asyncio.wait_for(ask("tasks.pipeline.probe", str(path)), PROBE_SECONDS)
     except TimeoutError:
         return Found(problem=_unreadable("Reading the file's header took too long."))
-    finally:
-        if probe.returncode is None:
-            probe.kill()
-            await probe.wait()
-    if probe.returncode != 0:
-        _log.warning("probe.failed", status=probe.returncode, complaint=complaint[-2000:].decode(errors="replace"))
+    if status != 0:
+        _log.warning("probe.failed", status=status, complaint=complaint[-2000:].decode(errors="replace"))
         return Found(problem=_unreadable("The file could not be read."))
     return msgspec.json.decode(printed, type=Found)
 
