@@ -56,7 +56,7 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
 
 @app.command()
 def worker(kind: Literal["speech", "io"], *, supervised: Supervised = False) -> None:
-    """Run one worker alone: `speech` transcribes, `io` renders documents."""
+    """Run one worker alone: `speech` transcribes, `io` renders documents and deletes files."""
     from tasks.processes import end_with_parent
     from tasks.worker import main
 

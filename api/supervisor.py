@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.text import Text
 
 ASK_AGAIN_AFTER = 4.0
-"""Seconds after which a process that was asked to stop is asked again; a worker then hands its job back at once."""
+"""Seconds after which, in a hurry, a process that was asked to stop is asked again; a worker then hands its job back at
+once."""
 KILL_AFTER = 8.0
 """Seconds after which it is killed. With what Valkey takes to stop, a Ctrl-C stays below ten."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -44,11 +45,16 @@ class Child:
 
 @dataclass(eq=False)
 class Supervisor:
-    """Keeps children until it is told to stop, or until one of them says that its settings are wrong."""
+    """Keeps children until it is told to stop, or until one of them says that its settings are wrong.
+
+    `drain` is how many seconds they may take to stop when nobody is in a hurry.
+    """
 
     console: Console
+    drain: float = 0.0
     failed: bool = False
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _hurry: asyncio.Event = field(default_factory=asyncio.Event)
     _kept: dict[Child, asyncio.Task[None]] = field(default_factory=dict)
     _asked: set[Child] = field(default_factory=set)
 
@@ -57,8 +63,12 @@ class Supervisor:
         child.process = child.start()
         self._kept[child] = asyncio.create_task(self._watch(child))
 
-    def ask_to_stop(self) -> None:
-        """Begin to stop; asked again, those who are still at it are asked again, too."""
+    def ask_to_stop(self, *, patient: bool = False) -> None:
+        """Begin to stop: quickly, or giving all the time that they need to finish what is at hand. Asked again, it is
+        quick in any case, and those who are still at it are asked again, too.
+        """
+        if self.stopping.is_set() or not patient:
+            self._hurry.set()
         self.stopping.set()
         for child in self._asked:
             _send(child, signal.SIGTERM)
@@ -68,16 +78,22 @@ class Supervisor:
         self.stopping.set()
         for layer in sorted({child.layer for child in self._kept}, reverse=True):
             self._asked = {child for child in self._kept if child.layer == layer}
-            tasks = [self._kept[child] for child in self._asked]
+            ended = asyncio.gather(*(self._kept[child] for child in self._asked))
+            if not self._hurry.is_set():
+                hurry = asyncio.create_task(self._hurry.wait())
+                await self._ask(ended, hurry, patience=self.drain)
+                hurry.cancel()
             for patience in (ASK_AGAIN_AFTER, KILL_AFTER - ASK_AGAIN_AFTER):
-                for child in self._asked:
-                    _send(child, signal.SIGTERM)
-                _, waiting = await asyncio.wait(tasks, timeout=patience)
-                if not waiting:
-                    break
+                await self._ask(ended, patience=patience)
             for child in self._asked:
                 _kill(child)
-            await asyncio.gather(*tasks)
+            await ended
+
+    async def _ask(self, *until: asyncio.Future[Any], patience: float) -> None:
+        """Ask those who are still at it to stop, and wait until one of these is so, or for some seconds."""
+        for child in self._asked:
+            _send(child, signal.SIGTERM)
+        await asyncio.wait(until, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
 
     async def _watch(self, child: Child) -> None:
         """Start a child again whenever it has ended, until all are to stop."""
@@ -87,7 +103,7 @@ class Supervisor:
             code = await asyncio.to_thread(self._outlive, child)
             if code == EXIT_CONFIGURATION and not self.stopping.is_set():
                 self.failed = True
-                self.stopping.set()
+                self.ask_to_stop()
             pause = FIRST_PAUSE if time.monotonic() - started > LONGEST_PAUSE else pause
             if not self.stopping.is_set():
                 self.say(f"{child.name} {_ended(code)}; starting it again in {pause:g} s")

@@ -21,13 +21,18 @@ from tasks import valkey
 from tasks.processes import dies_with_parent
 from tasks.settings import WorkerSettings
 
+STOP_SECONDS = 2.0
+"""What a worker takes to end after it has handed back its work."""
+
 
 class CannotStart(Exception):
     """Nothing was started; the message says why and what to do, in one line."""
 
 
 def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> int:
-    """Run everything until Ctrl-C or SIGTERM; returns the exit code. Raises `CannotStart`."""
+    """Run everything until Ctrl-C, which is quick, or SIGTERM, upon which workers finish what they have at hand (asked
+    twice, they do not); returns the exit code. Raises `CannotStart`.
+    """
     try:
         with valkey.lock(store.home), _listener(server) as listener:
             return asyncio.run(_up(server, store, worker, listener))
@@ -38,9 +43,11 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
 
 
 async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings, listener: socket.socket) -> int:
-    supervisor = Supervisor(Console())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, supervisor.ask_to_stop)
+    supervisor = Supervisor(Console(), drain=worker.drain_limit + STOP_SECONDS)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGHUP):  # somebody waits at a terminal, or has left it
+        loop.add_signal_handler(number, supervisor.ask_to_stop)
+    loop.add_signal_handler(signal.SIGTERM, partial(supervisor.ask_to_stop, patient=True))  # a service manager
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
     signing_key(store)  # made before two processes ask for it

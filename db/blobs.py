@@ -1,7 +1,10 @@
 """Files by key: a folder, or S3, GCS or Azure, through obstore. A key is written whole or not at all."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +35,7 @@ class Blobs:
         else:
             self._folder = (settings.home / "files").absolute()
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(self._folder, mkdir=True)
+            self._store = LocalStore(self._folder, mkdir=True, automatic_cleanup=True)
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
         """Streams bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
@@ -81,8 +84,17 @@ class Blobs:
         await obstore.put_async(self._store, key, source)
 
     async def delete(self, key: str) -> None:
-        """Removes a file; one that is not there is no error."""
-        try:
+        """Removes a file and what a writer that was killed left of it; one that is not there is no error."""
+        with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
-        except FileNotFoundError:
+        if self._folder is not None:
+            await asyncio.to_thread(_remove_parts, self._folder / key)
+
+
+def _remove_parts(file: Path) -> None:
+    """A folder store writes to `file#1` (or the next number that is free) and renames it at the end."""
+    for number in count(1):
+        part = file.with_name(f"{file.name}#{number}")
+        if not part.exists():
             return
+        part.unlink()

@@ -1,18 +1,18 @@
 """Exports: documents asked for, rendered by the io worker under a lease like any job, kept until they expire."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import garbage, leases
-from db.clock import db_now, now
+from db import cleanups, io_queue, leases
+from db.clock import now
 from db.ids import new_id
 from db.leases import Lease
 from db.models import Export
 from db.owners import lock_owner
-from db.session import Database, News, announce
 from db.states import Move
 from db.values import ErrorCode, JobState, Problem
 
@@ -41,7 +41,7 @@ async def create(
         if earlier.state is not JobState.FAILED and (earlier.expires_at is None or earlier.expires_at > now()):
             return earlier, True
         if earlier.blob_key:
-            await garbage.add(session, owner_id, [earlier.blob_key])
+            await cleanups.add(session, owner_id, [earlier.blob_key], correlation_id=correlation_id)
         await session.delete(earlier)
         await session.flush()
     export = Export(
@@ -59,7 +59,7 @@ async def create(
     )
     session.add(export)
     await session.flush()
-    announce(session, News("export", owner_id))
+    io_queue.ring(session, Export, owner_id)
     return export, False
 
 
@@ -84,20 +84,6 @@ async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def claim(
-    db: Database, *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
-) -> tuple[Export, Lease] | None:
-    """The best waiting export, now RUNNING and this worker's; None when nothing may run."""
-
-    async def record(_session: AsyncSession, _export: Export, _token: None) -> None:
-        """Exports have no events."""
-
-    export = await leases.claim(
-        db, Export, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=lock_owner, record=record
-    )
-    return None if export is None else (export, leases.lease_of(export, lease_ms))
-
-
 async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
     """The document is stored. Raises LeaseLost."""
     at = now()
@@ -118,28 +104,12 @@ async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     await leases.move(session, lease, Move.FAIL, problem=problem, finished_at=now())
 
 
-async def put_back(session: AsyncSession, lease: Lease, how: Move, *, delay_ms: int = 0) -> None:
-    """Again later: RETRY_LATER, or HAND_BACK, which charges no attempt. Raises LeaseLost."""
-    charge = 0 if how is Move.HAND_BACK else 1
-    await leases.move(session, lease, how, run_after=db_now() + delay_ms, attempt=col(Export.attempt) - 1 + charge)
-    announce(session, News("export", lease.owner_id))
-
-
 async def rescue(session: AsyncSession) -> int:
     """Takes back the exports of silent workers; one that took its workers down too often fails."""
-    lost = await leases.expired(session, Export)
-    for export in lost:
-        crashes = export.crashes + 1
-        how, ended = Move.RESCUE, {}
-        if crashes >= leases.MAX_CRASHES:
-            message = f"The worker was lost {crashes} times while it rendered this document."
-            problem = Problem(code=ErrorCode.WORKER_LOST, message=message, remedy="Ask for another format.")
-            how, ended = Move.FAIL, {"problem": problem, "finished_at": now()}
-        statement = (
-            leases.unheld_move(Export, how)
-            .where(col(Export.id) == export.id, col(Export.owner_id) == export.owner_id)
-            .values(worker=None, lease_until=None, fence=col(Export.fence) + 1, crashes=crashes, rescued=True, **ended)
-        )
-        await session.execute(statement)
-        announce(session, News("export", export.owner_id))
-    return len(lost)
+    return await io_queue.rescue(session, Export, _given_up)
+
+
+def _given_up(crashes: int) -> dict[str, Any]:
+    message = f"The worker was lost {crashes} times while it rendered this document."
+    problem = Problem(code=ErrorCode.WORKER_LOST, message=message, remedy="Ask for another format.")
+    return {"problem": problem, "finished_at": now()}

@@ -13,7 +13,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import events, garbage, leases, revisions
+from db import cleanups, events, leases, revisions
 from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
@@ -207,10 +207,10 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     transcript = select(col(Transcript.id)).where(
         col(Transcript.owner_id) == owner_id, col(Transcript.job_id) == job_id
     )
-    documents = select(col(Export.blob_key)).where(
-        col(Export.owner_id) == owner_id,
-        col(Export.transcript_id).in_(transcript),
-        col(Export.blob_key).is_not(None),
+    documents = (
+        select(col(Export.blob_key))
+        .where(col(Export.owner_id) == owner_id, col(Export.transcript_id).in_(transcript))
+        .with_for_update()  # none is finished between the look and the deletion
     )
     keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
@@ -219,7 +219,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
         blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
         keys += [blob_key] if blob_key else []
-    await garbage.add(session, owner_id, keys)
+    await cleanups.add(session, owner_id, keys, correlation_id=job.correlation_id)
 
 
 # ---------------------------------------------------------------- shared steps

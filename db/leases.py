@@ -2,7 +2,8 @@
 
 A claim is one conditional UPDATE. It issues a fencing number; every later write of the worker carries it, so a worker
 that froze and woke up cannot overwrite its successor (Kleppmann, "How to do distributed locking", 2016). Leases are
-judged by the database's clock. Jobs and exports share all of this: a table that inherits `Leased` is claimable.
+judged by the database's clock. Jobs, exports and clean-ups share all of this: a table that inherits `Leased` is
+claimable.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     and_,
     bindparam,
+    delete,
     func,
     literal_column,
     select,
@@ -31,12 +33,12 @@ from sqlmodel import col
 
 from db.clock import db_now, now
 from db.errors import LeaseLost
-from db.models import Export, Job
+from db.models import Cleanup, Export, Job
 from db.session import Database
 from db.states import Move
 from db.values import JobState
 
-Claimable = TypeVar("Claimable", Job, Export)
+Claimable = TypeVar("Claimable", Job, Export, Cleanup)
 Token = TypeVar("Token")
 
 LEASE_MS = 15_000
@@ -53,14 +55,14 @@ PATIENCE = 100
 class Lease:
     """The right to write to one row, for as long as `fence` is the row's newest. Unrenewed, it lasts `ms`."""
 
-    table: type[Job] | type[Export]
+    table: type[Job] | type[Export] | type[Cleanup]
     id: str
     owner_id: str
     fence: int
     ms: int = LEASE_MS
 
 
-def lease_of(row: Job | Export, ms: int = LEASE_MS) -> Lease:
+def lease_of(row: Job | Export | Cleanup, ms: int = LEASE_MS) -> Lease:
     """The lease under which a row was just claimed."""
     return Lease(type(row), row.id, row.owner_id, row.fence, ms)
 
@@ -190,6 +192,11 @@ async def move(session: AsyncSession, lease: Lease, how: Move, **values: Any) ->
     await _exactly_one(session, statement)
 
 
+async def remove(session: AsyncSession, lease: Lease) -> None:
+    """Ends the lease and the row with it: nobody needs to know that it was. Raises LeaseLost."""
+    await _exactly_one(session, delete(lease.table).where(*_held(lease)))
+
+
 async def renew(session: AsyncSession, lease: Lease, **values: Any) -> bool:
     """The heartbeat; tells whether the owner has asked to cancel. Raises LeaseLost."""
     statement = (
@@ -220,7 +227,7 @@ async def waiting(session: AsyncSession, table: type[Claimable]) -> bool:
     return (await session.execute(select(col(table.id)).where(_due(table)).limit(1))).first() is not None
 
 
-def _move(table: type[Job] | type[Export], how: Move) -> Any:
+def _move(table: type[Job] | type[Export] | type[Cleanup], how: Move) -> Any:
     return update(table).where(col(table.state).in_(sorted(how.sources))).values(state=how.target)
 
 

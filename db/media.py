@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db import cleanups
 from db.clock import now
 from db.errors import Conflict, NotFound
 from db.ids import new_id
@@ -114,5 +115,7 @@ async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
 
 
 async def remove(session: AsyncSession, owner_id: str, media_id: str) -> None:
-    """Forgets a recording that no job uses; its bytes are the caller's to delete."""
-    await session.execute(delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id))
+    """Forgets a recording that no job uses; its file goes soon after."""
+    gone = delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id)
+    blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
+    await cleanups.add(session, owner_id, [blob_key] if blob_key else [])

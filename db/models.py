@@ -57,8 +57,26 @@ class Leased(Row):
     created_at: int = Field(sa_type=BigInteger)
 
 
+def _claim_indexes(table: str) -> tuple[Index, Index]:
+    """What keeps claims and sweeps quick, however many rows have ended."""
+    waiting, running = text("state = 'QUEUED'"), text("state = 'RUNNING'")
+    best_first = ("owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id")
+    return (
+        Index(f"{table}_waiting", *best_first, sqlite_where=waiting, postgresql_where=waiting),
+        Index(f"{table}_running", "owner_id", "lease_until", sqlite_where=running, postgresql_where=running),
+    )
+
+
+def _expiry_index(table: str) -> Index:
+    """Finds the rows whose files are kept for a time only."""
+    kept = text("blob_key IS NOT NULL")
+    return Index(f"{table}_expiry", "expires_at", sqlite_where=kept, postgresql_where=kept)
+
+
 class Media(Row, table=True):
     """A recording. `blob_key` is empty once the audio is gone."""
+
+    __table_args__ = (_expiry_index("media"),)
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER, index=True)
@@ -94,13 +112,10 @@ class Job(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        Index("job_waiting", "owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id",
-              sqlite_where=text("state = 'QUEUED'"), postgresql_where=text("state = 'QUEUED'")),
-        Index("job_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
-              postgresql_where=text("state = 'RUNNING'")),
+        *_claim_indexes("job"),
         Index("job_by_age", "owner_id", "created_at", "id"),
         Index("job_by_end", "finished_at"),
-    )  # fmt: skip
+    )
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER)
@@ -236,12 +251,16 @@ class Revision(Row, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class Garbage(Row, table=True):
-    """A file that nothing refers to any more; the io worker deletes it. The row is written when its owner row goes."""
+class Cleanup(Leased, table=True):
+    """Files that nothing refers to, to be deleted by the io worker: those that a transaction let go of and, not before
+    `run_after`, those that are being written and that no row refers to yet.
+    """
 
-    blob_key: str = Field(primary_key=True)
+    __table_args__ = _claim_indexes("cleanup")
+
+    id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER)
-    created_at: int = Field(sa_type=BigInteger)
+    blob_keys: list[str] = Field(sa_type=Json(list[str]))
 
 
 class Export(Leased, table=True):
@@ -249,11 +268,9 @@ class Export(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        Index("export_waiting", "owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id",
-              sqlite_where=text("state = 'QUEUED'"), postgresql_where=text("state = 'QUEUED'")),
-        Index("export_running", "owner_id", "lease_until", sqlite_where=text("state = 'RUNNING'"),
-              postgresql_where=text("state = 'RUNNING'")),
-    )  # fmt: skip
+        *_claim_indexes("export"),
+        _expiry_index("export"),
+    )
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER)

@@ -46,7 +46,7 @@ class News(NamedTuple):
     """Something that others may want to wake up for, once it is durable."""
 
     # a row of this table waits for a worker; an owner has new events; an owner wants a running job to end
-    topic: Literal["job", "export", "events", "cancel"]
+    topic: Literal["job", "export", "cleanup", "events", "cancel"]
     owner_id: str
 
 

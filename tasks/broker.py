@@ -25,7 +25,7 @@ from db.session import News
 Kind = Literal["speech", "io"]
 """The kinds of workers, and the names of their queues."""
 
-QUEUES: Final[dict[str, Kind]] = {"job": "speech", "export": "io"}
+QUEUES: Final[dict[str, Kind]] = {"job": "speech", "export": "io", "cleanup": "io"}
 """Which kind of worker does the work of which table."""
 
 EVENTS_CHANNEL = "graphophone:events"

@@ -31,7 +31,7 @@ async def when_possible(runtime: Runtime, end: Callable[[], Awaitable[object]]) 
 
 def backoff(attempt: int) -> float:
     """Seconds until the next try: exponential, full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
-    return random.uniform(0, min(BACKOFF_CAP, BACKOFF_SECONDS * 2 ** max(0, attempt - 1)))  # noqa: S311  no secret
+    return random.uniform(0, min(BACKOFF_CAP, BACKOFF_SECONDS * 2 ** min(attempt - 1, 30)))  # noqa: S311  no secret
 
 
 def problem_of(error: Exception) -> Problem:

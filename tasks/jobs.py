@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from db import garbage, leases, runs, transcripts
+from db import cleanups, leases, runs, transcripts
 from db.clock import now
 from db.errors import LeaseLost
 from db.leases import Lease
@@ -22,6 +22,7 @@ from db.values import ErrorCode, Problem, Provenance, Stage, StageReport, StageS
 from tasks.child import Ready, Reply, Stopped, Task
 from tasks.endings import backoff, problem_of, when_possible
 from tasks.engine import EngineLost
+from tasks.files import new_file
 from tasks.live import Progress
 from tasks.pipeline import types as t
 from tasks.progress import JobProgress
@@ -184,16 +185,14 @@ class _Run:
     async def _keep(self, name: str) -> None:
         """Stores a checkpoint under a key of this lease's own, and lets the job point to it while the lease holds."""
         key = f"jobs/{self._job.id}/{self._lease.fence}/{name}"
-        await self._runtime.blobs.store(key, self.scratch / name)
         before = self._job.kept.get(name)
         self._job.kept = {**self._job.kept, name: key}
-        try:
+        async with new_file(self._runtime.db, self._runtime.blobs, self._lease.owner_id, key) as adopt:
+            await self._runtime.blobs.store(key, self.scratch / name)
             async with self._runtime.db.write() as session:
                 await leases.write(session, self._lease, kept=self._job.kept)
-                await garbage.add(session, self._lease.owner_id, [before] if before else [])
-        except LeaseLost:
-            await self._runtime.blobs.delete(key)  # nothing points to it, and nothing ever will
-            raise
+                await adopt(session)
+                await cleanups.add(session, self._lease.owner_id, [before] if before else [])
 
     async def _tell(self, stage: Stage, fraction: float) -> None:
         self._progress.advance(stage, fraction)

@@ -1,7 +1,6 @@
 """A recording taken in: streamed into the store, probed in a process of its own, recorded."""
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,13 +8,15 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from db import garbage, media
+from db import media
 from db.blobs import Blobs
 from db.errors import InvalidInput, LimitExceeded, UnsupportedMedia
 from db.ids import new_id
 from db.models import Media
 from db.session import Database
 from db.values import ErrorCode, MediaFacts, Problem
+from tasks.files import new_file
+from tasks.processes import ask
 
 PROBE_SECONDS = 30.0
 """Wall clock; the probe's own limits on processor time and memory are tighter."""
@@ -42,15 +43,15 @@ async def ingest(
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
-    """Takes a recording in, in flat memory. Nothing is kept of what is refused.
+    """Takes a recording in, in flat memory. Nothing is kept of what is refused or broken off.
 
     Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
     (the upload was fulfilled already).
     """
     media_id = new_id("med")
     key = f"media/{media_id}"
-    stored = await blobs.write(key, chunks, limit=max_bytes)
-    try:
+    async with new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
+        stored = await blobs.write(key, chunks, limit=max_bytes)
         if sha256 is not None and stored.sha256 != sha256.lower():
             raise InvalidInput("sha256", f"The bytes that arrived have the SHA-256 {stored.sha256}.")
         facts = await _probe(blobs, key)
@@ -58,6 +59,7 @@ async def ingest(
             message = "The recording is too long; cut it into parts."
             raise LimitExceeded(message, limit=max_seconds, actual=facts.duration_seconds, unit="seconds")
         async with db.write() as session:
+            await adopt(session)
             return await media.add(
                 session,
                 owner_id,
@@ -69,9 +71,6 @@ async def ingest(
                 blob_key=key,
                 upload_id=upload_id,
             )
-    except BaseException:
-        await asyncio.shield(blobs.delete(key))
-        raise
 
 
 async def _probe(blobs: Blobs, key: str) -> MediaFacts:
@@ -85,25 +84,12 @@ async def _probe(blobs: Blobs, key: str) -> MediaFacts:
 
 async def _ask(path: Path) -> Found:
     """A file that makes the probe crash, hang or exceed its limits hurts only the probe."""
-    probe = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tasks.pipeline.probe",
-        str(path),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        printed, complaint = await asyncio.wait_for(probe.communicate(), PROBE_SECONDS)
+        status, printed, complaint = await asyncio.wait_for(ask("tasks.pipeline.probe", str(path)), PROBE_SECONDS)
     except TimeoutError:
         return Found(problem=_unreadable("Reading the file's header took too long."))
-    finally:
-        if probe.returncode is None:
-            probe.kill()
-            await probe.wait()
-    if probe.returncode != 0:
-        _log.warning("probe.failed", status=probe.returncode, complaint=complaint[-2000:].decode(errors="replace"))
+    if status != 0:
+        _log.warning("probe.failed", status=status, complaint=complaint[-2000:].decode(errors="replace"))
         return Found(problem=_unreadable("The file could not be read."))
     return msgspec.json.decode(printed, type=Found)
 
@@ -111,19 +97,3 @@ async def _ask(path: Path) -> Found:
 def _unreadable(message: str) -> Problem:
     remedy = "Convert the recording to WAV, MP3, M4A, FLAC or MP4 and upload it again."
     return Problem(code=ErrorCode.UNSUPPORTED_MEDIA, message=message, remedy=remedy)
-
-
-async def sweep(db: Database, blobs: Blobs) -> None:
-    """Deletes files that nothing refers to any more; harmless when done twice."""
-    async with db.read() as session:
-        items = await garbage.some(session)
-    for item in items:
-        try:
-            await blobs.delete(item.blob_key)
-        except Exception:  # noqa: BLE001  one file that cannot be deleted must not keep the others
-            _log.exception("garbage.stays", key=item.blob_key)
-            async with db.write() as session:
-                await garbage.later(session, item)
-            continue
-        async with db.write() as session:
-            await garbage.gone(session, item)

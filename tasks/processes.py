@@ -1,10 +1,12 @@
 """Processes that do not outlive the one that started them."""
 
+import asyncio
 import ctypes
 import os
 import signal
 import sys
 import threading
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from functools import cache
 
@@ -47,3 +49,20 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+async def ask(module: str, *arguments: str, said: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Runs `python -m module`, tells it something, and returns its status, its answer and what it complained of. It is
+    ended for good when this is cancelled: by a time limit, say.
+    """
+    command = (sys.executable, "-m", module, *arguments)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=dies_with_parent()
+    )
+    try:
+        answer, complaint = await process.communicate(said)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return await process.wait(), answer, complaint

@@ -9,6 +9,12 @@ from db.settings import SETTINGS, StoreSettings
 from db.values import Stage
 from tasks import valkey
 
+STOP_GRACE = 2.0
+"""Seconds until an engine that does not leave off by itself is ended."""
+
+HAND_BACK_SECONDS = 5.0
+"""How long the hand-back itself may take, after the engine was given its time to finish."""
+
 
 class WorkerSettings(BaseSettings):
     """Broker, engine and how much runs at once."""
@@ -69,6 +75,11 @@ class WorkerSettings(BaseSettings):
     def lease_ms(self) -> int:
         """How long a lease lasts."""
         return round(self.lease_seconds * 1000)
+
+    @property
+    def drain_limit(self) -> float:
+        """Seconds after which a worker that was asked to stop has handed back its work."""
+        return self.drain_seconds + STOP_GRACE + HAND_BACK_SECONDS
 
     def budget(self, stage: Stage | None) -> float:
         """Seconds that a stage may take without any progress."""

@@ -16,11 +16,9 @@ from db.session import DatabaseDown
 from db.values import Stage
 from tasks.engine import EngineLost
 from tasks.runtime import Runtime
+from tasks.settings import STOP_GRACE
 
 _log = structlog.get_logger(__name__)
-
-STOP_GRACE = 2.0
-"""Seconds until an engine that does not leave off by itself is ended."""
 
 _PRESSING = 0.25
 """Seconds between two looks at an engine that was asked to leave off."""

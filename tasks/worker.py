@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import dramatiq
 import structlog
@@ -14,31 +15,37 @@ from dramatiq.asyncio import async_to_sync
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
-from db import events, leases, runs, workers
+from db import events, io_queue, leases, retention, runs, workers
 from db import exports as export_rows
 from db.blobs import Blobs
 from db.clock import now
-from db.models import Export, Job
+from db.models import Cleanup, Job
 from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
-from tasks import exports, jobs, logs, media
+from tasks import jobs, logs
 from tasks.broker import CANCEL_CHANNEL, QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
+from tasks.cleanups import CLEANUPS
 from tasks.engine import EngineLost, EngineProcess, EngineUnable
+from tasks.exports import EXPORTS
+from tasks.io_queue import run_next
 from tasks.live import Live, listen
 from tasks.runtime import Runtime, worker_name
 from tasks.scratch import Scratch
 from tasks.settings import WorkerSettings
-from tasks.watch import STOP_GRACE
 
 BEAT_SECONDS = 10.0
 """How often a worker tells that it is up."""
 
 DAY_MS = 24 * 3_600_000
 
-HAND_BACK_SECONDS = 5.0
-"""How long the hand-back itself may take, after the engine was given its time to finish."""
+FORGET_SECONDS = 60.0
+"""How often the io worker looks for what is kept for a time only."""
 
-_RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {"speech": jobs.run_next, "io": exports.run_next}
+_RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {
+    "speech": jobs.run_next,
+    "io": partial(run_next, (EXPORTS, CLEANUPS)),  # a person waits for an export
+}
+_TABLES = {"job": Job} | {topic: table for table, topic in io_queue.TOPICS.items()}
 _log = structlog.get_logger(__name__)
 
 
@@ -155,10 +162,9 @@ class _Office:
         self._runtime.draining.set()
         self._opened.set()  # for those who wait for what never came about
         self._runtime.nudge.set()
-        patience = self._settings.drain_seconds + STOP_GRACE + HAND_BACK_SECONDS
         async with self._idle:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), patience)
+                await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), self._settings.drain_limit)
         for helper in self._helpers:
             helper.cancel()
         await asyncio.wait(self._helpers)
@@ -187,8 +193,11 @@ class _Office:
 
     async def _sweep(self) -> None:
         """Takes back what silent workers held and rings for what waits unheard. Every worker does it; none must."""
-        steps = [self._rescue, self._ring_again, *([self._clean_up] if self._kind == "io" else [])]
+        forgotten = -FORGET_SECONDS
         while True:
+            steps = [self._rescue, self._ring_again]
+            if self._kind == "io" and self._loop.time() - forgotten >= FORGET_SECONDS:
+                steps, forgotten = [*steps, self._forget], self._loop.time()
             for step in steps:
                 try:
                     await step()
@@ -202,17 +211,20 @@ class _Office:
         async with self._runtime.db.write() as session:
             await runs.rescue(session)
             await export_rows.rescue(session)
+            await io_queue.rescue(session, Cleanup)
 
     async def _ring_again(self) -> None:
         async with self._runtime.db.read() as session:
-            waiting = {"job": await leases.waiting(session, Job), "export": await leases.waiting(session, Export)}
-        for topic in (topic for topic, unheard in waiting.items() if unheard):
-            await asyncio.to_thread(self._ring, QUEUES[topic])
+            unheard = {QUEUES[topic] for topic, table in _TABLES.items() if await leases.waiting(session, table)}
+        for kind in unheard:
+            await asyncio.to_thread(self._ring, kind)
 
-    async def _clean_up(self) -> None:
-        await media.sweep(self._runtime.db, self._runtime.blobs)
-        async with self._runtime.db.write() as session:
-            await events.forget(session, before=now() - round(self._settings.keep_events_days * DAY_MS))
+    async def _forget(self) -> None:
+        before, some = now() - round(self._settings.keep_events_days * DAY_MS), True
+        while some:
+            async with self._runtime.db.write() as session:
+                files = await retention.expire(session)
+                some = bool(files + await events.forget(session, before=before))
 
     def _ring(self, kind: Kind) -> None:
         if silent(self._broker, kind):

@@ -103,6 +103,27 @@ MUTANTS = (
         "        # makes the look-up",
     ),
     Mutant(
+        "a file is adopted although its clean-up has begun",
+        "db/cleanups.py",
+        ", leases.is_in(Cleanup, JobState.QUEUED))",
+        ")",
+        ("tests/db/test_cleanups.py",),
+    ),
+    Mutant(
+        "a clean-up is given up like an export",
+        "db/io_queue.py",
+        "hopeless = give_up is not None and crashes",
+        "hopeless = crashes",
+        ("tests/db/test_cleanups.py",),
+    ),
+    Mutant(
+        "a file is cleaned up while it is being written",
+        "db/cleanups.py",
+        "db_now() + ms",
+        "db_now()",
+        ("tests/db/test_cleanups.py",),
+    ),
+    Mutant(
         "the word after the last is said",
         "tasks/child.py",
         "        if isinstance(update, Completed | Failed):  # the last word",

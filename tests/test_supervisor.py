@@ -84,7 +84,44 @@ async def test_a_child_that_will_not_stop_is_killed(
     child = Child("deaf", python(STUBBORN))
     supervisor.keep(child)
     await until(lambda: "deaf" in output.getvalue())
+    supervisor.ask_to_stop()
     await supervisor.end()
+    assert child.process
+    assert child.process.returncode == -signal.SIGKILL
+
+
+async def test_a_patient_stop_gives_a_child_all_the_time_that_it_needs(
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASK_AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(module, "KILL_AFTER", 0.1)
+    supervisor.drain = 20.0
+    code = "import signal, time; signal.sigwait([signal.SIGTERM]); time.sleep(1); print('finished', flush=True)"
+    child = Child("busy", python(f"import signal; signal.pthread_sigmask(0, [15]); print(flush=True); {code}"))
+    supervisor.keep(child)
+    await until(lambda: "busy" in output.getvalue())
+    supervisor.ask_to_stop(patient=True)
+    await supervisor.end()
+    assert child.process
+    assert child.process.returncode == 0
+    assert "busy │ finished" in output.getvalue()
+
+
+async def test_a_patient_stop_that_is_asked_for_again_is_quick(
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ASK_AGAIN_AFTER", 0.05)
+    monkeypatch.setattr(module, "KILL_AFTER", 0.1)
+    supervisor.drain = 600.0
+    child = Child("deaf", python(STUBBORN))
+    supervisor.keep(child)
+    await until(lambda: "deaf" in output.getvalue())
+    supervisor.ask_to_stop(patient=True)
+    ending = asyncio.create_task(supervisor.end())
+    await asyncio.wait({ending}, timeout=0.3)
+    assert not ending.done()
+    supervisor.ask_to_stop(patient=True)
+    await asyncio.wait_for(ending, 20)
     assert child.process
     assert child.process.returncode == -signal.SIGKILL
 

@@ -1,11 +1,13 @@
 """`python -m api up`: everything on one machine, and nothing left of it afterwards."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import wave
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ import psutil
 import pytest
 
 from tests.fixtures.servers import Server
+from tests.fixtures.workers import silence
 
 Start = Callable[..., Server]
 
@@ -124,3 +127,22 @@ def test_an_engine_that_cannot_hear_does_not_hold_up_the_stop(start_server: Star
         assert server.process.wait(10) == 0
         assert not [process for process in processes if process.is_running()]
         client.kill()
+
+
+@pytest.mark.parametrize(("number", "windows", "within"), [(signal.SIGINT, 0, 10), (signal.SIGTERM, 1, 20)])
+def test_ctrl_c_hands_a_job_back_at_once_and_sigterm_lets_its_window_be_finished(
+    start_server: Start, tmp_path: Path, number: signal.Signals, windows: int, within: float
+) -> None:
+    server = start_server()
+    command = [sys.executable, "-m", "api", "transcribe", str(silence(tmp_path / "call.wav", 540.0))]
+    command += ["--prompt", "pace:transcribe:0.7"]  # a window of 240 seconds takes 5.6
+    with subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True) as client:
+        assert client.stderr
+        while "transcribe: " not in client.stderr.readline():
+            assert client.poll() is None
+        server.process.send_signal(number)
+        assert server.process.wait(within) == 0
+        client.kill()
+    with closing(sqlite3.connect(server.home / "graphophone.db")) as database:
+        [job] = database.execute("SELECT state, attempt, crashes, windows FROM job").fetchall()
+    assert job == ("QUEUED", 0, 0, windows)

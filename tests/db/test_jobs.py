@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from db import events, garbage, jobs, media, runs, transcripts
+from db import events, jobs, media, runs, transcripts
 from db.errors import Conflict, NotFound, QueueFull
 from db.jobs import QueueLimits
-from db.models import Job
+from db.models import Cleanup, Job
 from db.session import Database
 from db.states import Move
 from db.values import JobState, Options, Stage, StageReport, StageState
@@ -133,7 +134,8 @@ async def test_deleting_takes_the_transcript_and_the_recording_and_leaves_its_fi
     async with database.read() as session:
         assert await transcripts.get(session, job.owner_id, transcripts.transcript_id(job.id)) is None
         assert await media.many(session, job.owner_id, [job.media_id]) == {}
-        assert [item.blob_key for item in await garbage.some(session)] == [f"media/{job.media_id}"]
+        [cleanup] = (await session.execute(select(Cleanup))).scalars()
+    assert cleanup.blob_keys == [f"media/{job.media_id}"]
 
 
 async def test_a_recording_that_another_job_uses_stays(database: Database) -> None:

@@ -1,12 +1,15 @@
 """Exports on the io worker: the same runtime as jobs."""
 
 import signal
+from contextlib import suppress
 
-from db import exports
+import psutil
+
+from db import exports, io_queue
 from db.models import Export, Job
 from db.transcripts import transcript_id
 from db.values import JobState
-from tests.fixtures.workers import Crew
+from tests.fixtures.workers import Crew, Worker
 
 
 async def asked(crew: Crew, job: Job, key: str = "k", format_: str = "SRT") -> Export:
@@ -39,7 +42,7 @@ async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_b
     await crew.start()
     job = await crew.ends(await crew.submit())
     export = await asked(crew, job)
-    assert await exports.claim(crew.db, worker="gone", per_owner=1, lease_ms=1000)
+    assert await io_queue.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
     await crew.start("io")
     done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
     assert (done.crashes, done.attempt) == (1, 2)
@@ -63,3 +66,47 @@ async def test_an_io_worker_that_is_asked_to_stop_leaves_waiting_exports_to_othe
     export = await asked(crew, job)
     await crew.start("io")
     assert (await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)).attempt == 1
+
+
+async def hung(crew: Crew, worker: Worker, job: Job) -> tuple[Export, psutil.Process]:
+    """An export whose rendering hangs for good, and the process that does."""
+    export = await asked(crew, job)
+    while True:
+        for child in psutil.Process(worker.process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                child.suspend()
+                return export, child
+        if (await crew.export(export, lambda _: True)).state is JobState.SUCCEEDED:  # it was quicker
+            export = await asked(crew, job, key=export.id)
+
+
+async def test_rendering_that_hangs_is_ended_after_its_time_and_tried_again(crew: Crew) -> None:
+    await crew.start()
+    job = await crew.ends(await crew.submit())
+    worker = await crew.start("io", EXPORT_TIMEOUT="5")
+    export, child = await hung(crew, worker, job)
+    done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
+    assert (done.attempt, done.crashes) == (2, 0)
+    assert not child.is_running()
+    assert worker.said("it took too long")
+
+
+async def test_a_worker_that_goes_down_ends_what_hangs_and_hands_it_back_uncharged(crew: Crew) -> None:
+    await crew.start()
+    job = await crew.ends(await crew.submit())
+    worker = await crew.start("io", DRAIN_SECONDS="0.5")
+    export, child = await hung(crew, worker, job)
+    worker.signal(signal.SIGTERM)
+    assert worker.process.wait(20) == 0
+    waiting = await crew.export(export, lambda _: True)
+    assert (waiting.state, waiting.attempt, waiting.crashes) == (JobState.QUEUED, 0, 0)
+    assert not child.is_running()
+
+
+async def test_rendering_does_not_outlive_a_worker_that_is_killed(crew: Crew) -> None:
+    await crew.start()
+    job = await crew.ends(await crew.submit())
+    worker = await crew.start("io")
+    _, child = await hung(crew, worker, job)
+    worker.kill()
+    child.wait(5)
