@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
-from api.graphql.parts import MULTIPART
+from api.graphql.parts import MULTIPART, framing_of_parts
 from api.graphql.playground import page
 from api.graphql.requests import read_request
 from api.graphql.settings import GraphQLSettings
@@ -24,7 +24,7 @@ from api.graphql.stream import AnswerStream
 from api.problems import HttpProblem, problem_of
 from db.errors import GraphophoneError
 from db.values import ErrorCode
-from schema.execution import Answer, Call, Engine, Operation, Refused, Request, is_subscription
+from schema.execution import Answer, Call, Engine, Operation, Part, Refused, Request, is_subscription
 
 log = structlog.get_logger("graphophone.graphql")
 
@@ -109,7 +109,18 @@ class GraphQLView:
         call = self.endpoint.call(operation, request, viewer, correlation_id)
         if is_subscription(operation):
             return self._streamed(http, accept, call)
-        return self._answered(http, accept, await self.endpoint.engine.execute(call))
+        return await self._executed(http, accept, call)
+
+    async def _executed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
+        framing = framing_of_parts(accept) if call.operation.in_parts else None
+        if framing is None:
+            return self._answered(http, accept, await self.endpoint.engine.execute(call))
+        answers = self.endpoint.engine.deliver(call)
+        first = await anext(answers)
+        if isinstance(first, Part):
+            return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, first=first)
+        await answers.aclose()
+        return self._answered(http, accept, first)
 
     def _streamed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
         if accept.stream_quality == accept.parts_quality == 0:
