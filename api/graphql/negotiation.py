@@ -19,8 +19,8 @@ class Accepted:
     stream_quality: float
     html_quality: float
     parts_quality: float = 0.0
-    deferred_2022: bool = False
-    """Whether it wants answers in parts in the shape of August 2022."""
+    parts_by_id: bool = False
+    """Whether it names today's draft of answers in parts; those that name none read the one of August 2022."""
 
     @property
     def prefers_stream(self) -> bool:
@@ -40,12 +40,12 @@ def accepted(header: str | None) -> Accepted:
     if header is None or not header.strip():
         return Accepted(JSON, 1.0, 0.0, 0.0)
     ranges: dict[str, float] = {}
-    deferred_2022 = False
+    parts_by_id = False
     for part in header[:4096].split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if media and _utf8(parameters):
             ranges[media] = max(ranges.get(media, 0.0), _quality(parameters))
-            deferred_2022 = deferred_2022 or "deferspec=20220824" in parameters
+            parts_by_id = parts_by_id or any(one.startswith("incrementalspec=") for one in parameters)
     wild = ranges.get("application/*", ranges.get("*/*", 0.0))
     response, plain = ranges.get(GRAPHQL_RESPONSE, wild), ranges.get(JSON, wild)
     named = GRAPHQL_RESPONSE in ranges  # a wildcard alone means the older type, as the audit of graphql-http wants it
@@ -57,7 +57,7 @@ def accepted(header: str | None) -> Accepted:
         ranges.get(EVENT_STREAM, 0.0),
         ranges.get(HTML, 0.0),
         ranges.get(PARTS, 0.0),
-        deferred_2022,
+        parts_by_id,
     )
 
 

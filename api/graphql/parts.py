@@ -36,9 +36,9 @@ def framing_of_parts(accept: Accepted) -> Framing | None:
     if not accept.parts_quality or accept.parts_quality < accept.stream_quality:
         named = accept.stream_quality and (accept.json is None or accept.prefers_stream)
         return SERVER_SENT_EVENTS if named else None
-    if accept.deferred_2022:
-        return Framing('multipart/mixed;boundary="graphql";deferSpec=20220824', Paths().encode, BOUNDARY, b"", END)
-    return Framing('multipart/mixed;boundary="graphql";incrementalSpec=v0.2', encode_patch, BOUNDARY, b"", END)
+    if accept.parts_by_id:
+        return Framing('multipart/mixed;boundary="graphql";incrementalSpec=v0.2', encode_patch, BOUNDARY, b"", END)
+    return Framing('multipart/mixed;boundary="graphql";deferSpec=20220824', Paths().encode, BOUNDARY, b"", END)
 
 
 MULTIPART = Framing(
