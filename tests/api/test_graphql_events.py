@@ -43,6 +43,8 @@ def test_each_event_has_an_id_and_the_last_one_says_that_it_is_complete(http: ht
         TICKS,
         "subscription A($after: String) { ticks(after: $after) { cursor } }",
         'subscription { ticks(after: "0", upto: 3) { cursor } }',
+        "subscription { ...A } fragment A on Subscription { ...B } fragment B on Subscription { ticks { cursor } }",
+        "subscription { ... on Subscription { ... { mine: ticks(upto: 3) { cursor } } } }",
     ],
 )
 def test_a_browser_resumes_behind_the_last_event_it_saw(http: httpx.Client, query: str) -> None:
