@@ -35,9 +35,9 @@ class Accepted:
         )
 
 
-def accepted(header: str | None) -> Accepted:
-    """Reads an `Accept` header. Without one, `application/json` is assumed."""
-    if header is None or not header.strip():
+def accepted(header: str) -> Accepted:
+    """Reads an `Accept` header. An empty one means `application/json`."""
+    if not header.strip():
         return Accepted(JSON, 1.0, 0.0, 0.0)
     ranges: dict[str, float] = {}
     parts_by_id = False

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from graphql import OperationType
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,7 +19,7 @@ from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
 from api.graphql.parts import MULTIPART, framing_of_parts
 from api.graphql.playground import page
-from api.graphql.requests import read_request
+from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
 from api.problems import HttpProblem, problem_of
@@ -65,6 +66,8 @@ class GraphQLView:
                 response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
             except HttpProblem as problem:
                 response = problem.response(correlation_id)
+            except ClientDisconnect:
+                return  # in the middle of its request: nobody is there to be answered
             except GraphophoneError as error:
                 response = problem_of(error).response(correlation_id)
             except Exception:  # the last line of defence: nothing leaks
@@ -80,12 +83,13 @@ class GraphQLView:
             uploads.delete()
 
     async def _respond(self, http: HttpRequest, uploads: Uploads, correlation_id: str) -> Response:
+        check_head(http, self.endpoint.settings)
         if http.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": METHODS})
         if http.method not in METHODS.split(", "):
             allow = {"Allow": METHODS}
             raise HttpProblem(405, ErrorCode.INVALID_INPUT, "GraphQL is asked by GET or POST.", headers=allow)
-        accept = accepted(http.headers.get("accept"))
+        accept = accepted(", ".join(http.headers.getlist("accept")))
         if self.endpoint.settings.playground and http.method != "POST" and accept.prefers_html:
             return page(http)
         if http.method != "POST" and not self.endpoint.settings.get_queries:
