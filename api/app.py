@@ -58,7 +58,7 @@ AUDIO_FORMATS = (
     "webm",
     "wma",
 )
-"""Those that are tested; anything else that FFmpeg's libraries read is accepted as well."""
+"""Those that a test decodes; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
