@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from sqlalchemy import text
 from starlette.applications import Starlette
@@ -30,6 +31,7 @@ from db.settings import StoreSettings
 from schema import build_schema
 from schema.context import Context, SchemaSettings, Viewer
 from schema.event_log import event_key
+from schema.execution import Limits
 from schema.rates import Rates
 from schema.tails import Tails
 from tasks import logs
@@ -56,7 +58,7 @@ AUDIO_FORMATS = (
     "webm",
     "wma",
 )
-"""Those that are tested; anything else that FFmpeg's libraries read is accepted as well."""
+"""Those that a test decodes; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
@@ -119,13 +121,21 @@ def create_app() -> Starlette:
                 authenticate=TokenAuth(access_token(server, store)),
                 context_factory=context,
                 broadcast=event_key,
-                settings=GraphQLSettings(
-                    upload_folder=store.home / "incoming", max_upload_bytes=server.max_upload_bytes
-                ),
+                settings=_graphql_settings(server, store.home),
             ),
         ],
         middleware=[Middleware(Correlation)],
         lifespan=lifespan,
+    )
+
+
+def _graphql_settings(server: ServerSettings, home: Path) -> GraphQLSettings:
+    return GraphQLSettings(
+        upload_folder=home / "incoming",
+        max_upload_bytes=server.max_upload_bytes,
+        limits=Limits() if server.introspection else Limits(introspection=0),
+        playground=server.playground,
+        get_queries=server.get_queries,
     )
 
 

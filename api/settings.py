@@ -27,6 +27,9 @@ class ServerSettings(BaseSettings):
     )
     max_queued: int = Field(default=10_000, ge=1, description="How many jobs may wait, in all.")
     max_queued_per_owner: int = Field(default=1_000, ge=1, description="How many jobs of one owner may wait.")
+    playground: bool = Field(default=True, description="Whether browsers find the playground at `/graphql`.")
+    introspection: bool = Field(default=True, description="Whether clients may ask for the schema.")
+    get_queries: bool = Field(default=True, description="Whether queries may also be asked by GET.")
 
     @property
     def resolved_public_url(self) -> str:

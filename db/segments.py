@@ -48,14 +48,18 @@ def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[*t
 
 
 async def batches(
-    session: AsyncSession, statement: Select[*tuple[Any, ...]], start: tuple[int | str, ...] | None, size: int
+    session: AsyncSession, statement: Select[*tuple[Any, ...]], start: tuple[int | str, ...] | None, size: int | None
 ) -> AsyncIterator[Sequence[SegmentRow]]:
-    """The statement's segments in order, a batch a statement, from the one at `start` (inclusive) on."""
+    """The statement's segments in order, from the one at `start` (inclusive) on: so many a statement, or all by one."""
     if start is not None:
         first = (col(SegmentRow.start_ms) > start[0]) | (
             (col(SegmentRow.start_ms) == start[0]) & (col(SegmentRow.key) >= start[1])
         )
         statement = statement.where(first)
+    if size is None:
+        rows: Sequence[Any] = (await session.execute(statement.order_by(*ORDER.columns))).all()
+        yield rows
+        return
     after = None
     while True:
         found = await page(session, statement, ORDER, Window(size, after=after))

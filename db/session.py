@@ -7,12 +7,12 @@ fail half-way because somebody else wrote, and within a process the writers queu
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any, Literal, NamedTuple, cast
 
 import asyncpg
 from sqlalchemy import Connection, event, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -120,6 +120,7 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
         engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "invalidate", _stop_sqlite)
         return engine
     session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
     connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
@@ -139,6 +140,16 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:
+    """Who was cancelled gives its connection up: what runs on it in a thread must end, or closing would wait for it.
+
+    Closing alone would not let go of a lock either, as long as the cursor is not collected.
+    """
+    with suppress(ValueError, sqlite3.Error, MissingGreenlet):  # closed already, nothing to undo, nobody to wait
+        connection.driver_connection._conn.interrupt()  # noqa: SLF001  # a coroutine without need in aiosqlite
+        connection.rollback()
 
 
 def _begin_sqlite(connection: Connection) -> None:

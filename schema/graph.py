@@ -105,7 +105,7 @@ def build_schema(**options: Any) -> strawberry.Schema:
         Mutation,
         Subscription,
         types=events.KINDS,
-        config=StrawberryConfig(scalar_map=scalar_map()),
+        config=StrawberryConfig(scalar_map=scalar_map(), enable_experimental_incremental_execution=True),
         exception_handlers=errors.handlers(),
         **options,
     )

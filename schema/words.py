@@ -176,7 +176,7 @@ async def _scan(
         voice.position: voice for voice in await context.load.speakers.load(transcript.id) or ()
     }
     statement = segments.query(context.owner_id, transcript.id, SegmentFilter(between=wanted.between))
-    batch = max(32, size // 6) if wanted.everything else 2 * MOST
+    batch = max(32, size // 6) if wanted.everything else None  # how far away the wanted ones are is not known
     async with context.db.read() as session:
         async for rows in segments.batches(session, statement, None if start is None else start[:2], batch):
             for row in rows:

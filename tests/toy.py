@@ -10,6 +10,7 @@ from typing import Any
 import strawberry
 from starlette.applications import Starlette
 from strawberry.file_uploads import Upload
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
 from api.graphql import GraphQLSettings, UploadedFile, graphql_routes
@@ -266,7 +267,8 @@ class Subscription:
 
 
 ENDED: list[str] = []
-SCHEMA = strawberry.Schema(Query, Mutation, Subscription, types=[Ticked])
+CONFIG = StrawberryConfig(enable_experimental_incremental_execution=True)
+SCHEMA = strawberry.Schema(Query, Mutation, Subscription, types=[Ticked], config=CONFIG)
 TOKEN = "a-token"
 
 

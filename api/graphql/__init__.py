@@ -2,7 +2,7 @@
 
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -10,6 +10,7 @@ from strawberry import Schema
 
 from api.correlation import Correlation
 from api.graphql.multipart import UploadedFile
+from api.graphql.negotiation import PARTS
 from api.graphql.playground import asset_response, examples
 from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
@@ -40,7 +41,14 @@ def graphql_routes(
     endpoint = Endpoint(engine, authenticate, context_factory, settings)
     correlated = Middleware(Correlation)
     http = [correlated, *_cross_origin(settings)]
-    http.append(Middleware(GZipMiddleware, minimum_size=settings.compress_from_bytes, compresslevel=1))
+    http.append(
+        Middleware(
+            GZipMiddleware,
+            minimum_size=settings.compress_from_bytes,
+            compresslevel=1,
+            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, PARTS),  # it would hold parts back
+        )
+    )
     shown = examples(engine.schema)
 
     def examples_response(_: HttpRequest) -> Response:

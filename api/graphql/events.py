@@ -11,4 +11,4 @@ def encode_next(answer: Answer) -> bytes:
     return b"event: next\n" + line + b"data: " + answer.json() + b"\n\n"
 
 
-SERVER_SENT_EVENTS = Framing("text/event-stream", encode_next, b":\n\n", b"event: complete\ndata: \n\n")
+SERVER_SENT_EVENTS = Framing("text/event-stream", encode_next, b":\n\n", b":\n\n", b"event: complete\ndata: \n\n")

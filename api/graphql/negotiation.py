@@ -19,6 +19,8 @@ class Accepted:
     stream_quality: float
     html_quality: float
     parts_quality: float = 0.0
+    parts_by_id: bool = False
+    """Whether it names today's draft of answers in parts; those that name none read the one of August 2022."""
 
     @property
     def prefers_stream(self) -> bool:
@@ -33,15 +35,17 @@ class Accepted:
         )
 
 
-def accepted(header: str | None) -> Accepted:
-    """Reads an `Accept` header. Without one, `application/json` is assumed."""
-    if header is None or not header.strip():
+def accepted(header: str) -> Accepted:
+    """Reads an `Accept` header. An empty one means `application/json`."""
+    if not header.strip():
         return Accepted(JSON, 1.0, 0.0, 0.0)
     ranges: dict[str, float] = {}
+    parts_by_id = False
     for part in header[:4096].split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
         if media and _utf8(parameters):
             ranges[media] = max(ranges.get(media, 0.0), _quality(parameters))
+            parts_by_id = parts_by_id or any(one.startswith("incrementalspec=") for one in parameters)
     wild = ranges.get("application/*", ranges.get("*/*", 0.0))
     response, plain = ranges.get(GRAPHQL_RESPONSE, wild), ranges.get(JSON, wild)
     named = GRAPHQL_RESPONSE in ranges  # a wildcard alone means the older type, as the audit of graphql-http wants it
@@ -53,6 +57,7 @@ def accepted(header: str | None) -> Accepted:
         ranges.get(EVENT_STREAM, 0.0),
         ranges.get(HTML, 0.0),
         ranges.get(PARTS, 0.0),
+        parts_by_id,
     )
 
 

@@ -14,12 +14,26 @@ from api.problems import HttpProblem
 from db.values import ErrorCode
 from schema.execution import Request
 
+SINGLE_HEADERS = ("host", "authorization", "content-type", "content-encoding")
 PREFLIGHT_HEADERS = ("graphql-preflight", "apollo-require-preflight", "x-requested-with", "x-apollo-operation-name")
 
 
 def bad_request(message: str, details: dict[str, Any] | None = None, status: int = 400) -> HttpProblem:
     """A request that is not well formed."""
     return HttpProblem(status, ErrorCode.INVALID_INPUT, message, details)
+
+
+def check_head(http: HttpRequest, settings: GraphQLSettings) -> None:
+    """Refuses a head that is too long, or that can be read in two ways; raises `HttpProblem`."""
+    if len(http.scope["raw_path"]) + len(http.scope["query_string"]) > settings.max_target_bytes:
+        raise too_large("address", settings.max_target_bytes, 414)
+    if sum(len(name) + len(value) for name, value in http.scope["headers"]) > settings.max_header_bytes:
+        raise too_large("header", settings.max_header_bytes, 431)
+    for name in SINGLE_HEADERS:
+        if len(http.headers.getlist(name)) > 1:
+            raise bad_request(f"The header {name!r} stands twice.")
+    if http.scope["http_version"] == "1.1" and "host" not in http.headers:
+        raise bad_request("The header 'host' is missing.")
 
 
 async def read_request(http: HttpRequest, settings: GraphQLSettings, uploads: Uploads) -> Request:
@@ -68,10 +82,10 @@ async def _body(http: HttpRequest, limit: int) -> bytes:
     return bytes(body)
 
 
-def too_large(what: str, limit: int) -> HttpProblem:
+def too_large(what: str, limit: int, status: int = 413) -> HttpProblem:
     """More bytes than are allowed."""
     details = {"limit": limit, "unit": "bytes"}
-    return HttpProblem(413, ErrorCode.LIMIT_EXCEEDED, f"The {what} is larger than {limit} bytes.", details)
+    return HttpProblem(status, ErrorCode.LIMIT_EXCEEDED, f"The {what} is larger than {limit} bytes.", details)
 
 
 def request_from_query_string(query_string: bytes) -> Request:

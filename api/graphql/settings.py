@@ -18,6 +18,10 @@ class GraphQLSettings:
     """In one multipart request."""
     max_body_bytes: int = 2**20
     """Of a JSON body, and of everything but the files in a multipart one."""
+    max_target_bytes: int = 32 * 2**10
+    """Of the path and the query string; the HTTP parser itself refuses more than 64 KiB."""
+    max_header_bytes: int = 32 * 2**10
+    """Of all headers of a request."""
     limits: Limits = field(default_factory=Limits)
     allowed_origins: frozenset[str] = frozenset()
     """Pages of other origins that may ask (CORS) and open WebSockets, `https://example.org`; `*` for all."""

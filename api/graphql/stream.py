@@ -18,6 +18,7 @@ class Framing:
 
     media_type: str
     encode: Callable[[Answer], bytes]
+    start: bytes
     heartbeat: bytes
     end: bytes
 
@@ -31,8 +32,10 @@ class AnswerStream(Response):
         framing: Framing,
         heartbeat_seconds: float,
         expires_at: float | None = None,
+        first: Answer | None = None,
     ) -> None:
         self.answers = answers
+        self.first = first
         self.framing = framing
         self.media_type = framing.media_type
         self.heartbeat_seconds = heartbeat_seconds
@@ -52,7 +55,7 @@ class AnswerStream(Response):
         return cls(one(), framing, heartbeat_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's arguments
-        """Sends the stream."""
+        """Sends the stream. `answers` is closed whatever happens."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = create_task(self._send(send))
         leaving = create_task(_gone(receive))
@@ -69,8 +72,10 @@ class AnswerStream(Response):
             await self.answers.aclose()
 
     async def _send(self, send: Send) -> None:
-        # so that the client sees the stream open before the first answer
-        await send({"type": "http.response.body", "body": self.framing.heartbeat, "more_body": True})
+        opening = self.framing.start  # so that the client sees the stream open before the first answer
+        if self.first is not None:
+            opening += self.framing.encode(self.first)
+        await send({"type": "http.response.body", "body": opening, "more_body": True})
         upcoming: Task[Answer] | None = None
         try:
             while True:

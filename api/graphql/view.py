@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import structlog
 from graphql import OperationType
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,15 +17,15 @@ from starlette.types import Receive, Scope, Send
 from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
-from api.graphql.parts import MULTIPART
+from api.graphql.parts import MULTIPART, framing_of_parts
 from api.graphql.playground import page
-from api.graphql.requests import read_request
+from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
 from api.problems import HttpProblem, problem_of
 from db.errors import GraphophoneError
 from db.values import ErrorCode
-from schema.execution import Answer, Call, Engine, Operation, Refused, Request, is_subscription
+from schema.execution import Answer, Call, Engine, Operation, Part, Refused, Request, is_subscription
 
 log = structlog.get_logger("graphophone.graphql")
 
@@ -65,6 +66,8 @@ class GraphQLView:
                 response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
             except HttpProblem as problem:
                 response = problem.response(correlation_id)
+            except ClientDisconnect:
+                return  # in the middle of its request: nobody is there to be answered
             except GraphophoneError as error:
                 response = problem_of(error).response(correlation_id)
             except Exception:  # the last line of defence: nothing leaks
@@ -80,12 +83,13 @@ class GraphQLView:
             uploads.delete()
 
     async def _respond(self, http: HttpRequest, uploads: Uploads, correlation_id: str) -> Response:
+        check_head(http, self.endpoint.settings)
         if http.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": METHODS})
         if http.method not in METHODS.split(", "):
             allow = {"Allow": METHODS}
             raise HttpProblem(405, ErrorCode.INVALID_INPUT, "GraphQL is asked by GET or POST.", headers=allow)
-        accept = accepted(http.headers.get("accept"))
+        accept = accepted(", ".join(http.headers.getlist("accept")))
         if self.endpoint.settings.playground and http.method != "POST" and accept.prefers_html:
             return page(http)
         if http.method != "POST" and not self.endpoint.settings.get_queries:
@@ -109,7 +113,18 @@ class GraphQLView:
         call = self.endpoint.call(operation, request, viewer, correlation_id)
         if is_subscription(operation):
             return self._streamed(http, accept, call)
-        return self._answered(http, accept, await self.endpoint.engine.execute(call))
+        return await self._executed(http, accept, call)
+
+    async def _executed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
+        framing = framing_of_parts(accept) if call.operation.in_parts else None
+        if framing is None:
+            return self._answered(http, accept, await self.endpoint.engine.execute(call))
+        answers = self.endpoint.engine.deliver(call)
+        first = await anext(answers)
+        if isinstance(first, Part):
+            return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, first=first)
+        await answers.aclose()
+        return self._answered(http, accept, first)
 
     def _streamed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
         if accept.stream_quality == accept.parts_quality == 0:

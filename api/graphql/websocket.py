@@ -210,13 +210,13 @@ class Connection:
         except Refused as refused:
             return await failed(engine.refusal(refused, correlation_id).errors)
         call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
-        if not is_subscription(operation):
+        if not is_subscription(operation) and not operation.in_parts:
             answer = await engine.execute(call)
             if not answer.executed:
                 return await failed(answer.errors)
             await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
             return True
-        answers = engine.subscribe(call)
+        answers = engine.subscribe(call) if is_subscription(operation) else engine.deliver(call)
         try:
             async for answer in answers:
                 if not answer.executed:

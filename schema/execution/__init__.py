@@ -4,6 +4,18 @@ from schema.execution.documents import Operation, Refused
 from schema.execution.engine import Engine, is_subscription
 from schema.execution.limits import Limits
 from schema.execution.messages import Answer, Call, Request
+from schema.execution.parts import Part
 from schema.execution.sharing import SharedAnswers
 
-__all__ = ["Answer", "Call", "Engine", "Limits", "Operation", "Refused", "Request", "SharedAnswers", "is_subscription"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Engine",
+    "Limits",
+    "Operation",
+    "Part",
+    "Refused",
+    "Request",
+    "SharedAnswers",
+    "is_subscription",
+]

@@ -20,6 +20,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    Node,
     NullValueNode,
     OperationDefinitionNode,
     SchemaMetaFieldDef,
@@ -72,6 +73,8 @@ class Measure(NamedTuple):
     depth: int = 0
     fixed: int = 0
     per_item: int = 0
+    parts: int = 0
+    parts_per_item: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class Ruler:
         self._check("fields", whole.fields, self.limits.fields)
         self._check("aliases", whole.aliases, self.limits.aliases)
         self._check("depth", whole.depth, self.limits.depth)
+        self._check("parts", whole.parts + whole.parts_per_item * self.limits.assumed_page, self.limits.parts)
         points = min(whole.fixed + whole.per_item * self.limits.assumed_page, CEILING)
         introspection = self._is_introspection(operation.selection_set)
         self._check("cost", points, (introspection and self.limits.introspection) or self.limits.cost)
@@ -137,7 +141,7 @@ class Ruler:
     def _selection(self, selection: SelectionSetNode, parent: GraphQLNamedType | None, nesting: int) -> Measure:
         if nesting > 4 * self.limits.depth:  # inline fragments and chains of fragments nest without a field
             raise TooComplex("depth", nesting, self.limits.depth)
-        fields = aliases = depth = fixed = per_item = 0
+        fields = aliases = depth = fixed = per_item = parts = parts_per_item = 0
         for node in selection.selections:
             if isinstance(node, FieldNode):
                 part = self._field(node, parent, nesting)
@@ -150,7 +154,11 @@ class Ruler:
             fields, aliases = fields + part.fields, aliases + part.aliases
             depth = max(depth, part.depth)
             fixed, per_item = fixed + part.fixed, per_item + part.per_item
-        return Measure(min(fields, CEILING), min(aliases, CEILING), depth, min(fixed, CEILING), min(per_item, CEILING))
+            parts, parts_per_item = parts + part.parts, parts_per_item + part.parts_per_item
+            if not isinstance(node, FieldNode):
+                parts += _has(node, "defer")
+        sums = (fixed, per_item, parts, parts_per_item)
+        return Measure(min(fields, CEILING), min(aliases, CEILING), depth, *(min(one, CEILING) for one in sums))
 
     def _fragment(self, name: str, nesting: int) -> Measure:
         if (known := self.measured.get(name)) is not None:
@@ -181,11 +189,13 @@ class Ruler:
         fields, aliases, depth = inner.fields + 1, inner.aliases + aliases, inner.depth + 1
         if name in META_FIELDS:
             depth = 1  # the depth of introspection has a rule of its own
+        parts = inner.parts + inner.parts_per_item * size
         if field is None or not _is_list(field.type):
-            return Measure(fields, aliases, depth, weight + below, 0)
+            return Measure(fields, aliases, depth, weight + below, 0, parts)
+        streams = _has(node, "stream")
         if page is not None:  # a list with a page size of its own
-            return Measure(fields, aliases, depth, weight + size * (1 + below), 0)
-        return Measure(fields, aliases, depth, 0, weight + below)
+            return Measure(fields, aliases, depth, weight + size * (1 + below), 0, streams + size * parts)
+        return Measure(fields, aliases, depth, 0, weight + below, streams, parts)
 
     def _page(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int | None:
         """The page size that the field asks for; None when it has no such argument."""
@@ -215,6 +225,10 @@ class Ruler:
         if (weight := declared.get("cost")) is not None:
             return int(weight)
         return 1 if field.args or is_composite_type(get_named_type(field.type)) else 0
+
+
+def _has(node: Node, directive: str) -> bool:
+    return any(one.name.value == directive for one in getattr(node, "directives", None) or ())
 
 
 def _is_list(type_: GraphQLOutputType) -> bool:

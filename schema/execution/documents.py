@@ -33,6 +33,7 @@ from schema.execution.complexity import Cost, Ruler, TooComplex
 from schema.execution.limits import Limits
 
 DIRECTIVES_IN_ONE_PLACE = 4
+IN_PARTS = frozenset({"defer", "stream"})
 TOO_LARGE, TOO_NESTED = "Document contains more than", "Document is nested too deeply"
 TOO_DEEP_INTROSPECTION = "Maximum introspection depth exceeded"
 """What graphql-core says of documents beyond its bounds; pinned by a test."""
@@ -55,6 +56,8 @@ class Operation:
     node: OperationDefinitionNode
     cost: int
     introspection: bool = False
+    in_parts: bool = False
+    """Whether the document holds `@defer` or `@stream`."""
 
     @property
     def name(self) -> str | None:
@@ -74,6 +77,7 @@ class Checked:
     document: DocumentNode | None
     operations: tuple[tuple[OperationDefinitionNode, Cost], ...] = ()
     errors: tuple[GraphQLError, ...] = ()
+    in_parts: bool = False
 
 
 class Documents:
@@ -103,7 +107,7 @@ class Documents:
                 points = Ruler(self.schema, checked.document, self.limits, variables).measure(node).points
             except TooComplex as refusal:
                 raise Refused([too_complex(refusal)]) from None
-        return Operation(source, checked.document, node, points, cost.introspection)
+        return Operation(source, checked.document, node, points, cost.introspection, checked.in_parts)
 
     @staticmethod
     def _choose(checked: Checked, name: str | None) -> tuple[OperationDefinitionNode, Cost]:
@@ -124,7 +128,7 @@ class Documents:
             document = parse(source, max_lexical_tokens=tokens, max_comments=tokens)
             if not any(isinstance(d, OperationDefinitionNode) for d in document.definitions):
                 raise GraphQLError("The document holds no operation.")
-            count_directives(document, self.limits.directives)
+            directives = directives_of(document, self.limits.directives)
             ruler = Ruler(self.schema, document, self.limits)
             operations = tuple(
                 (node, ruler.measure(node))
@@ -138,7 +142,7 @@ class Documents:
         except GraphQLError as error:
             return Checked(None, errors=(self._syntax_error(error, source),))
         errors = self._validate(document)
-        return Checked(None if errors else document, operations, tuple(errors))
+        return Checked(None if errors else document, operations, tuple(errors), not directives.isdisjoint(IN_PARTS))
 
     def _syntax_error(self, error: GraphQLError, source: str) -> GraphQLError:
         if TOO_LARGE in error.message:
@@ -172,14 +176,16 @@ def too_complex(refusal: TooComplex) -> GraphQLError:
     return GraphQLError(str(refusal), extensions=extensions)
 
 
-def count_directives(document: DocumentNode, limit: int) -> None:
-    """Refuses a document with very many directives, in all or in one place."""
+def directives_of(document: DocumentNode, limit: int) -> set[str]:
+    """The names of a document's directives; refuses very many of them, in all or in one place."""
     count = 0
+    names: set[str] = set()
     todo: list[Node] = list(document.definitions)
     while todo:
         node = todo.pop()
         directives: tuple[DirectiveNode, ...] = tuple(getattr(node, "directives", None) or ())
         count += len(directives)
+        names.update(directive.name.value for directive in directives)
         if len(directives) > DIRECTIVES_IN_ONE_PLACE:
             raise TooComplex("directives in one place", len(directives), DIRECTIVES_IN_ONE_PLACE)
         if isinstance(selection := getattr(node, "selection_set", None), SelectionSetNode):
@@ -187,6 +193,7 @@ def count_directives(document: DocumentNode, limit: int) -> None:
         todo.extend(getattr(node, "variable_definitions", None) or ())
     if count > limit:
         raise TooComplex("directives", count, limit)
+    return names
 
 
 def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:

@@ -1,8 +1,8 @@
 """One operation from text to answer, for every transport: HTTP, WebSocket and server-sent events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -17,6 +17,7 @@ from schema.execution.documents import Documents, Operation, Refused
 from schema.execution.fast import FastExecutor
 from schema.execution.limits import Limits
 from schema.execution.messages import Answer, Call, Request
+from schema.execution.parts import Part, PartsExecutor, later_parts
 from schema.execution.resume import resumed
 from schema.execution.sharing import SharedAnswers
 
@@ -46,9 +47,35 @@ class Engine:
                 return self._not_executed(executor, call.correlation_id)
             if over := await _over_budget(context):
                 return self._not_executed([over], call.correlation_id, executing=True)
-            data, shown = await self._run(executor, call)
-        cost = {"requested": call.operation.cost, "limit": self.limits.cost}
-        return Answer(executed=True, data=data, errors=shown, extensions={"cost": cost})
+            result = await self._run(executor, call)
+        return Answer(**self._executed(result, call), extensions=self._cost(call))
+
+    async def deliver(self, call: Call) -> AsyncGenerator[Answer, None]:
+        """Runs a query or a mutation whose answer may come in parts (`@defer`, `@stream`): an `Answer`, or `Part`s."""
+        deadline = asyncio.get_running_loop().time() + self.limits.seconds
+        async with _opened(call) as context:
+            executor = self._executor(call, context, PartsExecutor)
+            if isinstance(executor, list):
+                yield self._not_executed(executor, call.correlation_id)
+                return
+            if over := await _over_budget(context):
+                yield self._not_executed([over], call.correlation_id, executing=True)
+                return
+            result = await self._run(executor, call)
+            if isinstance(result, ExecutionResult):
+                yield Answer(**self._executed(result, call), extensions=self._cost(call))
+                return
+            first, later = result
+            pending = [one.formatted for one in first.pending]
+            shown = self._executed(first, call)
+            yield Part(**shown, extensions=self._cost(call), pending=pending, first=True)
+
+            def present(found: Sequence[GraphQLError]) -> list[dict[str, Any]]:
+                return self._present(found, call.correlation_id, executing=True)
+
+            async with aclosing(later_parts(later, pending, deadline, present, self._blame)) as parts:
+                async for part in parts:
+                    yield part
 
     async def subscribe(self, call: Call, after: str | None = None) -> AsyncGenerator[Answer, None]:
         """Runs a subscription. An answer that was not executed is the last one.
@@ -90,28 +117,34 @@ class Engine:
         try:
             async with asyncio.timeout(self.limits.seconds):
                 return await source
-        except TimeoutError:
-            return Answer(executed=False, errors=[self._late(call)])
+        except TimeoutError as late:
+            return self._not_executed([self._blame(late)], call.correlation_id, executing=True)
 
-    def _late(self, call: Call) -> dict[str, Any]:
+    def _blame(self, fault: Exception) -> GraphQLError:
+        """What is wrong with an operation that did not run to its end: it was stopped, or the server is at fault."""
+        if not isinstance(fault, TimeoutError):
+            return _wrapped(fault)
         message = f"The operation took longer than {self.limits.seconds:g} seconds and was stopped."
-        return errors.facts(ErrorCode.TIMED_OUT, message, {"seconds": self.limits.seconds}, call.correlation_id)
+        extensions = {"code": ErrorCode.TIMED_OUT.value, "details": {"seconds": self.limits.seconds}}
+        return GraphQLError(message, extensions=extensions)
 
     async def _event(self, executor: FastExecutor, call: Call, payload: Any) -> Answer:
         async def run() -> Answer:
             async with _opened(call) as context:
                 event = executor.build_per_event_executor(payload)
                 event.context_value = context
-                data, shown = await self._run(event, call)
+                result = await self._run(event, call)
             cursor = getattr(payload, "cursor", None)
-            return Answer(executed=True, data=data, errors=shown, event_id=cursor if isinstance(cursor, str) else None)
+            return Answer(**self._executed(result, call), event_id=cursor if isinstance(cursor, str) else None)
 
         if self.shared is None:
             return await run()
         return await self.shared.answer(call, payload, run)
 
-    def _executor(self, call: Call, context: Any) -> FastExecutor | list[GraphQLError]:
-        return FastExecutor.build(  # type: ignore[return-value]  # an instance of the class it is called on
+    def _executor(
+        self, call: Call, context: Any, kind: type[FastExecutor] = FastExecutor
+    ) -> FastExecutor | list[GraphQLError]:
+        return kind.build(  # type: ignore[return-value]  # an instance of the class it is called on
             self.schema,
             call.operation.document,
             context_value=context,
@@ -122,8 +155,8 @@ class Engine:
             hide_suggestions=True,
         )
 
-    async def _run(self, executor: Any, call: Call) -> tuple[dict[str, Any] | None, list[dict[str, Any]] | None]:
-        """The data and the errors of one execution, which is stopped when it takes too long."""
+    async def _run(self, executor: Any, call: Call) -> Any:
+        """The result of one execution, which is stopped when it takes too long."""
         try:
             if call.operation.introspection:  # pure CPU, up to a tenth of a second
                 result = await asyncio.to_thread(executor.execute_operation)
@@ -132,14 +165,20 @@ class Engine:
             if optimized_is_awaitable(result):
                 async with asyncio.timeout(self.limits.seconds):
                     result = await result
-        except TimeoutError:
-            return None, [self._late(call)]
         except Exception as fault:  # noqa: BLE001  # a fault of the executor itself is a fault of the server
-            return None, self._present([_wrapped(fault)], call.correlation_id, executing=True)
-        found = result.errors
-        return result.data, self._present(found, call.correlation_id, executing=True) if found else None
+            return ExecutionResult(None, [self._blame(fault)])
+        return result
 
-    def _present(self, found: list[GraphQLError], correlation_id: str, *, executing: bool) -> list[dict[str, Any]]:
+    def _executed(self, result: Any, call: Call) -> dict[str, Any]:
+        """The data and the errors of an answer."""
+        found = result.errors
+        shown = self._present(found, call.correlation_id, executing=True) if found else None
+        return {"executed": True, "data": result.data, "errors": shown}
+
+    def _cost(self, call: Call) -> dict[str, Any]:
+        return {"cost": {"requested": call.operation.cost, "limit": self.limits.cost}}
+
+    def _present(self, found: Sequence[GraphQLError], correlation_id: str, *, executing: bool) -> list[dict[str, Any]]:
         return errors.present_all(found, correlation_id, executing=executing, limit=self.limits.errors)
 
     def _not_executed(self, found: list[GraphQLError], correlation_id: str, *, executing: bool = False) -> Answer:

@@ -14,7 +14,8 @@ from db.values import ErrorCode
 
 log = structlog.get_logger("graphophone.graphql")
 CODES = frozenset(ErrorCode)
-CLIENT_FAULTS = ("Argument '",)  # what graphql-core finds only when it executes: a variable left out, an explicit null
+# What graphql-core finds only when it executes: a variable left out, an explicit null, a stream from below zero.
+CLIENT_FAULTS = ("Argument '", "initialCount must")
 HIDDEN = "Something went wrong on the server. The log holds the details under this correlation id."
 
 

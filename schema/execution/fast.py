@@ -32,6 +32,7 @@ from graphql import (
     is_object_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.executor import StreamUsage
 from graphql.pyutils import Path, Undefined
 from strawberry.types.field import StrawberryField
 
@@ -61,12 +62,21 @@ class FastExecutor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """The list's values, completed column by column where that is possible."""
-        if isinstance(items, (list, tuple)) and len(items) >= FEW and self.middleware_manager is None:
+        if (
+            isinstance(items, (list, tuple))
+            and len(items) >= FEW
+            and self.middleware_manager is None
+            and self.get_stream_usage(field_details_list, path) is None
+        ):
             try:
                 return self.plan(item_type, field_details_list, info)(items)
             except Unusual:
                 pass
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+
+    def get_stream_usage(self, field_details_list: FieldDetailsList, path: Path) -> StreamUsage | None:  # noqa: ARG002  # graphql-core's own signature
+        """None: an answer in one part streams nothing, whatever the directive says."""
+        return None
 
     def plan(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         """How to complete a column of this type with this selection. Made once for an operation."""
@@ -74,6 +84,8 @@ class FastExecutor(Executor[Any]):
         key = (id(type_), id(fields))
         if key not in plans:
             try:
+                if len({id(field.defer_usage) for field in fields}) > 1:
+                    raise Unusual  # parts of the rows come at different times
                 plans[key] = self._column(type_, fields, info)
             except Unusual:
                 plans[key] = None

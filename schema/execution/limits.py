@@ -24,6 +24,8 @@ class Limits:
     """Aliased fields."""
     directives: int = 50
     """Directives in the whole document; at most four in one place."""
+    parts: int = 150
+    """Pieces that `@defer` and `@stream` put off, counted in every item of a list."""
     merging: int = 3_000
     """Units of work to check that fields of the same response name can be merged."""
     cost: int = 20_000

@@ -1,5 +1,6 @@
 """Subscriptions that go on behind the last event a client saw, as a browser's EventSource asks for."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -7,9 +8,13 @@ from graphql import (
     ArgumentNode,
     DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
+    GraphQLObjectType,
     GraphQLSchema,
+    InlineFragmentNode,
     NameNode,
     Node,
+    SelectionNode,
     SelectionSetNode,
     StringValueNode,
 )
@@ -21,19 +26,39 @@ N = TypeVar("N", bound=Node)
 
 def resumed(operation: Operation, schema: GraphQLSchema, after: str) -> Operation:
     """The operation with `after` as the root field's argument of that name, where the field has one."""
-    root = schema.subscription_type
-    selections = operation.node.selection_set.selections
-    field = next((node for node in selections if isinstance(node, FieldNode)), None)
-    definition = root.fields.get(field.name.value) if root and field else None
-    if field is None or definition is None or "after" not in definition.args:
+    if schema.subscription_type is None:
         return operation
+    fragments = {d.name.value: d for d in operation.document.definitions if isinstance(d, FragmentDefinitionNode)}
     argument = ArgumentNode(name=NameNode(value="after"), value=StringValueNode(value=after))
-    kept = tuple(node for node in field.arguments or () if node.name.value != "after")
-    changed = _with(field, arguments=(*kept, argument))
-    selection = SelectionSetNode(selections=tuple(changed if s is field else s for s in selections))
-    node = _with(operation.node, selection_set=selection)
+    changed = _selections(operation.node.selection_set, schema.subscription_type, fragments, argument)
+    node = _with(operation.node, selection_set=changed)
     definitions = tuple(node if d is operation.node else d for d in operation.document.definitions)
     return replace(operation, node=node, document=DocumentNode(definitions=definitions))
+
+
+def _selections(
+    selection_set: SelectionSetNode,
+    root: GraphQLObjectType,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    argument: ArgumentNode,
+) -> SelectionSetNode:
+    """The same selections, the root field with the argument; fragments stand in their place, with their condition."""
+
+    def changed(node: SelectionNode) -> SelectionNode:
+        if isinstance(node, FieldNode):
+            definition = root.fields.get(node.name.value)
+            if definition is None or argument.name.value not in definition.args:
+                return node
+            kept = tuple(other for other in node.arguments or () if other.name.value != argument.name.value)
+            return _with(node, arguments=(*kept, argument))
+        inner: Any = node if isinstance(node, InlineFragmentNode) else fragments[node.name.value]  # type: ignore[attr-defined]  # the third kind is a spread
+        return InlineFragmentNode(
+            type_condition=inner.type_condition,
+            directives=node.directives,
+            selection_set=_selections(inner.selection_set, root, fragments, argument),
+        )
+
+    return SelectionSetNode(selections=tuple(changed(node) for node in selection_set.selections))
 
 
 def _with(node: N, **changes: Any) -> N:

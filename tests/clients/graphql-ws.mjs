@@ -19,6 +19,9 @@ async function* watch(variables) {
 }
 
 const found = await journey({ ask, watch });
+const parts = [];
+for await (const part of client.iterate({ query: read('later'), variables: { id: found.from.id } })) parts.push(part);
+assert.ok(parts.length > 1 && parts.at(-1).hasNext === false);
 await assert.rejects(first({ query: '{ nope }' }), (errors) => errors[0].extensions.code === 'INVALID_INPUT');
 await assert.rejects(connect({ Authorization: 'Bearer wrong' }).iterate({ query: '{ __typename }' }).next(), { code: 4403 });
 done('graphql-ws', found);

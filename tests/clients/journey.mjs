@@ -60,5 +60,13 @@ export const iterate = (subscribe) =>
       }),
   });
 
+// What a client shows, one after the other, of the query `later`: the text and most words come after the rest.
+export const shownInParts = async (client, results) => {
+  const shown = [];
+  for await (const { job } of results) shown.push([job.transcript.words.edges.length, Boolean(job.transcript.text)]);
+  assert.deepEqual([shown[0], shown.at(-1)], [[2, false], [10, true]], `${client} showed ${JSON.stringify(shown)}`);
+  console.log(`${client}: @defer and @stream in ${shown.length} parts`);
+};
+
 export const done = (client, { events, subtitles }) =>
   console.log(`${client}: sent, ${events.length} events watched, read, ${subtitles.length} bytes of subtitles`);

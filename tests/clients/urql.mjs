@@ -4,7 +4,7 @@ import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import { Client, fetchExchange } from '@urql/core';
 import { pipe, toAsyncIterable } from 'wonka';
-import { done, headers, journey, read, recording, url } from './journey.mjs';
+import { done, headers, journey, read, recording, shownInParts, url } from './journey.mjs';
 
 const fetchOptions = { headers: { ...headers, 'GraphQL-Preflight': '1' } }; // the preflight header is for uploads
 const options = { url, exchanges: [fetchExchange], fetchSubscriptions: true, fetchOptions };
@@ -25,6 +25,14 @@ async function* watch(variables) {
 
 const found = await journey({ ask, watch, source });
 await assert.rejects(client.query('{ nope }', {}).toPromise().then(unwrap), (error) => error.graphQLErrors[0].extensions.code === 'INVALID_INPUT');
+const latest = async function* () {
+  const results = pipe(client.query(read('later'), { id: found.from.id }, { requestPolicy: 'network-only' }), toAsyncIterable);
+  for await (const result of results) {
+    yield structuredClone(unwrap(result));
+    if (!result.hasNext) return;
+  }
+};
+await shownInParts('urql', latest());
 const byGet = new Client({ ...options, preferGetMethod: 'force' });
 assert.equal(unwrap(await byGet.query(read('read'), { id: found.from.id }).toPromise()).job.state, 'SUCCEEDED');
 done('urql', found);

@@ -62,3 +62,19 @@ async def test_a_documented_query_sends_the_same_few_statements_however_many_row
         await graph.data(query, **used)
         counts.append(statements())
     assert counts[0] == counts[1] <= allowed
+
+
+@pytest.mark.parametrize("given", ["maxConfidence: 0.5", "between: {start: 0.5, end: 2500.0}"])
+async def test_words_of_a_long_transcript_are_found_by_as_few_statements(
+    graph: Graph, statements: Callable[[], int], given: str
+) -> None:
+    words = f"words(first: 1000, {given}) {{ totalCount edges {{ cursor }} }}"
+    query = f"query($id: ID!) {{ transcript(id: $id) {{ {words} }} }}"
+    counts = []
+    for segments in (2, 2600):
+        id_ = await graph.transcript(count=segments)
+        statements()
+        found = (await graph.data(query, id=id_))["transcript"]["words"]
+        counts.append(statements())
+    assert found["totalCount"] == (0 if "max" in given else 7499)
+    assert counts == [4, 4]

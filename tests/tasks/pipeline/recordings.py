@@ -19,6 +19,7 @@ def write(
     seconds: float = 2.0,
     video: bool = False,
     sound: bool = True,
+    bit_rate: int | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
     """A tone of 440 Hz, or a video with or without one."""
@@ -27,6 +28,8 @@ def write(
             picture = out.add_stream("mpeg4", 10, width=64, height=64, pix_fmt="yuv420p")
         if sound:
             stream = cast("av.AudioStream", out.add_stream(codec, rate, layout=layout))
+            if bit_rate is not None:
+                stream.bit_rate = bit_rate
         if video:
             for index in range(int(seconds * 10)):
                 image = av.VideoFrame.from_ndarray(np.full((96, 64), index % 200, np.uint8), format="yuv420p")
