@@ -67,8 +67,6 @@ async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: Queu
             if earlier.input_hash != new.input_hash:
                 raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
             return earlier, True
-    number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step
-    await check_room(session, owner_id, limits)
     job = Job(
         id=new_id("job"),
         owner_id=owner_id,
@@ -85,6 +83,8 @@ async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: Queu
         kept={},
         created_at=now(),
     )
+    number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step
+    await check_room(session, owner_id, limits)
     await session.execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
     await events.record(session, owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
     announce(session, News("job", owner_id))

@@ -16,12 +16,13 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from multiprocessing import Queue, get_context
 from pathlib import Path
+from typing import cast
 
 import orjson
-from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
+from websockets.frames import Frame, Opcode
 
 from db import events, jobs, operations, owners, runs, transcripts
 from db.clock import now
@@ -183,33 +184,63 @@ async def _append_all(url: str, redis_url: str, rate: int, count: int, told: "Qu
     await db.close()
 
 
-async def _watch(port: int, job_id: str, ready: asyncio.Semaphore) -> dict[int, float]:
-    """A subscriber on a WebSocket of its own: when each segment came."""
-    heard: dict[int, float] = {}
-    opening = connect(
-        f"ws://127.0.0.1:{port}/graphql",
-        subprotocols=[Subprotocol("graphql-transport-ws")],
-        compression=None,
-        proxy=None,
-        open_timeout=60,
-    )
-    async with opening as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}"}}))
-        await socket.recv()
+class _Subscriber(asyncio.Protocol):
+    """A WebSocket that only notes when which segment came: a client's library would take the server's core as well."""
+
+    def __init__(self, job_id: str, ready: asyncio.Semaphore) -> None:
+        self.heard: dict[int, float] = {}
+        self.over = asyncio.get_running_loop().create_future()
+        self._ready = ready
+        self._said = b""
         payload = {"query": WATCH, "variables": {"id": job_id}}
-        await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        await socket.recv()  # the snapshot
-        ready.release()
-        async for message in socket:
-            at = time.perf_counter()
-            if '"text":"one two"' in str(message):
-                found = orjson.loads(message)["payload"]["data"]["jobEvents"]["segments"]
-                heard |= {segment["index"]: at for segment in found}
-            elif '"type":"error"' in str(message):
-                raise RuntimeError(str(message))
-            elif '"JobStateChanged"' in str(message) and heard:
+        self._orders = [
+            {"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}"}},
+            {"id": "1", "type": "subscribe", "payload": payload},
+        ]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asks for the protocol."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(
+            b"GET /graphql HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Too early, unless all was heard."""
+        if not self.over.done():
+            self.over.set_exception(exc or ConnectionResetError(self._said.decode(errors="replace")))
+
+    def data_received(self, data: bytes) -> None:
+        """Frames, or pieces of them."""
+        at, self._said = time.perf_counter(), self._said + data
+        if self._orders and b"\r\n\r\n" in self._said:
+            self._said = b""
+            for order in self._orders:
+                frame = Frame(Opcode.TEXT, json.dumps(order).encode())
+                self._transport.write(frame.serialize(mask=True))
+            self._orders = []
+        while len(self._said) > 3 and not self._orders:
+            size, start = self._said[1], 2
+            if size == 126:
+                size, start = int.from_bytes(self._said[2:4]), 4
+            if len(self._said) < start + size:
                 break
-    return heard
+            message, self._said = self._said[start : start + size], self._said[start + size :]
+            self._hear(message, at)
+
+    def _hear(self, message: bytes, at: float) -> None:
+        if b'"text":"one two"' in message:
+            found = orjson.loads(message)["payload"]["data"]["jobEvents"]["segments"]
+            self.heard |= {segment["index"]: at for segment in found}
+        elif b'"JobSnapshot"' in message:
+            self._ready.release()
+        elif b'"type":"error"' in message:
+            self.over.set_exception(RuntimeError(message.decode()))
+        elif b'"JobStateChanged"' in message and self.heard:
+            self.over.set_result(None)
+            self._transport.close()
 
 
 async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: float = 10.0) -> None:
@@ -221,7 +252,11 @@ async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: 
         job = await crew.submit(owner=LOCAL_OWNER)
         with web(crew) as port:
             ready = asyncio.Semaphore(0)
-            tasks = [asyncio.create_task(_watch(port, job.id, ready)) for _ in range(listeners)]
+            loop = asyncio.get_running_loop()
+            readers = []
+            for _ in range(listeners):
+                _, reader = await loop.create_connection(partial(_Subscriber, job.id, ready), "127.0.0.1", port)
+                readers.append(reader)
             async with asyncio.timeout(120):
                 for _ in range(listeners):
                     await ready.acquire()
@@ -236,8 +271,8 @@ async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: 
             async with crew.db.write() as session:
                 await operations.cancel(session, job.id)
             async with asyncio.timeout(60):
-                heard = await asyncio.gather(*tasks)
-        waits = [(at - sent[number]) * 1000 for one in heard for number, at in one.items()]
+                await asyncio.gather(*(reader.over for reader in readers))
+        waits = [(at - sent[number]) * 1000 for reader in readers for number, at in reader.heard.items()]
         told(f"event to {listeners} subscribers", kind, waits)
         print(f"{'':30} {kind:9} {listeners * len(sent) - len(waits)} gaps", flush=True)
 
