@@ -48,7 +48,13 @@ def everything(voices: Iterable[tuple[float, float]], seconds: float) -> Iterato
         yield Chunk(begin, seconds, tuple(speech))
 
 
-def windows(pieces: Iterable[Chunk], seconds: float = WINDOW_SECONDS) -> Iterator[list[Chunk]]:
+def heard(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
+    """The chunks of a recording, as the options want them cut: the same ones each time."""
+    voices = engine.voices(recording)
+    return chunks(voices) if options.rules.voice_detector else everything(voices, recording.seconds)
+
+
+def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[list[Chunk]]:
     """Chunks in groups that are finished and stored together. Grouping moves no cut, so it changes no text."""
     window: list[Chunk] = []
     for piece in pieces:
