@@ -11,7 +11,6 @@ from typing import BinaryIO, NoReturn
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.format import Flags
 
 from db.values import ErrorCode, MediaFacts, Problem, Stage
 from tasks.pipeline.types import InputFault
@@ -21,6 +20,7 @@ INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sa
 
 CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
 DRM = (b"enca", b"drms", b"aavd")
+TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
 HOLE = 0.1  # seconds that the container's clock may run ahead of the sound; more is silence that nobody recorded
 JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhere within 26 hours): more is no hole
@@ -75,7 +75,7 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
 
 def clock_may_be_set_anew(container: InputContainer) -> bool:
     """Whether the format allows that; its first and last moment then say nothing about its length."""
-    return bool(container.format.flags & Flags.ts_discont.value)
+    return bool(container.format.flags & TS_DISCONT)
 
 
 class Timeline:

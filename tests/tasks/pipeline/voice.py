@@ -41,7 +41,7 @@ class _Synthesiser:
         self.library.espeak_SetSynthCallback(self.callback)
 
     def _hear(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _: object) -> int:
-        if samples and count:
+        if count:
             self.heard.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0
 
@@ -53,7 +53,8 @@ class _Synthesiser:
         assert self.library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, UTF8, None, None) == 0
         spoken = np.concatenate(self.heard)
         moments = np.arange(spoken.size * SAMPLE_RATE // self.rate) * self.rate / SAMPLE_RATE
-        return (np.interp(moments, np.arange(spoken.size), spoken) / 32768).astype(np.float32)
+        waveform: Waveform = (np.interp(moments, np.arange(spoken.size), spoken) / 32768).astype(np.float32)
+        return waveform
 
 
 @cache
