@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from db.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
 from tasks.pipeline.decode import decode
-from tasks.pipeline.detect import chunks
+from tasks.pipeline.detect import heard
 from tasks.pipeline.diarize import diarize, listen
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.peaks import keep
@@ -52,7 +52,7 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         if stages.needed(Stage.TRANSCRIBE):
             stages.do(Stage.TRANSCRIBE, lambda: transcribe(recording, engine, draft, work.resume, stages.tell))
         elif aligning:
-            for chunk in chunks(engine.voices(recording)):
+            for chunk in heard(recording, engine, options):
                 draft.listened(chunk)
         draft.complete()
         some = bool(draft.segments)

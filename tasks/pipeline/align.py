@@ -20,7 +20,7 @@ def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stag
     for window in draft.windows():
         stages.begin(Stage.ALIGN)
         groups = [tuple(group) for _, group in groupby(window, key=lambda segment: segment.key[:CHUNK_KEY])]
-        passages = [_passage(group, recording.seconds) for group in groups]
+        passages = [_passage(group, draft, recording.seconds) for group in groups]
         found = engine.align(recording, passages, draft.language or "")
         for group, passage, places in zip(groups, passages, found, strict=True):
             words = [draft.spoken(word) for word in placed(passage, places, recording.seconds)]
@@ -32,10 +32,10 @@ def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stag
     return aligned
 
 
-def _passage(group: Sequence[Segment], seconds: float) -> Passage:
+def _passage(group: Sequence[Segment], draft: Draft, seconds: float) -> Passage:
     words = tuple(word.text for segment in group for word in segment.words)
-    start = max(0.0, min(segment.start for segment in group))
-    return Passage(start, min(seconds, max(segment.end for segment in group)), words)
+    start, end = draft.span(min(segment.start for segment in group), max(segment.end for segment in group))
+    return Passage(max(0.0, start), min(seconds, end), words)
 
 
 def placed(passage: Passage, places: Sequence[Place | None], seconds: float) -> list[Word]:

@@ -11,12 +11,10 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from db.values import ErrorCode, MediaFacts, Problem, Stage
-from tasks.pipeline.media import CLOCK, facts, opened, promised, refuse
+from tasks.pipeline.media import Timeline, facts, opened, promised, refuse
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
 from tasks.pipeline.types import Emit, Probed, Progressed, Work
 
-HOLE = 0.1  # seconds that the container's clock may run ahead of the samples; more is silence that nobody recorded
-JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
 
 
@@ -49,8 +47,7 @@ def _write(
     frames = _Frames(container)
     limit = int(max_seconds * SAMPLE_RATE)
     written, said = 0, 0.0
-    timeline = _Timeline((container.start_time or 0) / CLOCK, known.duration_seconds)
-    for samples in _resampled(frames, timeline):
+    for samples in _resampled(frames, Timeline(container, known.duration_seconds)):
         file.write(samples.astype(SAMPLE, copy=False).tobytes())
         written += samples.size
         if written > limit:
@@ -90,25 +87,8 @@ class _Frames:
             yield from (frame for frame in frames if isinstance(frame, AudioFrame))
 
 
-class _Timeline:
-    """Where each frame belongs by the container's clock, so that times stay true in an edited or live recording."""
-
-    def __init__(self, start: float, seconds: float) -> None:
-        self.shift, self.seconds = -start, seconds
-        self.now = 0.0
-
-    def silence(self, frame: AudioFrame) -> float:
-        """Seconds in which nothing was recorded before this frame."""
-        missing = 0.0 if frame.time is None else frame.time + self.shift - self.now
-        if missing < -JUMP or self.now + missing > self.seconds + JUMP:
-            self.shift -= missing
-        silence = missing if missing > HOLE and self.now + missing <= self.seconds + JUMP else 0.0
-        self.now += silence + frame.samples / frame.sample_rate
-        return silence
-
-
 def _resampled(
-    frames: Iterable[AudioFrame], timeline: _Timeline
+    frames: Iterable[AudioFrame], timeline: Timeline
 ) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
     """Frames as 16 kHz mono samples, holes as silence.
 
@@ -117,7 +97,7 @@ def _resampled(
     resampler: AudioResampler | None = None
     shape = None
     for frame in frames:
-        silence = timeline.silence(frame)
+        silence = timeline.silence(frame.time, frame.samples / frame.sample_rate)
         frame.pts = None  # the samples' own number is their time
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or now != shape or silence:

@@ -48,7 +48,13 @@ def everything(voices: Iterable[tuple[float, float]], seconds: float) -> Iterato
         yield Chunk(begin, seconds, tuple(speech))
 
 
-def windows(pieces: Iterable[Chunk], seconds: float = WINDOW_SECONDS) -> Iterator[list[Chunk]]:
+def heard(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
+    """The chunks of a recording, as the options want them cut: the same ones each time."""
+    voices = engine.voices(recording)
+    return chunks(voices) if options.rules.voice_detector else everything(voices, recording.seconds)
+
+
+def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[list[Chunk]]:
     """Chunks in groups that are finished and stored together. Grouping moves no cut, so it changes no text."""
     window: list[Chunk] = []
     for piece in pieces:
@@ -63,17 +69,18 @@ def windows(pieces: Iterable[Chunk], seconds: float = WINDOW_SECONDS) -> Iterato
 def language(
     recording: Recording, pieces: Iterable[Chunk], engine: SpeechEngine, options: Options
 ) -> tuple[str, float] | None:
-    """The language most heard in these chunks, and how sure that is; None when there are none."""
+    """The language spoken for most of these chunks' time, and how sure that is; None when there are none."""
     heard: dict[str, float] = defaultdict(float)
-    places = 0
+    total = 0.0
     for piece in pieces:
         found, probability = engine.detect_language(recording.read(piece.start, piece.end), options)
-        heard[found] += probability
-        places += 1
-    if not places:
+        seconds = sum(end - start for start, end in piece.stretches)
+        heard[found] += probability * seconds
+        total += seconds
+    if not total:
         return None
     best = max(heard, key=lambda name: heard[name])
-    return best, heard[best] / places
+    return best, heard[best] / total
 
 
 def spread(recording: Recording, engine: SpeechEngine) -> Iterator[Chunk]:
@@ -81,4 +88,5 @@ def spread(recording: Recording, engine: SpeechEngine) -> Iterator[Chunk]:
     for start in np.linspace(0, max(0.0, recording.seconds - PLACE_SECONDS), PLACES).tolist():
         speech = next(chunks(engine.voices(recording.part(start, start + PLACE_SECONDS))), None)
         if speech is not None:
-            yield Chunk(start + speech.start, start + speech.end, ())
+            stretches = tuple((start + begin, start + end) for begin, end in speech.speech)
+            yield Chunk(start + speech.start, start + speech.end, stretches)

@@ -21,6 +21,7 @@ class Draft:
         self.segments = list(resume.segments)
         self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt
         self._listened: tuple[float, float] | None = None  # from where to where it listened
+        self._spans: list[tuple[float, float]] = []  # of each chunk, from its first speech to its last
         self._windows: SimpleQueue[tuple[Segment, ...] | None] = SimpleQueue()
         self._stored = tuple(self.segments)  # by an earlier attempt; handed on as soon as their speech is known again
 
@@ -43,6 +44,7 @@ class Draft:
     def listened(self, chunk: Chunk) -> None:
         """The voice detector's word on a chunk."""
         self.speech += chunk.speech
+        self._spans.append((round(chunk.stretches[0][0], 3), round(chunk.stretches[-1][1], 3)))
         self._listened = (self._listened[0] if self._listened else chunk.start, chunk.end)
 
     def _hand_on(self, *new: tuple[Segment, ...]) -> None:
@@ -69,6 +71,14 @@ class Draft:
             later += min(until, end) - since
         paused = self.speech[at][1]
         return replace(word, end=round(paused, 3)) if paused - start >= later else word
+
+    def span(self, start: float, end: float) -> tuple[float, float]:
+        """Where words of this stretch can be: in the speech of the chunk around it, if one is known.
+
+        So words that are aligned again, when their times are exact and no estimates, are looked for in the same place.
+        """
+        at = bisect_right(self._spans, start + 0.001, key=lambda span: span[0]) - 1
+        return self._spans[at] if at >= 0 and end <= self._spans[at][1] + 0.001 else (start, end)
 
     def heard(self, segment: Segment) -> Segment:
         """The segment, flagged when the voice detector heard nobody during it."""

@@ -1,5 +1,6 @@
 """Open a recording and say what it is: the container decides, never the file's name, and nothing else is opened."""
 
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sa
 
 CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
 DRM = (b"enca", b"drms", b"aavd")
+TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
+HOLE = 0.1  # seconds that the container's clock may run ahead of the sound; more is silence that nobody recorded
+JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
+OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhere within 26 hours): more is no hole
 
 
 @contextmanager
@@ -44,7 +49,7 @@ def probe(path: Path) -> MediaFacts:
 
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
-    """What an open recording is. Reads to its end only when its header does not tell its length."""
+    """What an open recording is. Reads to its end only when its container does not tell its length, or may be wrong."""
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
         if container.streams.video:
@@ -52,12 +57,13 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
         refuse("There is no audio in the file.", "Upload an audio or video recording.")
     if _encrypted(path):
         refuse("The recording is encrypted (DRM) and cannot be decoded.", "Upload a copy without copy protection.")
-    if audio.duration and audio.time_base:
+    if audio.duration and audio.time_base and not clock_may_be_set_anew(container):
         seconds = float(audio.duration * audio.time_base)
-    elif container.duration:
+    elif container.duration and not clock_may_be_set_anew(container) and (container.start_time or 0) <= CLOCK:
         seconds = container.duration / CLOCK
-    else:
-        seconds = _length(container)
+    else:  # no length, or one that cannot be believed: Matroska's counts from zero, wherever its clock begins
+        with opened(path) as again:  # where the clock lies, no seek leads back to the beginning
+            seconds = _length(again)
     return MediaFacts(
         container=container.format.name,
         codec=audio.codec_context.name,
@@ -67,16 +73,41 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
     )
 
 
+def clock_may_be_set_anew(container: InputContainer) -> bool:
+    """Whether the format allows that; its first and last moment then say nothing about its length."""
+    return bool(container.format.flags & TS_DISCONT)
+
+
+class Timeline:
+    """Where each piece belongs by the container's clock, so that times stay true in an edited or live recording."""
+
+    def __init__(self, container: InputContainer, seconds: float = math.inf) -> None:
+        self.shift, self.seconds = -(container.start_time or 0) / CLOCK, seconds
+        self.longest = OUTAGE if clock_may_be_set_anew(container) else math.inf
+        self.now = 0.0
+
+    def silence(self, time: float | None, seconds: float) -> float:
+        """Seconds in which nothing was recorded before this piece, which is so long and begins then."""
+        missing = 0.0 if time is None else time + self.shift - self.now
+        if missing < -JUMP or missing > self.longest or self.now + missing > self.seconds + JUMP:
+            self.shift -= missing
+            missing = 0.0
+        silence = missing if missing > HOLE else 0.0
+        self.now += silence + seconds
+        return silence
+
+
 def _length(container: InputContainer) -> float:
     """The end of the last packet: browsers write recordings without a length in the header."""
-    end = 0.0
+    timeline, end = Timeline(container), 0.0
     try:
         for packet in container.demux(container.streams.best("audio")):
             if packet.pts is not None and packet.time_base:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                took = float((packet.duration or 0) * packet.time_base)
+                timeline.silence(float(packet.pts * packet.time_base), took)
+                end = timeline.now
     except av.FFmpegError:
         pass  # cut short: up to here it can be read
-    container.seek(0)
     return end
 
 

@@ -76,7 +76,10 @@ class Stages:
         except Exception as fault:
             if self.stopped is not None:
                 raise
-            log.exception("the stage %s failed", stage)
+            if isinstance(fault, ModelUnavailable):
+                log.warning("the stage %s was not done: %s", stage, fault)
+            else:
+                log.exception("the stage %s failed", stage)
             self.tell(StageFailed(stage=stage, seconds=self._took(stage), problem=sorted_out(fault, stage)))
 
     def fail(self, fault: Exception) -> None:

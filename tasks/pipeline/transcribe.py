@@ -31,16 +31,14 @@ NOTHING_SAID = Problem(
 
 def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume: Resume, tell: Emit) -> Problem | None:
     """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
-    voices = engine.voices(recording)
-    everything = not draft.options.rules.voice_detector
-    pieces = detect.everything(voices, recording.seconds) if everything else detect.chunks(voices)
+    pieces = detect.heard(recording, engine, draft.options)
     if draft.language is None:
         found, pieces = _language(recording, pieces, engine, draft.options)
         if found is None:
             return NOTHING_SAID
         draft.language = found[0]
         tell(LanguageDetected(language=found[0], confidence=found[1]))
-    for number, window in enumerate(detect.windows(pieces)):
+    for number, window in enumerate(detect.windows(pieces, detect.WINDOW_SECONDS)):
         if number < resume.windows:
             for chunk in window:
                 draft.listened(chunk)

@@ -32,12 +32,13 @@ class CharacterAligner:
         self.language, self.name, self.device = language, LANGUAGES[language], device
         self.exact, source = self.name, None
         if language not in DEFAULT_ALIGN_MODELS_TORCH:
-            folder = hub.fetch(self.name, cache, FILES, online=online)
+            try:
+                folder = hub.fetch(self.name, cache, FILES, online=online)
+            except ModelUnavailable as missing:
+                raise missing if online else _not_here(language) from missing
             self.exact, source = f"{self.name}@{folder.name}", str(folder)
         elif not online:
-            raise ModelUnavailable(
-                f"The aligner for “{language}” is not in the offline pack.", "Allow the hub with GRAPHOPHONE_HUB=1."
-            )
+            raise _not_here(language)
         try:
             self.model, facts = load_align_model(language, device, source, model_dir=str(cache))
         except Exception as error:  # as many kinds as there are libraries in it
@@ -78,3 +79,10 @@ class CharacterAligner:
     def spell(self, words: Sequence[str]) -> list[list[int]]:
         """Each word's characters; those that the model does not know are wildcards."""
         return [[self.dictionary.get(sign, WILDCARD) for sign in word.lower()] for word in words]
+
+
+def _not_here(language: str) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"The aligner for “{language}” is not in the offline pack: the times of its words are estimated.",
+        "Allow the hub with GRAPHOPHONE_HUB=1, then run ALIGN again.",
+    )

@@ -1,11 +1,34 @@
-"""Recordings made up for tests: a tone in any container, written by FFmpeg's own libraries."""
+"""Recordings for tests: a tone in any container, written by FFmpeg's own libraries, and a call of two people."""
 
+import wave
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
 import av
 import numpy as np
+
+from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Waveform
+
+
+def call() -> Waveform:
+    """Thirty seconds of a telephone call: pyannote.audio's own sample."""
+    spec = find_spec("pyannote.audio")
+    assert spec
+    assert spec.origin
+    with wave.open(str(Path(spec.origin).parent / "sample" / "sample.wav")) as file:
+        found = np.frombuffer(file.readframes(30 * SAMPLE_RATE), SAMPLE).astype(np.float32)
+    return (found / 32768).astype(np.float32)
+
+
+def written(folder: Path, waveform: Waveform) -> Path:
+    """A WAV of these samples."""
+    path = folder / "recording.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, SAMPLE.itemsize, SAMPLE_RATE, 0, "NONE", ""))
+        file.writeframes((np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tobytes())
+    return path
 
 
 def write(

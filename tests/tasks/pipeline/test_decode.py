@@ -100,12 +100,30 @@ def test_what_was_not_recorded_is_silence_so_that_times_stay_true(
     assert loud == [True, False, False, False, True]
 
 
-def test_where_the_clock_is_set_back_nothing_is_lost_or_added(tmp_path: Path) -> None:
-    first = shifted(tmp_path / "first", {}, "ogg", "libopus", "s16", start=100.0)
-    second = shifted(tmp_path / "second", {}, "ogg", "libopus", "s16")
+@pytest.mark.parametrize(
+    ("container", "codec", "sample_format"),
+    [("ogg", "libopus", "s16"), ("mpegts", "aac", "fltp"), ("mpeg", "mp2", "s16"), ("matroska", "aac", "fltp")],
+)
+@pytest.mark.parametrize("clocks", [(100.0, 0.0), (80_000.0, 0.0), (0.0, 20_000.0)], ids=str)
+def test_where_the_clock_is_set_anew_nothing_is_lost_or_added(
+    tmp_path: Path, container: str, codec: str, sample_format: str, clocks: tuple[float, float]
+) -> None:
     both = tmp_path / "both"
-    both.write_bytes(first.read_bytes() + second.read_bytes())
-    assert abs(decoded(both)[0].seconds - 8.0) < 0.2
+    for clock in clocks:
+        part = shifted(tmp_path / "part", {}, container, codec, sample_format, start=clock)
+        with both.open("ab") as file:
+            file.write(part.read_bytes())
+    recording, facts, problem, _ = decoded(both, limit=9)
+    assert problem is None
+    assert abs(recording.seconds - 8.0) < 0.2
+    if clocks[0] or container != "matroska":  # whose header tells the length of the first part alone
+        assert abs(facts.duration_seconds - 8.0) < 0.2
+
+
+def test_a_broadcast_that_is_too_long_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", container="mpegts", codec="aac", sample_format="fltp", rate=48_000, seconds=3)
+    assert refused(path, limit=2).code is ErrorCode.LIMIT_EXCEEDED
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_sound_that_begins_after_the_picture_begins_late(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Recordings that make Whisper write what nobody said, and the rule against each, on and off, with the real models."""
 
 import os
-import wave
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,8 @@ from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.rules import compression_ratio
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import Chunk, SpeechEngine, Spoken, StageFinished, Update, WindowTranscribed, Work
+from tests.tasks.pipeline import recordings
+from tests.tasks.pipeline.recordings import written
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -39,15 +39,9 @@ def engine() -> SpeechEngine:
     return open_engine(SpeechSettings(models=MODELS))
 
 
-@pytest.fixture(scope="module")
-def call() -> Waveform:
-    """Thirty seconds of a telephone call of two people."""
-    spec = find_spec("pyannote.audio")
-    assert spec
-    assert spec.origin
-    with wave.open(str(Path(spec.origin).parent / "sample" / "sample.wav")) as file:
-        found = np.frombuffer(file.readframes(30 * SAMPLE_RATE), SAMPLE).astype(np.float32)
-    return (found / 32768).astype(np.float32)
+@pytest.fixture(scope="module", name="call")
+def sample_call() -> Waveform:
+    return recordings.call()
 
 
 def noise(level: float) -> Waveform:
@@ -60,14 +54,6 @@ def melody() -> Waveform:
     steps = [0, 2, 4, 5, 7, 9, 11, 12, 11, 9, 7, 5, 4, 2, 0, 4, 7, 12, 7, 0]
     notes = [np.sin(2 * np.pi * 220 * 2 ** (step / 12) * times) * np.exp(-3 * times) for step in steps]
     return (np.concatenate(notes) * 0.4).astype(np.float32)
-
-
-def written(folder: Path, waveform: Waveform) -> Path:
-    path = folder / "recording.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, SAMPLE.itemsize, SAMPLE_RATE, 0, "NONE", ""))
-        file.writeframes((np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tobytes())
-    return path
 
 
 def transcribed(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: Rules) -> tuple[list[Segment], str]:
