@@ -16,8 +16,9 @@ from sqlmodel import col
 from db.clock import now
 from db.errors import CursorExpired
 from db.models import Job, JobEvent, Owner, table_of
+from db.news import News
 from db.owners import lock_owner
-from db.session import News, announce
+from db.scripts import Ask, Script, inside
 from db.states import TERMINAL
 from db.values import JobState, Stage, StageReport
 
@@ -76,28 +77,30 @@ _INSERT = insert(table_of(JobEvent))
 
 async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
     """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
-    last = await take_numbers(session, owner_id, len(bodies))
-    await record(session, owner_id, job_id, last, bodies)
+    return await inside(session, appended(owner_id, job_id, bodies))
+
+
+def appended(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Script[int]:
+    """The same as a script."""
+    last = yield from numbered(owner_id, len(bodies))
+    yield from recorded(owner_id, job_id, last, bodies)
     return last
 
 
-async def take_numbers(session: AsyncSession, owner_id: str, count: int) -> int:
-    """Locks the owner's row and takes the next numbers, which this transaction must use; returns the last of them."""
-    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": count})
-    last: int = numbered.scalar_one()
+def numbered(owner_id: str, count: int = 1) -> Script[int]:
+    """Locks the owner's row and takes the next numbers, which the transaction must use; returns the last of them."""
+    rows = yield Ask(_BUMP, {"owner": owner_id, "count": count})
+    last: int = rows[0][0]
     return last
 
 
-async def record(session: AsyncSession, owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> None:
+def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Script[None]:
     """Writes events under numbers that were taken before, up to `last`."""
-    first, at = last - len(bodies) + 1, now()
-    rows = [
-        {"owner_id": owner_id, "seq": first + n, "job_id": job_id, "at": at, "body": msgspec.json.encode(body).decode()}
-        for n, body in enumerate(bodies)
-    ]
-    await session.flush()  # the job's row goes first
-    await session.execute(_INSERT, rows)
-    announce(session, News("events", owner_id))
+    at = now()
+    for seq, body in enumerate(bodies, last - len(bodies) + 1):
+        text = msgspec.json.encode(body).decode()
+        yield Ask(_INSERT, {"owner_id": owner_id, "seq": seq, "job_id": job_id, "at": at, "body": text})
+    yield News("events", owner_id)
 
 
 async def after(

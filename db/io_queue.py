@@ -13,8 +13,10 @@ from db import leases
 from db.clock import db_now
 from db.leases import Lease
 from db.models import Cleanup, Export
-from db.owners import lock_owner
-from db.session import Database, News, announce
+from db.news import News, announce
+from db.owners import locked
+from db.scripts import Script
+from db.session import Database
 from db.states import Move
 
 Errand = TypeVar("Errand", Export, Cleanup)
@@ -28,11 +30,12 @@ async def claim(
 ) -> tuple[Errand, Lease] | None:
     """The best waiting row, now RUNNING and this worker's; None when nothing may run."""
 
-    async def record(_session: AsyncSession, _row: Errand, _token: None) -> None:
+    def record(_row: Errand, _token: None) -> Script[None]:
         """There are no events."""
+        yield from ()
 
     row = await leases.claim(
-        db, table, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=lock_owner, record=record
+        db, table, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=locked, record=record
     )
     return None if row is None else (row, leases.lease_of(row, lease_ms))
 

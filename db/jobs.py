@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, inspect, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -17,9 +17,11 @@ from db import cleanups, events, leases, revisions
 from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
-from db.models import Export, Job, Media, Transcript, table_of
-from db.owners import lock_owner
-from db.session import News, announce
+from db.models import Export, Job, Media, Transcript, fields_of, table_of
+from db.news import News, announce
+from db.owners import lock_owner, locked
+from db.scripts import Ask, Rows, Script, inside
+from db.session import Database
 from db.states import TERMINAL, Move
 from db.values import JobState, Options, Stage, StageReport, StageState
 
@@ -44,10 +46,10 @@ class QueueLimits(msgspec.Struct, frozen=True):
     per_owner: int
 
 
-# The way of every job; SQLAlchemy's unit of work and a new statement each time would cost more than the database does.
 _TABLE = table_of(Job)
 _INSERT = insert(_TABLE)
-_FIELDS = [(attribute.columns[0].key, attribute.key) for attribute in inspect(Job).column_attrs]
+_FIELDS = [(column.key, field) for field, column in fields_of(Job)]
+_BY_KEY = select(_TABLE).where(_TABLE.c.owner_id == bindparam("owner"), _TABLE.c.idempotency_key == bindparam("key"))
 _WAITING = (
     select(func.count(), func.count().filter(_TABLE.c.owner_id == bindparam("owner")))
     .select_from(_TABLE)
@@ -55,15 +57,18 @@ _WAITING = (
 )
 
 
-async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
+async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
     """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
 
-    Raises Conflict (the key was used for another input) and QueueFull.
+    Raises Conflict (the key was used for another input), QueueFull and DatabaseDown.
     """
+    return await db.run(_created(owner_id, new, limits))
+
+
+def _created(owner_id: str, new: NewJob, limits: QueueLimits) -> Script[tuple[Job, bool]]:
     if new.idempotency_key is not None:
-        await lock_owner(session, owner_id)  # makes the look-up and the insert one step
-        earlier = await by_idempotency_key(session, owner_id, new.idempotency_key)
-        if earlier is not None:
+        yield from locked(owner_id)  # makes the look-up and the insert one step
+        for earlier in (yield Rows(_BY_KEY, {"owner": owner_id, "key": new.idempotency_key}, Job)):
             if earlier.input_hash != new.input_hash:
                 raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
             return earlier, True
@@ -83,11 +88,11 @@ async def create(session: AsyncSession, owner_id: str, new: NewJob, limits: Queu
         kept={},
         created_at=now(),
     )
-    number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step
-    await check_room(session, owner_id, limits)
-    await session.execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
-    await events.record(session, owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
-    announce(session, News("job", owner_id))
+    number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
+    yield from _room(owner_id, limits)
+    yield Ask(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
+    yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
+    yield News("job", owner_id)
     return job, False
 
 
@@ -111,12 +116,6 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     """The owner's jobs among these ids."""
     statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
     return {job.id: job for job in (await session.execute(statement)).scalars()}
-
-
-async def by_idempotency_key(session: AsyncSession, owner_id: str, key: str) -> Job | None:
-    """The job that was accepted under this key."""
-    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.idempotency_key) == key)
-    return (await session.execute(statement)).scalar_one_or_none()
 
 
 async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
@@ -257,12 +256,16 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
 
 async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
     """Raises QueueFull when no more jobs may wait."""
-    total, own = (await session.execute(_WAITING, {"owner": owner_id})).one()
+    await inside(session, _room(owner_id, limits))
+
+
+def _room(owner_id: str, limits: QueueLimits) -> Script[None]:
+    [(total, own)] = yield Ask(_WAITING, {"owner": owner_id})
     if total >= limits.total or own >= limits.per_owner:
-        raise QueueFull(await _seconds_until_room(session))
+        raise QueueFull((yield from _seconds_until_room()))
 
 
-async def _seconds_until_room(session: AsyncSession) -> float:
+def _seconds_until_room() -> Script[float]:
     """How long the last finished jobs took on average, over the workers that run now: when the next place is free."""
     done = (
         select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
@@ -271,7 +274,9 @@ async def _seconds_until_room(session: AsyncSession) -> float:
         .limit(20)
         .subquery()
     )
-    average = (await session.execute(select(func.avg(done.c.ms)))).scalar_one()
+    average: float | None
+    workers: int
+    [(average,)] = yield Ask(select(func.avg(done.c.ms)), {})
     running = select(func.count()).select_from(Job).where(leases.is_in(Job, JobState.RUNNING))
-    workers = max(1, (await session.execute(running)).scalar_one())
-    return round(max(1.0, float(average or 30_000) / 1000 / workers), 1)
+    [(workers,)] = yield Ask(running, {})
+    return round(max(1.0, float(average or 30_000) / 1000 / max(1, workers)), 1)

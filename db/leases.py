@@ -6,7 +6,7 @@ judged by the database's clock. Jobs, exports and clean-ups share all of this: a
 claimable.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -33,7 +34,8 @@ from sqlmodel import col
 
 from db.clock import db_now, now
 from db.errors import LeaseLost
-from db.models import Cleanup, Export, Job
+from db.models import Cleanup, Export, Job, table_of
+from db.scripts import Ask, Rows, Script
 from db.session import Database
 from db.states import Move
 from db.values import JobState
@@ -78,8 +80,8 @@ async def claim(
     worker: str,
     per_owner: int,
     lease_ms: int = LEASE_MS,
-    lock: Callable[[AsyncSession, str], Awaitable[Token]],
-    record: Callable[[AsyncSession, Claimable, Token], Awaitable[object]],
+    lock: Callable[[str], Script[Token]],
+    record: Callable[[Claimable, Token], Script[None]],
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
     then priority, then age. None when nothing may run.
@@ -90,17 +92,27 @@ async def claim(
     values = {"by": worker, "per_owner": per_owner, "lease_ms": lease_ms, "at": now()}
     for _ in range(PATIENCE):
         with suppress(_Outrun):
-            async with db.write() as session:
-                owner_id: str | None = (await session.execute(_next_owner(table), values)).scalar_one_or_none()
-                if owner_id is None:
-                    return None
-                token = await lock(session, owner_id)
-                row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()
-                if row is None:
-                    raise _Outrun  # ends the transaction and with it the lock, so that no two wait for each other
-                await record(session, row, token)
-                return cast("Claimable", row)
+            return await db.run(_claimed(table, values, lock, record))
     return None
+
+
+def _claimed(
+    table: type[Claimable],
+    values: dict[str, Any],
+    lock: Callable[[str], Script[Token]],
+    record: Callable[[Claimable, Token], Script[None]],
+) -> Script[Claimable | None]:
+    owners = yield Ask(_next_owner(table), values)
+    if not owners:
+        return None
+    owner_id: str = owners[0][0]
+    token = yield from lock(owner_id)
+    rows = yield Rows(_take_best(table), values | {"owner": owner_id}, table)
+    if not rows:
+        raise _Outrun  # ends the transaction and with it the lock, so that no two wait for each other
+    row: Claimable = rows[0]
+    yield from record(row, token)
+    return row
 
 
 # These two are made once: to make a statement of this size costs more than to run it.
@@ -159,8 +171,7 @@ def _take_best(table: type[Claimable]) -> Any:
             rescued=False,
             **(first if table is Job else {}),
         )
-        .returning(table)
-        .execution_options(populate_existing=True, synchronize_session=False)
+        .returning(*table_of(table).columns)
     )
 
 
@@ -228,7 +239,7 @@ async def waiting(session: AsyncSession, table: type[Claimable]) -> bool:
 
 
 def _move(table: type[Job] | type[Export] | type[Cleanup], how: Move) -> Any:
-    return update(table).where(col(table.state).in_(sorted(how.sources))).values(state=how.target)
+    return update(table).where(or_(*(is_in(table, state) for state in sorted(how.sources)))).values(state=how.target)
 
 
 def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:

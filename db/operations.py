@@ -14,7 +14,7 @@ from db.clock import db_now, now
 from db.errors import Conflict, NotFound
 from db.leases import MAX_CRASHES, is_in
 from db.models import Job
-from db.session import News, announce
+from db.news import News, announce
 from db.states import TERMINAL, Move
 from db.values import JobState
 

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from db.clock import now
 from db.models import Owner, table_of
+from db.scripts import Ask, Script, inside
 
 LOCAL_OWNER = "usr_local"
 """The one owner of an instance that nobody signs in to."""
@@ -29,7 +30,12 @@ _LOCK = update(_OWNERS).where(_OWNERS.c.id == bindparam("owner")).values(last_ev
 
 async def lock_owner(session: AsyncSession, owner_id: str) -> None:
     """Makes what follows in this transaction one step among all of this owner's."""
-    await session.execute(_LOCK, {"owner": owner_id})
+    await inside(session, locked(owner_id))
+
+
+def locked(owner_id: str) -> Script[None]:
+    """The same as a script."""
+    yield Ask(_LOCK, {"owner": owner_id})
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Owner]:

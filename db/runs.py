@@ -12,7 +12,9 @@ from db.clock import db_now, now
 from db.jobs import move_unheld
 from db.leases import Lease
 from db.models import Job, Media
-from db.session import Database, News, announce
+from db.news import News, announce
+from db.scripts import Script
+from db.session import Database
 from db.states import Move
 from db.values import ErrorCode, JobState, Problem, StageReport, StageState
 
@@ -22,15 +24,12 @@ async def claim(
 ) -> tuple[Job, Lease] | None:
     """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
 
-    async def take_number(session: AsyncSession, owner_id: str) -> int:
-        return await events.take_numbers(session, owner_id, 1)
-
-    async def record(session: AsyncSession, job: Job, number: int) -> None:
+    def record(job: Job, number: int) -> Script[None]:
         claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
-        await events.record(session, job.owner_id, job.id, number, [claimed])
+        yield from events.recorded(job.owner_id, job.id, number, [claimed])
 
     job = await leases.claim(
-        db, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=take_number, record=record
+        db, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=events.numbered, record=record
     )
     return None if job is None else (job, leases.lease_of(job, lease_ms))
 

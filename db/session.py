@@ -8,7 +8,8 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from typing import Any, Literal, NamedTuple, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Connection, event, make_url
@@ -17,12 +18,19 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from db import sqlite
+from db.news import News, news_of
+from db.scripts import Script, Scripts
+
+T = TypeVar("T")
 
 IDLE_IN_TRANSACTION_MS = 10_000
 """A process that froze in the middle of a transaction holds its locks no longer than this (PostgreSQL)."""
 
 _PASSING = ("08", "25", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connections, deadlocks, resources, shutdowns."""
+
+_LASTING = ("22", "23", "42")
+"""Classes that do: bad values, broken rules, bad statements."""
 
 _PASSING_SQLITE = (
     sqlite3.SQLITE_BUSY,
@@ -34,20 +42,11 @@ _PASSING_SQLITE = (
     sqlite3.SQLITE_PROTOCOL,
 )
 
-_NEWS = "news"
 _WRITES = "graphophone_writes"
 
 
 class DatabaseDown(Exception):
     """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
-
-
-class News(NamedTuple):
-    """Something that others may want to wake up for, once it is durable."""
-
-    # a row of this table waits for a worker; an owner has new events; an owner wants a running job to end
-    topic: Literal["job", "export", "cleanup", "events", "cancel"]
-    owner_id: str
 
 
 Bell = Callable[[Collection[News]], Awaitable[None]]
@@ -67,6 +66,7 @@ class Database:
         self._bell = bell
         self._engine = _engine(url, is_sqlite=self.is_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._scripts = Scripts(self._engine.dialect)
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
@@ -85,18 +85,27 @@ class Database:
             async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
                 async with session.begin():
                     yield session
-                news = session.info.pop(_NEWS, None)
+                news = news_of(session)
         if news:
             await self._bell(news)
+
+    async def run(self, script: Script[T]) -> T:
+        """A transaction by the shortest way (`db.scripts`), then the bell. Raises DatabaseDown."""
+        with _outages():
+            async with self._turn, self._engine.connect() as connection:
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                if self.is_sqlite:
+                    result: T
+                    result, news = await driver.trip(partial(self._scripts.on_sqlite, script=script))
+                else:
+                    result, news = await self._scripts.on_postgres(driver, script)
+        if news:
+            await self._bell(news)
+        return result
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._engine.dispose()
-
-
-def announce(session: AsyncSession, news: News) -> None:
-    """Rings the bell once the transaction is durable, and never when it was rolled back."""
-    session.info.setdefault(_NEWS, set()).add(news)
 
 
 @contextmanager
@@ -105,13 +114,21 @@ def _outages() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None) or ""
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # without its extended part
-        if state.startswith(_PASSING) or code in _PASSING_SQLITE or error.connection_invalidated:
+        if _passes(error.orig) or error.connection_invalidated:
             raise DatabaseDown(str(error.orig)) from error
         raise
-    except (OSError, PoolExhausted, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # raw while connecting
+    except (sqlite3.Error, asyncpg.PostgresError) as error:  # raw while connecting, and in scripts
+        if _passes(error) or not (getattr(error, "sqlstate", None) or "23").startswith(_LASTING):
+            raise DatabaseDown(str(error)) from error
+        raise
+    except (OSError, PoolExhausted, asyncpg.InterfaceError) as error:
         raise DatabaseDown(str(error) or type(error).__name__) from error
+
+
+def _passes(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its extended part
+    return state.startswith(_PASSING) or code in _PASSING_SQLITE
 
 
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
@@ -137,7 +154,7 @@ def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -7,9 +7,11 @@ statement. SQLAlchemy reads all rows at once, so one trip does for it.
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiosqlite
+
+T = TypeVar("T")
 
 
 class Connection(aiosqlite.Connection):
@@ -26,6 +28,11 @@ class Connection(aiosqlite.Connection):
     async def run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
         """Runs a statement in the connection's thread, inside a transaction."""
         await self._execute(self._run, statement)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
+
+    async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Does something in the connection's thread, which begins and ends its transaction itself."""
+        found: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return found
 
     def _run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
         if self.begin and not self._conn.in_transaction:

@@ -150,8 +150,7 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    async with context.db.write() as session:
-        return await jobs.create(session, context.owner_id, new, context.settings.queue)
+    return await jobs.create(context.db, context.owner_id, new, context.settings.queue)
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:

@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from db.session import News
+from db.news import News
 
 Kind = Literal["speech", "io"]
 """The kinds of workers, and the names of their queues."""

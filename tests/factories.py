@@ -36,8 +36,7 @@ async def queued(database: Database, owner: str = "usr_a", *, limits: QueueLimit
     """A job that waits, on a recording of its own unless `media_id` names one."""
     media_id = fields.pop("media_id", None) or (await recording(database, owner)).id
     new = NewJob(**{"media_id": media_id, "options": Options(model="base"), "correlation_id": "c", **fields})
-    async with database.write() as session:
-        job, _ = await jobs.create(session, owner, new, limits)
+    job, _ = await jobs.create(database, owner, new, limits)
     return job
 
 

@@ -24,12 +24,10 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...] = QUICK
 
 
-TAKE_LOCK = "token = await lock(session, owner_id)"
-TAKE_BEST = 'row = (await session.execute(_take_best(table), values | {"owner": owner_id})).scalar_one_or_none()'
-CHECK_ROOM = "await check_room(session, owner_id, limits)"
-TAKE_NUMBER = (
-    "number = await events.take_numbers(session, owner_id, 1)  # its lock makes the count and the insert one step"
-)
+TAKE_LOCK = "token = yield from lock(owner_id)"
+TAKE_BEST = 'rows = yield Rows(_take_best(table), values | {"owner": owner_id}, table)'
+TAKE_NUMBER = "number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step"
+CHECK_ROOM = "yield from _room(owner_id, limits)"
 
 MUTANTS = (
     Mutant(
@@ -47,11 +45,10 @@ MUTANTS = (
     Mutant(
         "numbers of events are not taken under the owner's lock",
         "db/events.py",
-        '    numbered = await session.execute(_BUMP, {"owner": owner_id, "count": count})\n'
-        "    last: int = numbered.scalar_one()\n",
-        "    newest = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)\n"
-        "    last = (await session.execute(newest)).scalar_one() + count\n"
-        "    await session.execute(update(Owner).where(col(Owner.id) == owner_id).values(last_event=last))\n",
+        '    rows = yield Ask(_BUMP, {"owner": owner_id, "count": count})\n    last: int = rows[0][0]\n',
+        "    newest = select(_OWNERS.c.last_event).where(_OWNERS.c.id == owner_id)\n"
+        "    last = (yield Ask(newest, {}))[0][0] + count\n"
+        "    yield Ask(update(_OWNERS).where(_OWNERS.c.id == owner_id).values(last_event=last), {})\n",
     ),
     Mutant(
         "a claim does not raise the fence",
@@ -62,8 +59,8 @@ MUTANTS = (
     Mutant(
         "a claim counts what is running before it takes the owner's lock",
         "db/leases.py",
-        f"                {TAKE_LOCK}\n                {TAKE_BEST}\n",
-        f"                {TAKE_BEST}\n                {TAKE_LOCK}\n",
+        f"    {TAKE_LOCK}\n    {TAKE_BEST}\n",
+        f"    {TAKE_BEST}\n    {TAKE_LOCK}\n",
     ),
     Mutant(
         "a state is not checked before it is left",
@@ -99,7 +96,7 @@ MUTANTS = (
     Mutant(
         "an idempotency key is looked up without the owner's lock",
         "db/jobs.py",
-        "        await lock_owner(session, owner_id)  # makes the look-up",
+        "        yield from locked(owner_id)  # makes the look-up",
         "        # makes the look-up",
     ),
     Mutant(

@@ -116,8 +116,7 @@ async def _work_through(what: str, url: str, media_ids: list[str], count: int) -
         for number in left:
             owner = number % len(media_ids)
             new = NewJob(media_id=media_ids[owner], options=Options(model="base"), correlation_id="c")
-            async with db.write() as session:
-                await jobs.create(session, f"usr_{owner}", new, PLENTY)
+            await jobs.create(db, f"usr_{owner}", new, PLENTY)
 
     async def claim() -> None:
         for _ in left:

@@ -10,7 +10,8 @@ from sqlmodel import col
 from db import events, jobs, runs, transcripts
 from db.errors import CursorExpired
 from db.models import JobEvent
-from db.session import Database, News
+from db.news import News
+from db.session import Database
 from db.states import Move
 from db.values import JobState, Stage
 from tests.factories import claimed, queued, recording, running, sentence
