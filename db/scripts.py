@@ -68,9 +68,8 @@ class Scripts:
         self._fields: dict[type[Row], list[tuple[str, Convert | None]]] = {}
 
     def on_sqlite(self, connection: sqlite3.Connection, script: Script[T]) -> tuple[T, set[News]]:
-        """Runs a script from BEGIN to COMMIT, in the connection's thread."""
+        """Runs a script and commits, in the connection's thread and in the transaction that has begun."""
         news: set[News] = set()
-        connection.execute("BEGIN IMMEDIATE")
         try:
             answer: Any = None
             while True:

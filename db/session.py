@@ -94,11 +94,16 @@ class Database:
         with _outages():
             async with self._turn, self._engine.connect() as connection:
                 driver: Any = (await connection.get_raw_connection()).driver_connection
-                if self.is_sqlite:
-                    result: T
-                    result, news = await driver.trip(partial(self._scripts.on_sqlite, script=script))
-                else:
-                    result, news = await self._scripts.on_postgres(driver, script)
+                result: T
+                try:
+                    if self.is_sqlite:
+                        work = partial(self._scripts.on_sqlite, script=script)
+                        result, news = await driver.trip("BEGIN IMMEDIATE", work)
+                    else:
+                        result, news = await self._scripts.on_postgres(driver, script)
+                except asyncio.CancelledError:
+                    await connection.invalidate()  # what still runs on it must end
+                    raise
         if news:
             await self._bell(news)
         return result
@@ -133,7 +138,8 @@ def _passes(error: BaseException | None) -> bool:
 
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     if is_sqlite:
-        connector = sqlite.connector(make_url(url).database or "", timeout=30, isolation_level=None)
+        found = make_url(url)
+        connector = sqlite.connector(found.database or "", patience=float(str(found.query.get("timeout", 30))))
         engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)

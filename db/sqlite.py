@@ -5,6 +5,7 @@ statement. SQLAlchemy reads all rows at once, so one trip does for it.
 """
 
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -14,12 +15,17 @@ import aiosqlite
 T = TypeVar("T")
 
 
+POLL_SECONDS = 0.02
+"""How long SQLite itself waits for a lock; its pauses grow, and in the meantime nobody can call it off."""
+
+
 class Connection(aiosqlite.Connection):
     """What SQLAlchemy uses of a connection. `begin` is the statement that opens the transaction, sent with the first
     one in it: a lock is not held while nobody uses it.
     """
 
     begin: str | None = None
+    patience = 30.0  # seconds to wait for a lock
 
     def cursor(self) -> "Cursor":  # type: ignore[override]  # aiosqlite's own does more than SQLAlchemy asks for
         """A cursor; nothing happens yet."""
@@ -27,17 +33,50 @@ class Connection(aiosqlite.Connection):
 
     async def run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
         """Runs a statement in the connection's thread, inside a transaction."""
-        await self._execute(self._run, statement)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
+        if self._conn.in_transaction:
+            await self._execute(statement, self._conn)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
+        else:
+            await self._patiently(partial(_first, self.begin, statement))
 
-    async def trip(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Does something in the connection's thread, which begins and ends its transaction itself."""
-        found: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
-        return found
+    async def trip(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Begins a transaction and does something in it, which ends it, all in one trip to the connection's thread."""
 
-    def _run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
-        if self.begin and not self._conn.in_transaction:
-            self._conn.execute(self.begin)
-        statement(self._conn)
+        def begun(connection: sqlite3.Connection) -> T:
+            _first(None, lambda connection: connection.execute(begin), connection)
+            return work(connection)
+
+        return await self._patiently(begun)
+
+    async def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Again while somebody else has the lock that it asks for first."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                found: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+            except _Locked as locked:
+                if time.monotonic() > deadline and locked.__cause__:
+                    raise locked.__cause__ from None
+            else:
+                return found
+
+
+class _Locked(Exception):
+    """Somebody else has the lock, and nothing was done yet."""
+
+
+def _first(
+    begin: str | None, statement: Callable[[sqlite3.Connection], object], connection: sqlite3.Connection
+) -> None:
+    try:
+        if begin:
+            connection.execute(begin)
+        statement(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise _Locked from error
 
 
 class Cursor:
@@ -78,11 +117,13 @@ class Cursor:
         """Nothing is open."""
 
 
-def connector(path: str, **options: Any) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Opens connections to this file; for SQLAlchemy's `async_creator`."""
+def connector(path: str, *, patience: float) -> Callable[[], Awaitable[aiosqlite.Connection]]:
+    """Opens connections to this file, which wait so many seconds for a lock; for SQLAlchemy's `async_creator`."""
 
     def connect() -> Connection:
-        connection = Connection(partial(sqlite3.connect, path, **options), iter_chunk_size=64)
+        opened = partial(sqlite3.connect, path, timeout=POLL_SECONDS, isolation_level=None)
+        connection = Connection(opened, iter_chunk_size=64)
+        connection.patience = patience
         connection._thread.daemon = True  # noqa: SLF001  # SQLAlchemy does the same to those that it opens
         return connection
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db.session import Database, DatabaseDown
-from tests.factories import queued
+from tests.factories import queued, recording
 
 
 async def test_a_statement_that_can_never_work_is_no_outage(database: Database) -> None:
@@ -37,13 +37,22 @@ async def test_a_connection_that_the_server_ends_is_an_outage_and_the_next_one_w
 
 
 async def test_a_lock_that_nobody_lets_go_of_is_an_outage(sqlite_url: str) -> None:
-    holder, other = Database(sqlite_url), Database(sqlite_url)
-    async with other.write() as session:
-        await session.execute(text("SELECT 1"))  # connected; its patience is set for this connection
-        await session.execute(text("PRAGMA busy_timeout = 1"))
+    holder, other = Database(sqlite_url), Database(f"{sqlite_url}?timeout=0.1")
     async with holder.write() as session:
         await session.execute(text("SELECT 1"))
         with pytest.raises(DatabaseDown):
             async with other.write() as second:
                 await second.execute(text("SELECT 1"))
+    await asyncio.gather(holder.close(), other.close())
+
+
+async def test_a_submit_that_is_cancelled_while_it_waits_for_the_lock_lets_go_at_once(sqlite_url: str) -> None:
+    holder, other = Database(sqlite_url), Database(sqlite_url)
+    media = await recording(other)
+    async with holder.write() as session:
+        await session.execute(text("SELECT 1"))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await queued(other, media_id=media.id)
+    assert (await queued(other, media_id=media.id)).media_id == media.id
     await asyncio.gather(holder.close(), other.close())
