@@ -30,7 +30,7 @@ async def claim(
 ) -> tuple[Errand, Lease] | None:
     """The best waiting row, now RUNNING and this worker's; None when nothing may run."""
 
-    def record(_row: Errand, _token: None) -> Script[None]:
+    def record(_owner_id: str, _id: str, _token: None) -> Script[None]:
         """There are no events."""
         yield from ()
 

@@ -62,16 +62,6 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
 
     Raises Conflict (the key was used for another input), QueueFull and DatabaseDown.
     """
-    return await db.run(_created(owner_id, new, limits))
-
-
-def _created(owner_id: str, new: NewJob, limits: QueueLimits) -> Script[tuple[Job, bool]]:
-    if new.idempotency_key is not None:
-        yield from locked(owner_id)  # makes the look-up and the insert one step
-        for earlier in (yield Rows(_BY_KEY, {"owner": owner_id, "key": new.idempotency_key}, Job)):
-            if earlier.input_hash != new.input_hash:
-                raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
-            return earlier, True
     job = Job(
         id=new_id("job"),
         owner_id=owner_id,
@@ -88,6 +78,17 @@ def _created(owner_id: str, new: NewJob, limits: QueueLimits) -> Script[tuple[Jo
         kept={},
         created_at=now(),
     )
+    return await db.run(_created(job, limits))
+
+
+def _created(job: Job, limits: QueueLimits) -> Script[tuple[Job, bool]]:
+    owner_id = job.owner_id
+    if job.idempotency_key is not None:
+        yield from locked(owner_id)  # makes the look-up and the insert one step
+        for earlier in (yield Rows(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key}, Job)):
+            if earlier.input_hash != job.input_hash:
+                raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
+            return earlier, True
     number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
     yield from _room(owner_id, limits)
     yield Ask(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})

@@ -35,7 +35,7 @@ from sqlmodel import col
 from db.clock import db_now, now
 from db.errors import LeaseLost
 from db.models import Cleanup, Export, Job, table_of
-from db.scripts import Ask, Rows, Script
+from db.scripts import Ask, Script
 from db.session import Database
 from db.states import Move
 from db.values import JobState
@@ -81,18 +81,19 @@ async def claim(
     per_owner: int,
     lease_ms: int = LEASE_MS,
     lock: Callable[[str], Script[Token]],
-    record: Callable[[Claimable, Token], Script[None]],
+    record: Callable[[str, str, Token], Script[None]],
 ) -> Claimable | None:
     """The best waiting row, now RUNNING and this worker's: rescued first, then the owner with the fewest running,
     then priority, then age. None when nothing may run.
 
     `lock` makes what follows one step among all of the owner's: without it, two claims at once could exceed the owner's
-    limit. `record` writes, with what `lock` gave, whatever else belongs to the claim.
+    limit. `record` writes whatever else belongs to the claim: it is told the owner, the row's id, and what `lock` gave.
     """
     values = {"by": worker, "per_owner": per_owner, "lease_ms": lease_ms, "at": now()}
     for _ in range(PATIENCE):
         with suppress(_Outrun):
-            return await db.run(_claimed(table, values, lock, record))
+            row = await db.run(_claimed(table, values, lock, record))
+            return None if row is None else db.model(table, row)
     return None
 
 
@@ -100,18 +101,19 @@ def _claimed(
     table: type[Claimable],
     values: dict[str, Any],
     lock: Callable[[str], Script[Token]],
-    record: Callable[[Claimable, Token], Script[None]],
-) -> Script[Claimable | None]:
+    record: Callable[[str, str, Token], Script[None]],
+) -> Script[Sequence[Any] | None]:
     owners = yield Ask(_next_owner(table), values)
     if not owners:
         return None
     owner_id: str = owners[0][0]
     token = yield from lock(owner_id)
-    rows = yield Rows(_take_best(table), values | {"owner": owner_id}, table)
+    rows = yield Ask(_take_best(table), values | {"owner": owner_id})
     if not rows:
         raise _Outrun  # ends the transaction and with it the lock, so that no two wait for each other
-    row: Claimable = rows[0]
-    yield from record(row, token)
+    row: list[Any]
+    id_, *row = rows[0]
+    yield from record(owner_id, id_, token)
     return row
 
 
@@ -171,7 +173,7 @@ def _take_best(table: type[Claimable]) -> Any:
             rescued=False,
             **(first if table is Job else {}),
         )
-        .returning(*table_of(table).columns)
+        .returning(table_of(table).c.id, *table_of(table).columns)
     )
 
 

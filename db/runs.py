@@ -24,9 +24,9 @@ async def claim(
 ) -> tuple[Job, Lease] | None:
     """The best waiting job, now RUNNING and this worker's; None when nothing may run."""
 
-    def record(job: Job, number: int) -> Script[None]:
+    def record(owner_id: str, job_id: str, number: int) -> Script[None]:
         claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
-        yield from events.recorded(job.owner_id, job.id, number, [claimed])
+        yield from events.recorded(owner_id, job_id, number, [claimed])
 
     job = await leases.claim(
         db, Job, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=events.numbered, record=record

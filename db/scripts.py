@@ -80,7 +80,7 @@ class Scripts:
                     continue
                 compiled = self._of(step.statement)
                 rows = connection.execute(compiled.sql, compiled.arguments(step.values)).fetchall()
-                answer = self._read(step.model, rows) if isinstance(step, Rows) else rows
+                answer = self.read(step.model, rows) if isinstance(step, Rows) else rows
         except StopIteration as done:
             connection.execute("COMMIT")
             return done.value, news
@@ -105,7 +105,7 @@ class Scripts:
                     continue
                 compiled = self._of(step.statement)
                 rows = await connection.fetch(compiled.sql, *compiled.arguments(step.values))
-                answer = self._read(step.model, rows) if isinstance(step, Rows) else rows
+                answer = self.read(step.model, rows) if isinstance(step, Rows) else rows
         return result, news
 
     def _of(self, statement: Executable) -> _Compiled:
@@ -119,7 +119,8 @@ class Scripts:
         own = kind.dialect_impl(self._dialect)
         return None if isinstance(own, Float) else own.result_processor(self._dialect, None)
 
-    def _read(self, model: type[Model], rows: Sequence[Sequence[Any]]) -> list[Model]:
+    def read(self, model: type[Model], rows: Sequence[Sequence[Any]]) -> list[Model]:
+        """Whole rows, as the driver gave them, as objects."""
         fields = self._fields.get(model)
         if fields is None:
             fields = self._fields[model] = [(name, self._reads(column.type)) for name, column in fields_of(model)]

@@ -6,7 +6,7 @@ fail half-way because somebody else wrote, and within a process the writers queu
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from db import sqlite
 from db.news import News, news_of
-from db.scripts import Script, Scripts
+from db.scripts import Model, Script, Scripts
 
 T = TypeVar("T")
 
@@ -107,6 +107,11 @@ class Database:
         if news:
             await self._bell(news)
         return result
+
+    def model(self, table: type[Model], row: Sequence[Any]) -> Model:
+        """The object of a whole row that a script has read."""
+        [found] = self._scripts.read(table, [row])
+        return found
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -15,8 +15,11 @@ import aiosqlite
 T = TypeVar("T")
 
 
-POLL_SECONDS = 0.02
-"""How long SQLite itself waits for a lock; its pauses grow, and in the meantime nobody can call it off."""
+PAUSE = 0.0003
+"""Seconds between two looks at a lock that somebody else has. SQLite's own pauses grow to a hundred times a commit."""
+
+TRIES = 64
+"""So many looks in the connection's thread, where nobody can call them off."""
 
 
 class Connection(aiosqlite.Connection):
@@ -67,16 +70,22 @@ class _Locked(Exception):
 def _first(
     begin: str | None, statement: Callable[[sqlite3.Connection], object], connection: sqlite3.Connection
 ) -> None:
-    try:
-        if begin:
-            connection.execute(begin)
-        statement(connection)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
+    locked = None
+    for _ in range(TRIES):
+        try:
+            if begin:
+                connection.execute(begin)
+            statement(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            locked = error
+        else:
+            return
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise _Locked from error
+        time.sleep(PAUSE)
+    raise _Locked from locked
 
 
 class Cursor:
@@ -121,7 +130,7 @@ def connector(path: str, *, patience: float) -> Callable[[], Awaitable[aiosqlite
     """Opens connections to this file, which wait so many seconds for a lock; for SQLAlchemy's `async_creator`."""
 
     def connect() -> Connection:
-        opened = partial(sqlite3.connect, path, timeout=POLL_SECONDS, isolation_level=None)
+        opened = partial(sqlite3.connect, path, timeout=0.0, isolation_level=None)
         connection = Connection(opened, iter_chunk_size=64)
         connection.patience = patience
         connection._thread.daemon = True  # noqa: SLF001  # SQLAlchemy does the same to those that it opens

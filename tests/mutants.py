@@ -25,7 +25,7 @@ class Mutant(NamedTuple):
 
 
 TAKE_LOCK = "token = yield from lock(owner_id)"
-TAKE_BEST = 'rows = yield Rows(_take_best(table), values | {"owner": owner_id}, table)'
+TAKE_BEST = 'rows = yield Ask(_take_best(table), values | {"owner": owner_id})'
 TAKE_NUMBER = "number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step"
 CHECK_ROOM = "yield from _room(owner_id, limits)"
 

@@ -125,7 +125,7 @@ async def _work_through(what: str, url: str, media_ids: list[str], count: int) -
                     break
                 await asyncio.sleep(0.005)  # nothing there yet: a worker would wait for its bell
 
-    lanes = 1 if db.is_sqlite else 4
+    lanes = 1 if db.is_sqlite else 2
     await asyncio.gather(*({"submit": submit, "claim": claim}[what]() for _ in range(lanes)))
     await db.close()
 
