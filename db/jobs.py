@@ -17,10 +17,10 @@ from db import cleanups, events, leases, revisions
 from db.clock import now
 from db.errors import Conflict, NotFound, QueueFull
 from db.ids import new_id
-from db.models import Export, Job, Media, Transcript, fields_of, table_of
+from db.models import Export, Job, Media, Transcript, table_of
 from db.news import News, announce
 from db.owners import lock_owner, locked
-from db.scripts import Ask, Rows, Script, inside
+from db.scripts import Ask, Rows, Script, fields_of, inside
 from db.session import Database
 from db.states import TERMINAL, Move
 from db.values import JobState, Options, Stage, StageReport, StageState

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, inspect, text
+from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.columns import Json, choice
@@ -23,12 +23,6 @@ class Row(SQLModel):
 def table_of(model: type[Row]) -> Table:
     """The table behind a model, for statements that need no objects."""
     return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
-
-
-def fields_of(model: type[Row]) -> list[tuple[str, Column[Any]]]:
-    """The names of a model's fields with their columns, in the order of the table's columns."""
-    names = {attribute.columns[0].name: attribute.key for attribute in inspect(model).column_attrs}
-    return [(names[column.name], column) for column in table_of(model).columns]
 
 
 class Owner(Row, table=True):

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import asyncpg
-from sqlalchemy import Dialect, Executable, Float
+from sqlalchemy import Column, Dialect, Executable, Float, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from db.models import Row, fields_of
+from db.models import Row, table_of
 from db.news import News, announce
 
 T = TypeVar("T")
@@ -41,6 +41,12 @@ Script = Generator[Ask | Rows | News, Any, T]
 """A yielded `News` is told once the transaction is durable."""
 
 Convert = Callable[[Any], Any]
+
+
+def fields_of(model: type[Row]) -> list[tuple[str, Column[Any]]]:
+    """The names of a model's fields with their columns, in the order of the table's columns."""
+    names = {attribute.columns[0].name: attribute.key for attribute in inspect(model).column_attrs}
+    return [(names[column.name], column) for column in table_of(model).columns]
 
 
 class _Compiled:
@@ -145,4 +151,7 @@ async def inside(session: AsyncSession, script: Script[T]) -> T:
             continue
         await session.flush()
         found = await session.execute(step.statement, step.values)
-        answer = found.all() if found.returns_rows else []  # type: ignore[attr-defined]  # a CursorResult
+        answer = found.all() if getattr(found, "returns_rows", True) else []
+        if isinstance(step, Rows):
+            names = [name for name, _ in fields_of(step.model)]
+            answer = [step.model(**dict(zip(names, row, strict=True))) for row in answer]
