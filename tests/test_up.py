@@ -30,7 +30,7 @@ def family(server: Server) -> dict[str, psutil.Process]:
             continue
         for name in ("valkey-server", "api serve", "worker speech", "worker io", "tasks.child"):
             if name in words:
-                found[name] = process
+                found.setdefault(name, process)  # parents come first; a child is like its parent until it becomes another
     return found
 
 
