@@ -22,7 +22,7 @@ Start = Callable[..., Server]
 
 def family(server: Server) -> dict[str, psutil.Process]:
     """The server's processes by what they do."""
-    found = {}
+    found: dict[str, psutil.Process] = {}
     for process in psutil.Process(server.process.pid).children(recursive=True):
         try:
             words = " ".join(process.cmdline())
@@ -30,7 +30,7 @@ def family(server: Server) -> dict[str, psutil.Process]:
             continue
         for name in ("valkey-server", "api serve", "worker speech", "worker io", "tasks.child"):
             if name in words:
-                found.setdefault(name, process)  # parents come first; a child is like its parent until it becomes another
+                found.setdefault(name, process)  # not its child, which looks like it until it becomes another
     return found
 
 
