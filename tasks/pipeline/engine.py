@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import sys
 import warnings
 from typing import cast
 
@@ -25,7 +26,17 @@ def open_engine(settings: SpeechSettings | None = None) -> SpeechEngine:
         warnings.simplefilter("ignore")  # pyannote warns at length that torchcodec finds no FFmpeg; it is not used
         module = importlib.import_module("tasks.pipeline.whisperx.engine")  # only now: it reads the environment
     quieten()
+    _tidy_up()
     return cast("SpeechEngine", module.WhisperXEngine(settings))
+
+
+def _tidy_up() -> None:
+    """Removes a folder that torch makes for remote modules, which nobody uses here: an engine's process is ended by a
+    signal, after which nobody would.
+    """
+    remote = sys.modules.get("torch.distributed.nn.jit.instantiator")
+    if remote is not None:
+        remote._TEMP_DIR.cleanup()  # noqa: SLF001  there is no other way to it
 
 
 def quieten() -> None:
