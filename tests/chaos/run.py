@@ -184,7 +184,7 @@ class Chaos:
             return False
         worker, job_id = found
         self._frozen.append(worker)
-        worker.signal(signal.SIGSTOP)
+        worker.stop()
         try:
             if not await self._writable():  # frozen with SQLite's only write lock in its hand: nobody could steal
                 self.counts["frozen with the lock"] += 1
