@@ -20,7 +20,7 @@ from db.ids import new_id
 from db.models import Export, Job, Media, Transcript, table_of
 from db.news import News, announce
 from db.owners import lock_owner, locked
-from db.scripts import Ask, Rows, Script, fields_of, inside
+from db.scripts import Ask, Script, fields_of, inside
 from db.session import Database
 from db.states import TERMINAL, Move
 from db.values import JobState, Options, Stage, StageReport, StageState
@@ -78,23 +78,29 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         kept={},
         created_at=now(),
     )
-    return await db.run(_created(job, limits))
+    row = await db.run(_created(job, limits))
+    if row is None:
+        return job, False
+    earlier = db.model(Job, row)
+    if earlier.input_hash != job.input_hash:
+        raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
+    return earlier, True
 
 
-def _created(job: Job, limits: QueueLimits) -> Script[tuple[Job, bool]]:
+def _created(job: Job, limits: QueueLimits) -> Script[Sequence[Any] | None]:
+    """Inserts the job, unless one was accepted under its key before: the row of that one."""
     owner_id = job.owner_id
     if job.idempotency_key is not None:
         yield from locked(owner_id)  # makes the look-up and the insert one step
-        for earlier in (yield Rows(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key}, Job)):
-            if earlier.input_hash != job.input_hash:
-                raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
-            return earlier, True
+        earlier: list[Sequence[Any]] = yield Ask(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key})
+        if earlier:
+            return earlier[0]
     number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
     yield from _room(owner_id, limits)
     yield Ask(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
     yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
     yield News("job", owner_id)
-    return job, False
+    return None
 
 
 def plan(options: Options) -> list[StageReport]:

@@ -6,7 +6,8 @@ other statements. Its statements are made once, without values; each is compiled
 """
 
 import sqlite3
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -29,15 +30,7 @@ class Ask(NamedTuple):
     values: Mapping[str, Any]
 
 
-class Rows(NamedTuple):
-    """A statement that returns whole rows of a table; the answer is objects of its model."""
-
-    statement: Executable
-    values: Mapping[str, Any]
-    model: type[Row]
-
-
-Script = Generator[Ask | Rows | News, Any, T]
+Script = Generator[Ask | News, Any, T]
 """A yielded `News` is told once the transaction is durable."""
 
 Convert = Callable[[Any], Any]
@@ -76,17 +69,13 @@ class Scripts:
     def on_sqlite(self, connection: sqlite3.Connection, script: Script[T]) -> tuple[T, set[News]]:
         """Runs a script and commits, in the connection's thread and in the transaction that has begun."""
         news: set[News] = set()
+        asks = _asks(script, news.add)
         try:
-            answer: Any = None
+            rows: Any = None
             while True:
-                step = script.send(answer)
-                answer = None
-                if isinstance(step, News):
-                    news.add(step)
-                    continue
-                compiled = self._of(step.statement)
-                rows = connection.execute(compiled.sql, compiled.arguments(step.values)).fetchall()
-                answer = self.read(step.model, rows) if isinstance(step, Rows) else rows
+                statement, values = asks.send(rows)
+                compiled = self._of(statement)
+                rows = connection.execute(compiled.sql, compiled.arguments(values)).fetchall()
         except StopIteration as done:
             connection.execute("COMMIT")
             return done.value, news
@@ -97,21 +86,13 @@ class Scripts:
     async def on_postgres(self, connection: "asyncpg.Connection[Any]", script: Script[T]) -> tuple[T, set[News]]:
         """Runs a script from BEGIN to COMMIT."""
         news: set[News] = set()
+
+        async def answer(ask: Ask) -> Sequence[Any]:
+            compiled = self._of(ask.statement)
+            return await connection.fetch(compiled.sql, *compiled.arguments(ask.values))
+
         async with connection.transaction():
-            answer: Any = None
-            while True:
-                try:
-                    step = script.send(answer)
-                except StopIteration as done:
-                    result: T = done.value
-                    break
-                answer = None
-                if isinstance(step, News):
-                    news.add(step)
-                    continue
-                compiled = self._of(step.statement)
-                rows = await connection.fetch(compiled.sql, *compiled.arguments(step.values))
-                answer = self.read(step.model, rows) if isinstance(step, Rows) else rows
+            result = await _run(_asks(script, news.add), answer)
         return result, news
 
     def _of(self, statement: Executable) -> _Compiled:
@@ -125,33 +106,47 @@ class Scripts:
         own = kind.dialect_impl(self._dialect)
         return None if isinstance(own, Float) else own.result_processor(self._dialect, None)
 
-    def read(self, model: type[Model], rows: Sequence[Sequence[Any]]) -> list[Model]:
-        """Whole rows, as the driver gave them, as objects."""
+    def read(self, model: type[Model], row: Sequence[Any]) -> Model:
+        """A whole row, as the driver gave it, as an object."""
         fields = self._fields.get(model)
         if fields is None:
             fields = self._fields[model] = [(name, self._reads(column.type)) for name, column in fields_of(model)]
-        return [
-            model(**{name: v if read is None else read(v) for (name, read), v in zip(fields, row, strict=True)})
-            for row in rows
-        ]
+        return model(**{name: v if read is None else read(v) for (name, read), v in zip(fields, row, strict=True)})
 
 
 async def inside(session: AsyncSession, script: Script[T]) -> T:
     """Runs a script within a session's transaction."""
-    answer: Any = None
+
+    async def answer(ask: Ask) -> Sequence[Any]:
+        await session.flush()
+        found = await session.execute(ask.statement, ask.values)
+        return found.all() if getattr(found, "returns_rows", True) else []
+
+    return await _run(_asks(script, partial(announce, session)), answer)
+
+
+def _asks(script: Script[T], tell: Callable[[News], None]) -> Generator[Ask, Any, T]:
+    """A script without its news, which are told on the way."""
+    rows: Any = None
     while True:
         try:
-            step = script.send(answer)
+            step = script.send(rows)
         except StopIteration as done:
             result: T = done.value
             return result
-        answer = None
+        rows = None
         if isinstance(step, News):
-            announce(session, step)
-            continue
-        await session.flush()
-        found = await session.execute(step.statement, step.values)
-        answer = found.all() if getattr(found, "returns_rows", True) else []
-        if isinstance(step, Rows):
-            names = [name for name, _ in fields_of(step.model)]
-            answer = [step.model(**dict(zip(names, row, strict=True))) for row in answer]
+            tell(step)
+        else:
+            rows = yield step
+
+
+async def _run(asks: Generator[Ask, Any, T], answer: Callable[[Ask], Awaitable[Sequence[Any]]]) -> T:
+    rows: Any = None
+    while True:
+        try:
+            ask = asks.send(rows)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        rows = await answer(ask)

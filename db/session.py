@@ -110,8 +110,7 @@ class Database:
 
     def model(self, table: type[Model], row: Sequence[Any]) -> Model:
         """The object of a whole row that a script has read."""
-        [found] = self._scripts.read(table, [row])
-        return found
+        return self._scripts.read(table, row)
 
     async def close(self) -> None:
         """Closes every connection."""
