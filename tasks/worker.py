@@ -57,8 +57,7 @@ def main(kind: Kind) -> None:
     stop = threading.Event()
     broker = make_broker(redis_url)
     office = _Office(kind, broker, redis_url, settings, store)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: office.hurry() if stop.is_set() else stop.set())
+    _on_signals(lambda: office.hurry() if stop.is_set() else stop.set())
     threads = 1 if kind == "speech" else settings.io_threads
     worker = dramatiq.Worker(broker, queues={kind}, worker_threads=threads, worker_timeout=100)
     worker.queue_prefetch = threads  # a busy worker must not hold back a wake-up that an idle one could hear
@@ -74,6 +73,25 @@ def main(kind: Kind) -> None:
     finally:
         worker.stop(timeout=1000)
     _log.info("worker.stopped")
+
+
+def _on_signals(react: Callable[[], None]) -> None:
+    """Calls this in a thread of its own for each SIGTERM and SIGINT.
+
+    Python's handlers run in the main thread, when it gets there: it does not while it waits for a lock and the kernel
+    has woken another thread for the signal.
+    """
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def listen() -> None:
+        while os.read(heard, 1):
+            react()
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
 
 
 def _open(office: "_Office") -> None:
