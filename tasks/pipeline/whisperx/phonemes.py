@@ -14,6 +14,7 @@ from tasks.pack import sha256
 from tasks.pipeline.ctc import Emission
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.whisperx.aligners import WILDCARD
+from tasks.pipeline.whisperx.attention import fused
 
 ASSETS = Path(hama.__file__).parent / "assets"
 WEIGHTS = ASSETS / "asr_waveform_fp16.onnx"
@@ -31,7 +32,7 @@ class PhonemeAligner:
 
     def __init__(self, threads: int) -> None:
         self.exact = f"{self.name}@sha256:{sha256(WEIGHTS)}"
-        self.session = _session(WEIGHTS, 1)
+        self.session = opened(fused(WEIGHTS), 1)
         phonemes = [*Vocabulary.load().decoder, "<wb>", "<blank>"]
         self.ids = {phoneme: index for index, phoneme in enumerate(phonemes)}
         self.blank, self.separator = self.ids["<blank>"], self.ids["<wb>"]
@@ -61,8 +62,8 @@ class Pronouncer:
     """English words to phonemes, many at a time, each only once."""
 
     def __init__(self, threads: int) -> None:
-        self.encoder = _session(ASSETS / "encoder.onnx", threads)
-        self.decoder = _session(ASSETS / "decoder_step.onnx", threads)
+        self.encoder = opened((ASSETS / "encoder.onnx").read_bytes(), threads)
+        self.decoder = opened((ASSETS / "decoder_step.onnx").read_bytes(), threads)
         self.vocabulary = Vocabulary.load()
         self.tokens = TextTokenizer(self.vocabulary, LONGEST_WORD)
         self.known: dict[str, tuple[str, ...]] = {}
@@ -102,8 +103,9 @@ class Pronouncer:
         return tuple(self.vocabulary.decoder[token] for token in said if token not in silent)
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def opened(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """A model, ready to run."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

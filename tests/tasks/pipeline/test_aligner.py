@@ -15,6 +15,8 @@ from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import Resume, SpeechEngine
+from tasks.pipeline.whisperx.attention import fused
+from tasks.pipeline.whisperx.phonemes import WEIGHTS, opened
 from tests.tasks.pipeline.recordings import call
 
 pytestmark = [
@@ -116,3 +118,13 @@ def test_silence_and_noise_lose_no_word(engine: SpeechEngine, tmp_path: Path) ->
     aligned(
         engine, Recording(path), (0.0, 5.0, "Nothing at all is said here."), (5.0, 10.0, "Nor here, but 100 % loud.")
     )
+
+
+@pytest.mark.parametrize("seconds", [0.025, 1.0, 29.9])
+def test_the_aligner_with_its_attention_fused_hears_what_the_model_as_it_came_hears(seconds: float) -> None:
+    waveform = call()[: round(seconds * SAMPLE_RATE)].clip(-1, 1)[None]
+    feed = {"waveform": waveform, "waveform_lengths": np.array([waveform.shape[1]], np.int64)}
+    ours, theirs = (
+        np.exp(opened(model, 1).run(["log_probs"], feed)[0]) for model in (fused(WEIGHTS), WEIGHTS.read_bytes())
+    )
+    assert np.abs(ours - theirs).max() < 0.01
