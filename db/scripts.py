@@ -111,7 +111,10 @@ class Scripts:
         fields = self._fields.get(model)
         if fields is None:
             fields = self._fields[model] = [(name, self._reads(column.type)) for name, column in fields_of(model)]
-        return model(**{name: v if read is None else read(v) for (name, read), v in zip(fields, row, strict=True)})
+        found: Model = inspect(model).class_manager.new_instance()  # SQLAlchemy's own way, far cheaper than `model(…)`
+        values = {name: v if read is None else read(v) for (name, read), v in zip(fields, row, strict=True)}
+        found.__dict__.update(values)
+        return found
 
 
 async def inside(session: AsyncSession, script: Script[T]) -> T:

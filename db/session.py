@@ -13,9 +13,11 @@ from typing import Any, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Connection, event, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from db import sqlite
 from db.news import News, news_of
@@ -91,22 +93,29 @@ class Database:
 
     async def run(self, script: Script[T]) -> T:
         """A transaction by the shortest way (`db.scripts`), then the bell. Raises DatabaseDown."""
+        result: T
         with _outages():
-            async with self._turn, self._engine.connect() as connection:
-                driver: Any = (await connection.get_raw_connection()).driver_connection
-                result: T
-                try:
-                    if self.is_sqlite:
-                        work = partial(self._scripts.on_sqlite, script=script)
-                        result, news = await driver.trip("BEGIN IMMEDIATE", work)
-                    else:
-                        result, news = await self._scripts.on_postgres(driver, script)
-                except asyncio.CancelledError:
-                    await connection.invalidate()  # what still runs on it must end
-                    raise
+            async with self._turn, self._driver() as driver:
+                if self.is_sqlite:
+                    work = partial(self._scripts.on_sqlite, script=script)
+                    result, news = await driver.trip("BEGIN IMMEDIATE", work)
+                else:
+                    result, news = await self._scripts.on_postgres(driver, script)
         if news:
             await self._bell(news)
         return result
+
+    @asynccontextmanager
+    async def _driver(self) -> AsyncIterator[Any]:
+        """The driver's own connection, out of the same pool."""
+        connection = await self._engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        except asyncio.CancelledError:
+            await greenlet_spawn(connection.invalidate)  # what still runs on it must end
+            raise
+        finally:
+            await greenlet_spawn(connection.close)
 
     def model(self, table: type[Model], row: Sequence[Any]) -> Model:
         """The object of a whole row that a script has read."""
@@ -130,7 +139,7 @@ def _outages() -> Iterator[None]:
         if _passes(error) or not (getattr(error, "sqlstate", None) or "23").startswith(_LASTING):
             raise DatabaseDown(str(error)) from error
         raise
-    except (OSError, PoolExhausted, asyncpg.InterfaceError) as error:
+    except (OSError, PoolExhausted, asyncpg.InterfaceError, AsyncAdapt_asyncpg_dbapi.Error) as error:
         raise DatabaseDown(str(error) or type(error).__name__) from error
 
 
