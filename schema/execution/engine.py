@@ -41,27 +41,20 @@ class Engine:
 
     async def execute(self, call: Call) -> Answer:
         """Runs a query or a mutation."""
-        async with _opened(call) as context:
-            executor = self._executor(call, context)
-            if isinstance(executor, list):
-                return self._not_executed(executor, call.correlation_id)
-            if over := await _over_budget(context):
-                return self._not_executed([over], call.correlation_id, executing=True)
-            result = await self._run(executor, call)
+        async with self._ready(call) as ready:
+            if isinstance(ready, Answer):
+                return ready
+            result = await self._run(ready, call)
         return Answer(**self._executed(result, call), extensions=self._cost(call))
 
     async def deliver(self, call: Call) -> AsyncGenerator[Answer, None]:
         """Runs a query or a mutation whose answer may come in parts (`@defer`, `@stream`): an `Answer`, or `Part`s."""
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
-        async with _opened(call) as context:
-            executor = self._executor(call, context, PartsExecutor)
-            if isinstance(executor, list):
-                yield self._not_executed(executor, call.correlation_id)
+        async with self._ready(call, PartsExecutor) as ready:
+            if isinstance(ready, Answer):
+                yield ready
                 return
-            if over := await _over_budget(context):
-                yield self._not_executed([over], call.correlation_id, executing=True)
-                return
-            result = await self._run(executor, call)
+            result = await self._run(ready, call)
             if isinstance(result, ExecutionResult):
                 yield Answer(**self._executed(result, call), extensions=self._cost(call))
                 return
@@ -84,15 +77,11 @@ class Engine:
         """
         if after is not None:
             call = call.of(resumed(call.operation, self.schema, after))
-        async with _opened(call) as context:
-            executor = self._executor(call, context)
-            if isinstance(executor, list):
-                yield self._not_executed(executor, call.correlation_id)
+        async with self._ready(call) as ready:
+            if isinstance(ready, Answer):
+                yield ready
                 return
-            if over := await _over_budget(context):
-                yield self._not_executed([over], call.correlation_id, executing=True)
-                return
-            source = await self._source(executor, call)
+            source = await self._source(ready, call)
             if isinstance(source, Answer):
                 yield source
                 return
@@ -102,7 +91,7 @@ class Engine:
             events = aiter(source)
             try:
                 async for payload in events:
-                    yield await self._event(executor, call, payload)
+                    yield await self._event(ready, call, payload)
             except Exception as fault:  # noqa: BLE001  # whatever ended the source ends the operation, not the socket
                 yield self._not_executed([_wrapped(fault)], call.correlation_id, executing=True)
             finally:
@@ -141,19 +130,26 @@ class Engine:
             return await run()
         return await self.shared.answer(call, payload, run)
 
-    def _executor(
-        self, call: Call, context: Any, kind: type[FastExecutor] = FastExecutor
-    ) -> FastExecutor | list[GraphQLError]:
-        return kind.build(  # type: ignore[return-value]  # an instance of the class it is called on
-            self.schema,
-            call.operation.document,
-            context_value=context,
-            raw_variable_values=dict(call.request.variables or {}),
-            operation_name=call.operation.name,
-            max_coercion_errors=self.limits.errors,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # Strawberry's is not typed as a guard
-            hide_suggestions=True,
-        )
+    @asynccontextmanager
+    async def _ready(self, call: Call, kind: type[FastExecutor] = FastExecutor) -> AsyncIterator[FastExecutor | Answer]:
+        """What will execute the operation, or why it is not executed: for its variables, or for the viewer's budget."""
+        async with _opened(call) as context:
+            executor: FastExecutor | list[GraphQLError] = kind.build(  # type: ignore[assignment]  # of the class it is called on
+                self.schema,
+                call.operation.document,
+                context_value=context,
+                raw_variable_values=dict(call.request.variables or {}),
+                operation_name=call.operation.name,
+                max_coercion_errors=self.limits.errors,
+                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # Strawberry's is not typed as a guard
+                hide_suggestions=True,
+            )
+            if isinstance(executor, list):
+                yield self._not_executed(executor, call.correlation_id)
+            elif over := await _over_budget(context):
+                yield self._not_executed([over], call.correlation_id, executing=True)
+            else:
+                yield executor
 
     async def _run(self, executor: Any, call: Call) -> Any:
         """The result of one execution, which is stopped when it takes too long."""
