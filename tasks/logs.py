@@ -43,6 +43,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.captureWarnings(capture=True)
     for chatty in ("dramatiq", "alembic", "httpx", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
