@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import cast
 
 import orjson
+import uvloop
 from websockets.frames import Frame, Opcode
 
 from db import events, jobs, operations, owners, runs, transcripts
@@ -352,4 +353,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())
