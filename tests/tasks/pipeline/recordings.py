@@ -1,5 +1,6 @@
 """Recordings for tests: a tone in any container, written by FFmpeg's own libraries, and a call of two people."""
 
+import os
 import wave
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -8,8 +9,16 @@ from typing import cast
 
 import av
 import numpy as np
+import pytest
 
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Waveform
+
+MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+REAL_MODELS = [
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
+]
+"""The marks of tests that run models on them."""
 
 
 def call() -> Waveform:

@@ -1,6 +1,5 @@
 """The offline aligner on text that it cannot spell and stretches that it cannot fit: every word keeps its place."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,26 +9,15 @@ import pytest
 from db.values import Options, QualityFlag, Segment, Word, WordTiming
 from tasks.pipeline.align import align, ordered
 from tasks.pipeline.draft import Draft
-from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording
-from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import Resume, SpeechEngine
 from tasks.pipeline.whisperx.attention import fused
 from tasks.pipeline.whisperx.phonemes import WEIGHTS, opened
-from tests.tasks.pipeline.recordings import call
+from tests.tasks.pipeline.recordings import REAL_MODELS, call
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
-]
-MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+pytestmark = REAL_MODELS
 ALIGNED, INTERPOLATED, ESTIMATED = WordTiming.ALIGNED, WordTiming.INTERPOLATED, WordTiming.ESTIMATED
-
-
-@pytest.fixture(scope="module")
-def engine() -> SpeechEngine:
-    return open_engine(SpeechSettings(models=MODELS))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Recordings that make Whisper write what nobody said, and the rule against each, on and off, with the real models."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +7,13 @@ import pytest
 
 from db.values import Options, QualityFlag, Rules, Segment
 from tasks import pipeline
-from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.rules import compression_ratio
-from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import Chunk, SpeechEngine, Spoken, StageFinished, Update, WindowTranscribed, Work
 from tests.tasks.pipeline import recordings
-from tests.tasks.pipeline.recordings import written
+from tests.tasks.pipeline.recordings import REAL_MODELS, written
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
-]
-MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+pytestmark = REAL_MODELS
 SECONDS = 10
 OFF = Rules(
     voice_detector=False,
@@ -32,11 +25,6 @@ OFF = Rules(
     silence=False,
 )
 ALWAYS = Rules(voice_detector=False)
-
-
-@pytest.fixture(scope="module")
-def engine() -> SpeechEngine:
-    return open_engine(SpeechSettings(models=MODELS))
 
 
 @pytest.fixture(scope="module", name="call")

@@ -1,6 +1,5 @@
 """Other languages than English, with the real models: recognised, understood, translated, and honest about times."""
 
-import os
 import re
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pytest
 from db.values import ErrorCode, Options, Rules, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
 from tasks.pipeline.align import ordered
-from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform
-from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (
     Completed,
     LanguageDetected,
@@ -25,19 +22,10 @@ from tasks.pipeline.types import (
     WindowTranscribed,
     Work,
 )
-from tests.tasks.pipeline.recordings import call, written
+from tests.tasks.pipeline.recordings import REAL_MODELS, call, written
 from tests.tasks.pipeline.voice import SPOKEN, say
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
-]
-MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
-
-
-@pytest.fixture(scope="module")
-def engine() -> SpeechEngine:
-    return open_engine(SpeechSettings(models=MODELS))
+pytestmark = REAL_MODELS
 
 
 def told(engine: SpeechEngine, folder: Path, waveform: Waveform, **options: object) -> list[Update]:

@@ -35,9 +35,9 @@ from tasks.pipeline.types import (
     Work,
 )
 from tests.fixtures.hub import Hub
-from tests.tasks.pipeline.test_speech import MODELS
+from tests.tasks.pipeline.recordings import MODELS, REAL_MODELS
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
+pytestmark = REAL_MODELS
 SECONDS = 12
 WhisperXEngine = Any  # its module is imported only by `open_engine`, which prepares the environment for it
 PLAIN = Rules(temperatures=(0.0,))  # nothing is drawn by chance

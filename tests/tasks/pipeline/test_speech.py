@@ -1,7 +1,6 @@
 """The real engine with the offline pack on real speech: pyannote.audio's own sample call of thirty seconds."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,12 +25,9 @@ from tasks.pipeline.types import (
     WindowTranscribed,
     Work,
 )
+from tests.tasks.pipeline.recordings import MODELS, REAL_MODELS
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
-]
-MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+pytestmark = REAL_MODELS
 COLLAR = 0.25
 
 

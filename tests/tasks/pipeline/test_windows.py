@@ -1,6 +1,5 @@
 """What is recognised window by window, or in two attempts, is what one run would have given, with the real models."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,6 @@ from msgspec.structs import replace
 from db.values import Options, Rules, Segment, Stage
 from tasks import pipeline
 from tasks.pipeline import detect
-from tasks.pipeline.engine import open_engine
-from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (
     Completed,
     LanguageDetected,
@@ -24,24 +21,15 @@ from tasks.pipeline.types import (
     WindowTranscribed,
     Work,
 )
-from tests.tasks.pipeline.recordings import call, repeat, written
+from tests.tasks.pipeline.recordings import REAL_MODELS, call, repeat, written
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore"),  # torch, Lightning and pyannote warn of one another's ways
-]
-MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
+pytestmark = REAL_MODELS
 SECONDS = 55.0
 OPTIONS = Options(model="base", rules=Rules(temperatures=(0.0,)))  # at a higher one, each attempt draws another text
 
 
 class Stopped(Exception):
     pass
-
-
-@pytest.fixture(scope="module")
-def engine() -> SpeechEngine:
-    return open_engine(SpeechSettings(models=MODELS))
 
 
 @pytest.fixture(scope="module")
