@@ -54,16 +54,14 @@ def heard(recording: Recording, engine: SpeechEngine, options: Options) -> Itera
     return chunks(voices) if options.rules.voice_detector else everything(voices, recording.seconds)
 
 
-def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[list[Chunk]]:
-    """Chunks in groups that are finished and stored together. Grouping moves no cut, so it changes no text."""
-    window: list[Chunk] = []
+def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[tuple[int, int, Chunk]]:
+    """Each chunk with the number of its window and its place therein. A window is stored whole; it moves no cut."""
+    number = index = 0
+    begun = 0.0
     for piece in pieces:
-        window.append(piece)
-        if piece.end - window[0].start >= seconds:
-            yield window
-            window = []
-    if window:
-        yield window
+        begun = begun if index else piece.start
+        yield number, index, piece
+        number, index = (number, index + 1) if piece.end - begun < seconds else (number + 1, 0)
 
 
 def language(

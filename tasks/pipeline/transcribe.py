@@ -1,8 +1,9 @@
 """TRANSCRIBE: what is said, as sentences with estimated word times, sent while Whisper is still running."""
 
 import math
+import sys
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise, tee
 
 from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
@@ -38,17 +39,24 @@ def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume:
             return NOTHING_SAID
         draft.language = found[0]
         tell(LanguageDetected(language=found[0], confidence=found[1]))
-    for number, window in enumerate(detect.windows(pieces, detect.WINDOW_SECONDS)):
-        if number < resume.windows:
-            for chunk in window:
-                draft.listened(chunk)
-            continue
-        for index, spoken in enumerate(engine.transcribe(recording, window, draft.language, draft.options)):
-            new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
-            tell(WindowTranscribed(window=number + (index == len(window) - 1), segments=new))
-            tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
-            draft.add(new, spoken.chunk)
+    asked, told = tee(_not_stored(pieces, draft, resume))
+    text = engine.transcribe(recording, (chunk for _, _, chunk in asked), draft.language, draft.options)
+    places = pairwise(chain(((number, index) for number, index, _ in told), ((sys.maxsize, 0),)))
+    for spoken, ((number, index), (following, _)) in zip(text, places, strict=True):
+        new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
+        tell(WindowTranscribed(window=number + (following > number), segments=new))
+        tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
+        draft.add(new, spoken.chunk)
     return None if draft.segments else NOTHING_SAID
+
+
+def _not_stored(pieces: Iterator[Chunk], draft: Draft, resume: Resume) -> Iterator[tuple[int, int, Chunk]]:
+    """The chunks of windows that no earlier attempt has stored; the draft is told of the others' speech."""
+    for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
+        if number < resume.windows:
+            draft.listened(chunk)
+        else:
+            yield number, index, chunk
 
 
 def _language(

@@ -1,6 +1,6 @@
 """What goes into the pipeline, what comes out of it, and what it asks of a speech engine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -227,7 +227,7 @@ class SpeechEngine(Protocol):
         """The language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
 
     def transcribe(
-        self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
+        self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Spoken]:
         """The words spoken in each chunk, in order, as soon as each is known."""
 

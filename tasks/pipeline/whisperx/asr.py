@@ -1,7 +1,10 @@
 """Whisper through WhisperX's model class: batches of chunks, each call with its own options and nothing shared."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import chain, islice
 
 import torch
 from faster_whisper.tokenizer import Tokenizer
@@ -21,17 +24,23 @@ log = logging.getLogger(__name__)
 
 
 class Whisper:
-    """One recognition model, loaded.
+    """One recognition model, loaded; as many batches as it has `workers` are decoded side by side.
 
-    When the device's memory does not suffice, `batch_size` shrinks; when it is one, the model is loaded again in the
-    next of the `compute_types`.
+    When the device's memory does not suffice, `batch_size` shrinks; when it is one, batches go one by one; then the
+    model is loaded again in the next of the `compute_types`.
     """
 
     def __init__(
-        self, load: Callable[[str], WhisperModel], exact: str, *, compute_types: Sequence[str], batch_size: int
+        self,
+        load: Callable[[str], WhisperModel],
+        exact: str,
+        *,
+        compute_types: Sequence[str],
+        batch_size: int,
+        workers: int = 1,
     ) -> None:
         self.exact = exact
-        self._load, self._untried, self._most = load, list(compute_types), batch_size
+        self._load, self._untried, self._most = load, list(compute_types), (batch_size, workers)
         self._open()
 
     @property
@@ -58,21 +67,40 @@ class Whisper:
                 return token[2:-2], float(probability)
 
     def transcribe(
-        self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
+        self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Spoken]:
-        """The text of each chunk, a batch at a time; the first batches are small, so that the first words come soon."""
+        """The text of each chunk, in order; the first batches are small, so that the first words come soon."""
         tokenizer = self._tokenizer(language, options)
         prompt = self._prompt(tokenizer, options)
-        done, size = 0, 1
-        while done < len(chunks):
-            batch = chunks[done : done + min(size, self.batch_size)]
-            try:
-                spoken = self._decode(recording, batch, tokenizer, prompt, options.rules)
-            except Exception as error:  # noqa: BLE001  raised again unless it is of memory
-                self._step_down(error, len(batch))
-                continue
-            yield from spoken
-            done, size = done + len(batch), len(batch) * 2
+        waiting, size = iter(chunks), 1
+        running: deque[tuple[list[Chunk], Future[list[Spoken]]]] = deque()
+        pool = ThreadPoolExecutor(self.workers)
+        try:
+            while True:
+                # One more than are decoded at once, so that no worker waits while a result is stored.
+                while len(running) <= self.workers and not (running and running[0][1].done()):
+                    batch = list(islice(waiting, size))
+                    if not batch:
+                        break
+                    work = pool.submit(self._decode, recording, batch, tokenizer, prompt, options.rules)
+                    running.append((batch, work))
+                    size = min(2 * size, self.batch_size)
+                if not running:
+                    return
+                batch, work = running[0]
+                try:
+                    spoken = work.result()
+                except Exception as error:  # noqa: BLE001  raised again unless it is of memory
+                    wait(later for _, later in running if not later.cancel())
+                    self._step_down(error, len(batch))
+                    waiting = chain(*(again for again, _ in running), waiting)
+                    running.clear()
+                    size = self.batch_size
+                    continue
+                running.popleft()
+                yield from spoken
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
         """Loads the model in the first type of numbers that fits."""
@@ -88,7 +116,7 @@ class Whisper:
                     raise MemoryError from error
                 give_back()
                 continue
-            self.batch_size = self._most
+            self.batch_size, self.workers = self._most
             self.mels = self.model.feat_kwargs.get("feature_size") or 80
             return
 
@@ -100,6 +128,10 @@ class Whisper:
         if size > 1:
             self.batch_size = size // 2
             log.warning("out of memory with %d pieces at once; from now on %d", size, self.batch_size)
+            return
+        if self.workers > 1:
+            self.workers = 1
+            log.warning("out of memory with single pieces side by side; from now on one after the other")
             return
         if not self._untried:
             raise MemoryError from error

@@ -1,7 +1,7 @@
 """The speech engine over WhisperX and pyannote; `tasks.pipeline.engine.open_engine` is the way in."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
@@ -54,7 +54,7 @@ class WhisperXEngine(SpeechEngine):
         return self._whisper(options.model).detect_language(audio)
 
     def transcribe(
-        self, recording: Recording, chunks: Sequence[Chunk], language: str, options: Options
+        self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Spoken]:
         """The words spoken in each chunk, as soon as each batch is known."""
         try:
@@ -154,14 +154,24 @@ class WhisperXEngine(SpeechEngine):
                 self._whispers.clear()  # one recognition model at a time: memory stays that of the largest
                 folder, exact = self.sources.find(name)
 
+                workers = self.hardware.workers
+
                 def load(compute_type: str) -> WhisperModel:
                     return WhisperModel(
-                        str(folder), device=self.device, compute_type=compute_type, cpu_threads=self.threads
+                        str(folder),
+                        device=self.device,
+                        compute_type=compute_type,
+                        cpu_threads=self.threads // workers,
+                        num_workers=workers,
                     )
 
                 with _loading(f"recognition model “{name}”"):
                     self._whispers[name] = Whisper(
-                        load, exact, compute_types=self.hardware.compute_types, batch_size=self.hardware.batch_size
+                        load,
+                        exact,
+                        compute_types=self.hardware.compute_types,
+                        batch_size=self.hardware.batch_size // workers,
+                        workers=workers,
                     )
             return self._whispers[name]
 

@@ -15,15 +15,23 @@ WANTED = {
     "cpu": (("int8",), ("float32",)),
 }
 BATCH = {"cuda": 16, "cpu": 8}
+# Whisper's decoder makes a token at a time, too little work for the threads of one batch to share: on two cores two
+# batches of one thread each take 0.7 of the time of one batch with both. Four at most, since each needs memory.
+WORKERS = {"cuda": 1, "cpu": 4}
 
 
 class Hardware(NamedTuple):
-    """A device, the types of numbers to try on it in turn, pieces of 30 s at once, and processor threads."""
+    """What to compute on.
+
+    A device, the types of numbers to try on it in turn, pieces of 30 s at once, processor threads, and how many batches
+    of Whisper share both.
+    """
 
     device: str
     compute_types: tuple[str, ...]
     batch_size: int
     threads: int
+    workers: int
 
 
 def choose(settings: SpeechSettings) -> Hardware:
@@ -36,12 +44,10 @@ def choose(settings: SpeechSettings) -> Hardware:
             "Set it to auto or cpu; or install the GPU's driver and a torch that is built for CUDA.",
         )
     device = "cuda" if cuda and settings.device != "cpu" else "cpu"
-    return Hardware(
-        device,
-        _compute_types(device, settings.compute_type),
-        settings.batch_size or BATCH[device],
-        settings.threads or torch.get_num_threads(),
-    )
+    batch_size = settings.batch_size or BATCH[device]
+    threads = settings.threads or torch.get_num_threads()
+    workers = min(WORKERS[device], threads, batch_size)
+    return Hardware(device, _compute_types(device, settings.compute_type), batch_size, threads, workers)
 
 
 def _compute_types(device: str, wanted: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -103,6 +104,32 @@ def test_a_recording_in_windows_is_told_as_in_one_run(whole: Attempts, attempts:
     found = attempts.run()
     assert max(update.window for update in attempts.told if isinstance(update, WindowTranscribed)) > 1
     assert unnamed(found) == unnamed([whole.stored[key] for key in sorted(whole.stored)])
+
+
+class Counted:
+    """A recogniser, and how many pieces it was given at once."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.sizes = model, list[int]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def generate(self, encoded: Any, prompts: list[list[int]], **how: Any) -> Any:
+        self.sizes.append(len(prompts))
+        return self.model.generate(encoded, prompts, **how)
+
+
+def test_batches_do_not_end_with_windows(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
+    whisper = attempts.engine._whispers["base"].model  # type: ignore[attr-defined]
+    counted = Counted(whisper.model)
+    monkeypatch.setattr(whisper, "model", counted)
+    monkeypatch.setattr(detect, "CHUNK_SECONDS", 8.0)
+    monkeypatch.setattr(detect, "WINDOW_SECONDS", 0.0)  # one piece a window
+    attempts.run()
+    windows = max(update.window for update in attempts.told if isinstance(update, WindowTranscribed))
+    assert windows == sum(counted.sizes)
+    assert counted.sizes == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

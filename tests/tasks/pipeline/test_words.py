@@ -60,7 +60,11 @@ def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]
     pieces = list(chunks(speech))
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
     assert all(piece.end - piece.start <= CHUNK_SECONDS or len(piece.speech) == 1 for piece in pieces)
-    assert [piece for window in windows(pieces, seconds) for piece in window] == pieces
+    grouped = list(windows(pieces, seconds))
+    assert [piece for _, _, piece in grouped] == pieces
+    numbers = [number for number, _, _ in grouped]
+    assert [place for _, place, _ in grouped] == [i for n in dict.fromkeys(numbers) for i in range(numbers.count(n))]
+    assert numbers == sorted(numbers)
 
 
 @timeless
