@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
 
+import numpy as np
 import torch
+from ctranslate2 import DataType, Device, StorageView
 from faster_whisper.tokenizer import Tokenizer
 from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
@@ -16,6 +18,9 @@ from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.rules import compression_ratio, suspect
 from tasks.pipeline.types import Chunk, InputFault, Spoken
 from tasks.pipeline.whisperx.memory import give_back, spent
+
+Encoded = np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
+"""Of each piece of 30 s, 1500 frames of as many numbers as the model is wide."""
 
 BEAM = 5
 BEST_OF = 5  # samples drawn at a temperature above zero
@@ -142,35 +147,34 @@ class Whisper:
     def _decode(
         self, recording: Recording, batch: Sequence[Chunk], tokenizer: Tokenizer, prompt: list[int], rules: Rules
     ) -> list[Spoken]:
-        features = self._features([recording.read(chunk.start, chunk.end) for chunk in batch])
-        found = self._generate(features, tokenizer, prompt, batch, 0.0)
+        encoded = self._encode(self._features([recording.read(chunk.start, chunk.end) for chunk in batch]))
+        found = self._generate(encoded, tokenizer, prompt, batch, 0.0)
         for index, first in enumerate(found):
-            found[index] = self._again(features[index : index + 1], tokenizer, prompt, first, rules)
+            found[index] = self._again(encoded[index : index + 1], tokenizer, prompt, first, rules)
         return found
 
-    def _again(
-        self, features: torch.Tensor, tokenizer: Tokenizer, prompt: list[int], first: Spoken, rules: Rules
-    ) -> Spoken:
+    def _again(self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], first: Spoken, rules: Rules) -> Spoken:
         """Recognise a suspect chunk at higher temperatures until it convinces; else keep the likeliest attempt."""
         tried = [first]
         for temperature in rules.temperatures[1:]:
             last = tried[-1]
             if not suspect(last.text, last.avg_logprob or 0.0, last.no_speech_prob or 0.0, rules):
                 return last
-            tried += self._generate(features, tokenizer, prompt, [first.chunk], temperature)
+            tried += self._generate(encoded, tokenizer, prompt, [first.chunk], temperature)
         if not suspect(tried[-1].text, tried[-1].avg_logprob or 0.0, tried[-1].no_speech_prob or 0.0, rules):
             return tried[-1]
         limit = rules.compression_ratio
         varied = [attempt for attempt in tried if limit is None or (attempt.compression_ratio or 0.0) <= limit]
         return max(varied or tried, key=lambda attempt: attempt.avg_logprob or 0.0)
 
+    def _encode(self, features: torch.Tensor) -> Encoded:
+        """What the encoder makes of each piece; on a processor one by one: a batch is no faster there."""
+        parts = torch.split(features, 1 if self.model.model.device == "cpu" else len(features))
+        encoded = [self.model.encode(part).to_device(Device.cpu).to(DataType.float32) for part in parts]
+        return np.concatenate([np.array(part) for part in encoded])
+
     def _generate(
-        self,
-        features: torch.Tensor,
-        tokenizer: Tokenizer,
-        prompt: list[int],
-        chunks: Sequence[Chunk],
-        temperature: float,
+        self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], chunks: Sequence[Chunk], temperature: float
     ) -> list[Spoken]:
         how = (
             {"beam_size": 1, "num_hypotheses": BEST_OF, "sampling_topk": 0, "sampling_temperature": temperature}
@@ -178,7 +182,7 @@ class Whisper:
             else {"beam_size": BEAM, "patience": 1}
         )
         results = self.model.model.generate(
-            self.model.encode(features),
+            StorageView.from_array(encoded),
             [prompt] * len(chunks),
             max_length=self.model.max_length,
             suppress_blank=True,

@@ -15,7 +15,7 @@ from tasks.pipeline.whisperx.memory import sparingly
 
 ONSET, OFFSET = 0.5, 0.363
 LONGEST = 30.0
-BATCH = 32
+BATCH = 16
 
 Frames = np.ndarray[tuple[int], np.dtype[np.float32]]
 

@@ -29,7 +29,7 @@ from tasks.pipeline.whisperx import hub
 from tasks.pipeline.whisperx.memory import give_back, spent
 from tasks.pipeline.whisperx.weave import weave
 
-BATCH = 32
+BATCH = 16
 FRAME, HOP = 400, 160  # samples of a frame of the filter bank, and from one to the next
 MOST = 3000  # voiceprints clustered; of more, evenly spread ones are, and the others join the nearest cluster
 Mask = np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]
