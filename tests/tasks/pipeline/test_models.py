@@ -176,6 +176,18 @@ def test_where_there_is_memory_for_one_batch_only_they_go_one_after_the_other(
     assert whisper.workers == 1
 
 
+@pytest.mark.parametrize(
+    ("threads", "pieces", "side_by_side", "in_each"),
+    [(1, 8, 1, 8), (2, 8, 2, 4), (16, 8, 4, 2), (16, 3, 3, 1), (16, 1, 1, 1)],
+)
+def test_batches_side_by_side_share_the_threads_and_the_pieces_that_are_decoded_at_once(
+    threads: int, pieces: int, side_by_side: int, in_each: int
+) -> None:
+    whisper = engine_of(device="cpu", threads=threads, batch_size=pieces)._whisper("tiny.en")
+    assert (whisper.workers, whisper.batch_size) == (side_by_side, in_each)
+    assert whisper.model.model.num_workers == side_by_side
+
+
 def test_a_model_that_does_not_fit_when_it_is_loaded_is_loaded_in_smaller_numbers(engine: WhisperXEngine) -> None:
     def load(kind: str) -> Any:
         if kind == "float32":
