@@ -100,7 +100,7 @@ class Whisper:
                     self._step_down(error, len(batch))
                     waiting = chain(*(again for again, _ in running), waiting)
                     running.clear()
-                    size = self.batch_size
+                    size = min(len(batch), self.batch_size)
                     continue
                 running.popleft()
                 yield from spoken

@@ -143,9 +143,9 @@ def test_after_an_out_of_memory_smaller_batches_say_the_same(
     assert roomy.sizes == [1, 2, 4, 3]
     whisper, [small] = cramped(engine, lambda _, size: size <= 2, error, "int8")
     assert texts(engine, samples) == expected
-    assert small.sizes[:3] == [1, 2, 4]
-    assert small.sizes[-4:] == [2, 2, 2, 1]
-    assert len(small.sizes) <= 8  # what waited behind the batch that was too large may have been tried as well
+    queued = [size for size in small.sizes if size == 3]  # what waited behind the batch that was too large
+    assert small.sizes == [1, 2, 4, *queued, 2, 2, 2, 1]  # once too many, and never again
+    assert len(queued) <= 1
     assert whisper.batch_size == 2
 
 
@@ -155,7 +155,8 @@ def test_when_a_single_piece_does_not_fit_smaller_numbers_are_used(engine: Whisp
     whisper, made = cramped(engine, lambda kind, _: kind != "float32", TORCH, "float32", "int8")
     assert texts(engine, samples) == expected
     large, small = made
-    assert (large.sizes[0], sum(small.sizes)) == (1, 10)
+    assert large.sizes in ([1], [1, 2])  # with what waited behind it
+    assert small.sizes == [1, 2, 4, 3]
     assert whisper.compute_type == "int8_float32"
     assert engine.provenance(Options(model="tiny.en"), "en").compute_type == "int8_float32"
 
