@@ -1,6 +1,7 @@
 """A recording taken in: streamed into the store, probed in a process of its own, recorded."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,6 +30,10 @@ class Found(msgspec.Struct):
 
     facts: MediaFacts | None = None
     problem: Problem | None = None
+
+
+class ProbeFault(RuntimeError):
+    """A fault of this program in the probe, with its traceback: no reason to tell anybody to convert a file."""
 
 
 async def ingest(
@@ -83,11 +88,16 @@ async def _probe(blobs: Blobs, key: str) -> MediaFacts:
 
 
 async def _ask(path: Path) -> Found:
-    """A file that makes the probe crash, hang or exceed its limits hurts only the probe."""
+    """Probe a file; one that makes the probe crash, hang or exceed its limits hurts only the probe.
+
+    Raises ProbeFault when the probe itself is at fault.
+    """
     try:
         status, printed, complaint = await asyncio.wait_for(ask("tasks.pipeline.probe", str(path)), PROBE_SECONDS)
     except TimeoutError:
         return Found(problem=_unreadable("Reading the file's header took too long."))
+    if status == os.EX_SOFTWARE:
+        raise ProbeFault(complaint.decode(errors="replace"))
     if status != 0:
         _log.warning("probe.failed", status=status, complaint=complaint[-2000:].decode(errors="replace"))
         return Found(problem=_unreadable("The file could not be read."))

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import av
 from av.audio.stream import AudioStream
@@ -21,6 +21,8 @@ INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sa
 CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
 DRM = (b"enca", b"drms", b"aavd")
 TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
+LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""Let titles that are no UTF-8 pass: PyAV raises for them before version 19, and keeps their bytes from there on."""
 HOLE = 0.1  # seconds that the container's clock may run ahead of the sound; more is silence that nobody recorded
 JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhere within 26 hours): more is no hole
@@ -35,7 +37,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
             refuse("The file is empty.", "Upload it again; it may not have been sent completely.")
         options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": formats}
         try:
-            container = av.open("fd:", options=options, metadata_errors="ignore")
+            container = av.open("fd:", options=options, **LENIENT)
         except (av.FFmpegError, ValueError, OSError):
             _refuse_by_its_head(file)
         with container:

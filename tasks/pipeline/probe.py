@@ -3,11 +3,14 @@
     python -m tasks.pipeline.probe PATH
 
 Prints one JSON object and exits 0: {"facts": MediaFacts} for a recording, {"problem": Problem} for anything else. A
-file that makes the probe exceed its limits kills it: any other exit is to be read as "not a recording we can read".
+file that makes the probe exceed its limits kills it: any other exit is to be read as "not a recording we can read",
+except EX_SOFTWARE, which is a fault of this program and comes with its traceback.
 """
 
+import os
 import resource
 import sys
+import traceback
 from pathlib import Path
 
 import msgspec
@@ -38,4 +41,10 @@ def main(path: Path) -> Found:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(msgspec.json.encode(main(Path(sys.argv[1]))).decode() + "\n")
+    try:
+        sys.stdout.write(msgspec.json.encode(main(Path(sys.argv[1]))).decode() + "\n")
+    except MemoryError:
+        sys.exit("The file needs more memory than a probe may have.")
+    except Exception:  # noqa: BLE001  told apart from what a file does to the process
+        traceback.print_exc()
+        sys.exit(os.EX_SOFTWARE)

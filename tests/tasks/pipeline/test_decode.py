@@ -1,6 +1,8 @@
 """Decoding: anything FFmpeg reads becomes 16 kHz mono, and anything else a clear refusal."""
 
 import json
+import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -232,3 +234,19 @@ def test_a_probe_in_its_own_process_prints_facts_or_a_problem(tmp_path: Path, co
         assert found == {"facts": {"container": "wav", "codec": "pcm_s16le", "duration_seconds": 2.0} | found["facts"]}
     else:
         assert found["problem"]["code"] == "UNSUPPORTED_MEDIA"
+
+
+def test_a_title_that_is_no_utf_8_is_no_reason_to_refuse_a_recording(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav")
+    content = path.read_bytes()
+    title = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"\xe9\xe8\xff\0"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(content) - 8 + len(title)) + content[8:36] + title + content[36:])
+    assert probe(path).duration_seconds == 2.0
+
+
+def test_a_fault_of_the_probe_itself_is_not_told_as_the_files(tmp_path: Path) -> None:
+    gone = tmp_path / "missing"  # the store promised a file: that it is not there is no fault of the sender's
+    command = [sys.executable, "-m", "tasks.pipeline.probe", str(gone)]
+    probed = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert (probed.returncode, probed.stdout) == (os.EX_SOFTWARE, b"")
+    assert b"FileNotFoundError" in probed.stderr
