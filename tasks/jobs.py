@@ -161,7 +161,7 @@ class _Run:
                 await self.failed(problem)
             case Stopped():
                 await self.stopped()
-            case t.Kept(_, name):
+            case t.CheckpointSaved(_, name):
                 await self._keep(name)
             case t.Probed() | Ready():
                 pass

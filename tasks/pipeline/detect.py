@@ -15,10 +15,10 @@ PLACES = 6  # where the language is listened for
 PLACE_SECONDS = 60.0
 
 
-def chunks(voices: Iterable[tuple[float, float]]) -> Iterator[Chunk]:
+def chunks(segments: Iterable[tuple[float, float]]) -> Iterator[Chunk]:
     """Speech joined into pieces of at most 30 s, cut only where the voice detector heard a pause (as WhisperX does)."""
     speech: list[tuple[float, float]] = []
-    for start, end in voices:
+    for start, end in segments:
         if speech and end - speech[0][0] > CHUNK_SECONDS:
             yield Chunk(speech[0][0], speech[-1][1], tuple(speech))
             speech = []
@@ -27,14 +27,14 @@ def chunks(voices: Iterable[tuple[float, float]]) -> Iterator[Chunk]:
         yield Chunk(speech[0][0], speech[-1][1], tuple(speech))
 
 
-def everything(voices: Iterable[tuple[float, float]], seconds: float) -> Iterator[Chunk]:
+def everything(segments: Iterable[tuple[float, float]], seconds: float) -> Iterator[Chunk]:
     """The whole recording in pieces of at most 30 s, for those who trust Whisper more than the voice detector.
 
     Cut in pauses like `chunks`; only a silence that is too long is cut anywhere.
     """
     begin = 0.0
     speech: list[tuple[float, float]] = []
-    for start, end in voices:
+    for start, end in segments:
         while end - begin > CHUNK_SECONDS and begin < start:
             cut = min(begin + CHUNK_SECONDS, (speech[-1][1] + start) / 2 if speech else start)
             yield Chunk(begin, cut, tuple(speech))
@@ -48,10 +48,10 @@ def everything(voices: Iterable[tuple[float, float]], seconds: float) -> Iterato
         yield Chunk(begin, seconds, tuple(speech))
 
 
-def heard(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
+def vad_chunks(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
     """The chunks of a recording, as the options want them cut: the same ones each time."""
-    voices = engine.voices(recording)
-    return chunks(voices) if options.rules.voice_detector else everything(voices, recording.seconds)
+    segments = engine.detect_speech(recording)
+    return chunks(segments) if options.rules.voice_detector else everything(segments, recording.seconds)
 
 
 def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[tuple[int, int, Chunk]]:
@@ -84,7 +84,7 @@ def language(
 def spread(recording: Recording, engine: SpeechEngine) -> Iterator[Chunk]:
     """The first speech in each of several places of a long recording, so that a foreign greeting decides nothing."""
     for start in np.linspace(0, max(0.0, recording.seconds - PLACE_SECONDS), PLACES).tolist():
-        speech = next(chunks(engine.voices(recording.part(start, start + PLACE_SECONDS))), None)
+        speech = next(chunks(engine.detect_speech(recording.part(start, start + PLACE_SECONDS))), None)
         if speech is not None:
             stretches = tuple((start + begin, start + end) for begin, end in speech.speech)
             yield Chunk(start + speech.start, start + speech.end, stretches)

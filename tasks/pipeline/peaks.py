@@ -4,7 +4,7 @@ import numpy as np
 
 from db.values import Stage
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.types import Emit, Kept, Work, scratch_file
+from tasks.pipeline.types import CheckpointSaved, Emit, Work, scratch_file
 
 PEAKS = "peaks"
 
@@ -31,4 +31,4 @@ def peaks(recording: Recording) -> bytes:
 def keep(recording: Recording, work: Work, tell: Emit) -> None:
     """Leaves the peaks with the job."""
     scratch_file(work, PEAKS).write_bytes(peaks(recording))
-    tell(Kept(stage=Stage.DECODE, name=PEAKS))
+    tell(CheckpointSaved(stage=Stage.DECODE, name=PEAKS))

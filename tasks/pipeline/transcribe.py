@@ -7,18 +7,18 @@ from itertools import chain, pairwise, tee
 
 from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
-from tasks.pipeline.draft import Draft
+from tasks.pipeline.builder import TranscriptBuilder
+from tasks.pipeline.hallucination import LOW_CONFIDENCE, filter_hypothesis
 from tasks.pipeline.recording import Recording, within
-from tasks.pipeline.rules import LOW_CONFIDENCE, judge
 from tasks.pipeline.sentences import join, sentences
 from tasks.pipeline.types import (
     Chunk,
     Emit,
+    Hypothesis,
     LanguageDetected,
     Progressed,
     Resume,
     SpeechEngine,
-    Spoken,
     WindowTranscribed,
 )
 
@@ -30,31 +30,35 @@ NOTHING_SAID = Problem(
 )
 
 
-def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume: Resume, tell: Emit) -> Problem | None:
+def transcribe(
+    recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder, resume: Resume, tell: Emit
+) -> Problem | None:
     """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
-    pieces = detect.heard(recording, engine, draft.options)
-    if draft.language is None:
-        found, pieces = _language(recording, pieces, engine, draft.options)
+    pieces = detect.vad_chunks(recording, engine, builder.options)
+    if builder.language is None:
+        found, pieces = _language(recording, pieces, engine, builder.options)
         if found is None:
             return NOTHING_SAID
-        draft.language = found[0]
+        builder.language = found[0]
         tell(LanguageDetected(language=found[0], confidence=found[1]))
-    asked, told = tee(_not_stored(pieces, draft, resume))
-    text = engine.transcribe(recording, (chunk for _, _, chunk in asked), draft.language, draft.options)
+    asked, told = tee(_not_stored(pieces, builder, resume))
+    text = engine.transcribe(recording, (chunk for _, _, chunk in asked), builder.language, builder.options)
     places = pairwise(chain(((number, index) for number, index, _ in told), ((sys.maxsize, 0),)))
-    for spoken, ((number, index), (following, _)) in zip(text, places, strict=True):
-        new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
+    for hypothesis, ((number, index), (following, _)) in zip(text, places, strict=True):
+        new = tuple(_segments(f"{number:03d}{index:03d}", hypothesis, builder, recording.seconds))
         tell(WindowTranscribed(window=number + (following > number), segments=new))
-        tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
-        draft.add(new, spoken.chunk)
-    return None if draft.segments else NOTHING_SAID
+        tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, hypothesis.chunk.end / recording.seconds)))
+        builder.add(new, hypothesis.chunk)
+    return None if builder.segments else NOTHING_SAID
 
 
-def _not_stored(pieces: Iterator[Chunk], draft: Draft, resume: Resume) -> Iterator[tuple[int, int, Chunk]]:
-    """The chunks of windows that no earlier attempt has stored; the draft is told of the others' speech."""
+def _not_stored(
+    pieces: Iterator[Chunk], builder: TranscriptBuilder, resume: Resume
+) -> Iterator[tuple[int, int, Chunk]]:
+    """The chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
     for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
         if number < resume.windows:
-            draft.listened(chunk)
+            builder.add_speech(chunk)
         else:
             yield number, index, chunk
 
@@ -84,14 +88,14 @@ def _spoken(pieces: list[Chunk]) -> list[Chunk]:
     return [piece for piece in pieces if piece.speech] or pieces
 
 
-def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterator[Segment]:
+def _segments(key: str, hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: float) -> Iterator[Segment]:
     """The sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
-    text, flags = judge(spoken, draft.written, draft.options.rules)
-    confidence = None if spoken.avg_logprob is None else min(1.0, math.exp(spoken.avg_logprob))
+    text, flags = filter_hypothesis(hypothesis, builder.written, builder.options.rules)
+    confidence = None if hypothesis.avg_logprob is None else min(1.0, math.exp(hypothesis.avg_logprob))
     if confidence is not None and confidence < LOW_CONFIDENCE:
         flags = (*flags, QualityFlag.LOW_CONFIDENCE)
-    found = list(sentences(text, draft.written))[:100]
-    times = estimate(spoken.chunk, [word for sentence in found for word in sentence], seconds)
+    found = list(sentences(text, builder.written))[:100]
+    times = estimate(hypothesis.chunk, [word for sentence in found for word in sentence], seconds)
     for index, sentence in enumerate(found):
         spans = [next(times) for _ in sentence]
         placed = tuple(Word(word, *span) for word, span in zip(sentence, spans, strict=True))
@@ -99,7 +103,7 @@ def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterato
             key=f"{key}{index:02d}",
             start=spans[0][0],
             end=spans[-1][1],
-            text=join(sentence, draft.written),
+            text=join(sentence, builder.written),
             words=placed,
             confidence=confidence,
             flags=flags,

@@ -93,10 +93,10 @@ class SegmentsRevised(msgspec.Struct, frozen=True, tag=True):
     removed: tuple[str, ...] = ()
 
 
-class Kept(msgspec.Struct, frozen=True, tag=True):
+class CheckpointSaved(msgspec.Struct, frozen=True, tag=True):
     """A file in the scratch folder worth keeping with the job: a later run that finds it there again saves that work.
 
-    `voiceprints` lets diarization run again with another speaker count in seconds. Without it, everything still works.
+    `embeddings` lets diarization run again with another speaker count in seconds. Without it, everything still works.
     """
 
     stage: Stage
@@ -151,7 +151,7 @@ Update = (
     | WindowTranscribed
     | SegmentsRevised
     | SpeakersFound
-    | Kept
+    | CheckpointSaved
     | StageFinished
     | StageSkipped
     | StageFailed
@@ -174,7 +174,7 @@ class Chunk(msgspec.Struct, frozen=True):
         return self.speech or ((self.start, self.end),)
 
 
-class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
     """The text of a chunk as the recogniser gives it, and what it says about its own reliability."""
 
     chunk: Chunk
@@ -185,7 +185,7 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float = 0.0
 
 
-class Passage(msgspec.Struct, frozen=True):
+class AlignmentSpan(msgspec.Struct, frozen=True):
     """Words that were spoken, in order, somewhere between `start` and `end`; seconds."""
 
     start: float
@@ -193,7 +193,7 @@ class Passage(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-class Place(msgspec.Struct, frozen=True):
+class WordSpan(msgspec.Struct, frozen=True):
     """Where a word is in the recording. `certain` is False for one that the aligner could enclose, but not spell."""
 
     start: float
@@ -220,7 +220,7 @@ class SpeechEngine(Protocol):
     def facts(self, default_model: str) -> WorkerFacts:
         """What this engine can do, for `capabilities`."""
 
-    def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
 
     def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
@@ -228,18 +228,18 @@ class SpeechEngine(Protocol):
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
-        """The words spoken in each chunk, in order, as soon as each is known."""
+    ) -> Iterator[Hypothesis]:
+        """The words of each chunk, in order, as soon as each is known."""
 
     def align(
-        self, recording: Recording, passages: Sequence[Passage], language: str
-    ) -> Iterator[Sequence[Place | None]]:
-        """For each passage, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
+        self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
+    ) -> Iterator[Sequence[WordSpan | None]]:
+        """For each span, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
-    def voiceprints(self, recording: Recording, report: Report) -> bytes:
+    def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
         """What diarization needs to know of the voices: the slow part, which knows no speaker count."""
 
-    def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
+    def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""
 
     def provenance(self, options: Options, language: str | None) -> Provenance:

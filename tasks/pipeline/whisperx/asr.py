@@ -14,9 +14,9 @@ from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from db.values import ErrorCode, Options, Problem, Rules, Stage
+from tasks.pipeline.hallucination import compression_ratio, suspect
 from tasks.pipeline.recording import Recording, Waveform
-from tasks.pipeline.rules import compression_ratio, suspect
-from tasks.pipeline.types import Chunk, InputFault, Spoken
+from tasks.pipeline.types import Chunk, Hypothesis, InputFault
 from tasks.pipeline.whisperx.memory import give_back, spent
 
 Encoded = np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
@@ -73,12 +73,12 @@ class Whisper:
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
+    ) -> Iterator[Hypothesis]:
         """The text of each chunk, in order; the first batches are small, so that the first words come soon."""
         tokenizer = self._tokenizer(language, options)
         prompt = self._prompt(tokenizer, options)
         waiting, size = iter(chunks), 1
-        running: deque[tuple[list[Chunk], Future[list[Spoken]]]] = deque()
+        running: deque[tuple[list[Chunk], Future[list[Hypothesis]]]] = deque()
         pool = ThreadPoolExecutor(self.workers)
         try:
             while True:
@@ -94,7 +94,7 @@ class Whisper:
                     return
                 batch, work = running[0]
                 try:
-                    spoken = work.result()
+                    hypotheses = work.result()
                 except Exception as error:  # noqa: BLE001  raised again unless it is of memory
                     wait(later for _, later in running if not later.cancel())
                     self._step_down(error, len(batch))
@@ -103,7 +103,7 @@ class Whisper:
                     size = min(len(batch), self.batch_size)
                     continue
                 running.popleft()
-                yield from spoken
+                yield from hypotheses
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -146,14 +146,16 @@ class Whisper:
 
     def _decode(
         self, recording: Recording, batch: Sequence[Chunk], tokenizer: Tokenizer, prompt: list[int], rules: Rules
-    ) -> list[Spoken]:
+    ) -> list[Hypothesis]:
         encoded = self._encode(self._features([recording.read(chunk.start, chunk.end) for chunk in batch]))
         found = self._generate(encoded, tokenizer, prompt, batch, 0.0)
         for index, first in enumerate(found):
             found[index] = self._again(encoded[index : index + 1], tokenizer, prompt, first, rules)
         return found
 
-    def _again(self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], first: Spoken, rules: Rules) -> Spoken:
+    def _again(
+        self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], first: Hypothesis, rules: Rules
+    ) -> Hypothesis:
         """Recognise a suspect chunk at higher temperatures until it convinces; else keep the likeliest attempt."""
         tried = [first]
         for temperature in rules.temperatures[1:]:
@@ -175,7 +177,7 @@ class Whisper:
 
     def _generate(
         self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], chunks: Sequence[Chunk], temperature: float
-    ) -> list[Spoken]:
+    ) -> list[Hypothesis]:
         how = (
             {"beam_size": 1, "num_hypotheses": BEST_OF, "sampling_topk": 0, "sampling_temperature": temperature}
             if temperature
@@ -191,12 +193,12 @@ class Whisper:
             return_no_speech_prob=True,
             **how,
         )
-        spoken = []
+        hypotheses = []
         for chunk, result in zip(chunks, results, strict=True):
             tokens = result.sequences_ids[0]
             text = tokenizer.tokenizer.decode([token for token in tokens if token < tokenizer.eot])
-            spoken.append(
-                Spoken(
+            hypotheses.append(
+                Hypothesis(
                     chunk=chunk,
                     text=text,
                     avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
@@ -205,7 +207,7 @@ class Whisper:
                     temperature=temperature,
                 )
             )
-        return spoken
+        return hypotheses
 
     def _features(self, waveforms: Sequence[Waveform]) -> torch.Tensor:
         cut = [waveform[:N_SAMPLES] for waveform in waveforms]

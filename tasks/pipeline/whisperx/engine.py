@@ -13,17 +13,26 @@ from db.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks import pack
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.settings import SpeechSettings
-from tasks.pipeline.types import Chunk, ModelUnavailable, Passage, Place, Report, SpeechEngine, Spoken, Turn
+from tasks.pipeline.types import (
+    AlignmentSpan,
+    Chunk,
+    Hypothesis,
+    ModelUnavailable,
+    Report,
+    SpeechEngine,
+    Turn,
+    WordSpan,
+)
 from tasks.pipeline.whisperx import aligners
 from tasks.pipeline.whisperx.aligners import Aligner
 from tasks.pipeline.whisperx.asr import Whisper
 from tasks.pipeline.whisperx.characters import LANGUAGES, CharacterAligner
+from tasks.pipeline.whisperx.diarizer import PACKED, Diarizer
 from tasks.pipeline.whisperx.hardware import choose
 from tasks.pipeline.whisperx.memory import spent
 from tasks.pipeline.whisperx.phonemes import PhonemeAligner
 from tasks.pipeline.whisperx.sources import Sources
 from tasks.pipeline.whisperx.vad import VoiceDetector
-from tasks.pipeline.whisperx.voiceprints import PACKED, Diarizer
 from tasks.weights import SEGMENTATION, VOICEPRINTS
 
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
@@ -45,7 +54,7 @@ class WhisperXEngine(SpeechEngine):
         self._diarizer: Diarizer | None = None
         self._no_diarizer: ModelUnavailable | None = None
 
-    def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks, by the detector in the whisperx wheel."""
         return self._voice_detector()(recording)
 
@@ -55,8 +64,8 @@ class WhisperXEngine(SpeechEngine):
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
-        """The words spoken in each chunk, as soon as each batch is known."""
+    ) -> Iterator[Hypothesis]:
+        """The words of each chunk, as soon as each batch is known."""
         try:
             yield from self._whisper(options.model).transcribe(recording, chunks, language, options)
         except MemoryError:
@@ -64,18 +73,18 @@ class WhisperXEngine(SpeechEngine):
             raise
 
     def align(
-        self, recording: Recording, passages: Sequence[Passage], language: str
-    ) -> Iterator[Sequence[Place | None]]:
+        self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
+    ) -> Iterator[Sequence[WordSpan | None]]:
         """Where each word is, by the aligner of the language."""
-        return aligners.align(self._aligner(language), recording, passages, self.threads)
+        return aligners.align(self._aligner(language), recording, spans, self.threads)
 
-    def voiceprints(self, recording: Recording, report: Report) -> bytes:
+    def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
         """What diarization needs to know of the voices."""
-        return self._speakers().listen(recording, report)
+        return self._speakers().extract_embeddings(recording, report)
 
-    def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
+    def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when."""
-        return self._speakers().cluster(voiceprints, options)
+        return self._speakers().cluster(embeddings, options)
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
         """Exact models, device and versions."""

@@ -89,9 +89,9 @@ def whole(source: Path, engine: SpeechEngine, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def attempts(whole: Attempts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attempts:
-    """A job in short windows. The voiceprints are those of the whole run: they know nothing of windows."""
+    """A job in short windows. The embeddings are those of the whole run: they know nothing of windows."""
     monkeypatch.setattr(detect, "WINDOW_SECONDS", 20.0)
-    shutil.copy(whole.scratch / "voiceprints", tmp_path)
+    shutil.copy(whole.scratch / "embeddings", tmp_path)
     return Attempts(whole.source, whole.engine, tmp_path)
 
 

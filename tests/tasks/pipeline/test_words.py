@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from db.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
+from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
 from tasks.pipeline.diarize import assign
-from tasks.pipeline.draft import Draft
 from tasks.pipeline.sentences import join, sentences, words
 from tasks.pipeline.transcribe import estimate
-from tasks.pipeline.types import Chunk, Passage, Place, Resume, Turn
+from tasks.pipeline.types import AlignmentSpan, Chunk, Resume, Turn, WordSpan
 
 SECONDS = 40.0
 timeless = settings(deadline=None)  # the first call loads what the others find loaded
 moments = st.floats(-5.0, SECONDS + 5.0, allow_nan=False)
 texts = st.text(st.sampled_from("abcé 12%.,!?’-中文字。…\u0301"), max_size=60)
-places = st.one_of(st.none(), st.builds(Place, moments, moments, st.floats(-1, 2), st.booleans()))
+places = st.one_of(st.none(), st.builds(WordSpan, moments, moments, st.floats(-1, 2), st.booleans()))
 
 
 @st.composite
@@ -34,10 +34,10 @@ def stretches(draw: st.DrawFn) -> list[tuple[float, float]]:
 
 @timeless
 @given(st.lists(places, min_size=1, max_size=12), st.floats(0, SECONDS), st.floats(0, SECONDS))
-def test_words_have_places_whatever_the_aligner_says(found: list[Place | None], a: float, b: float) -> None:
-    passage = Passage(min(a, b), max(a, b), tuple("word" * (i % 3 + 1) for i in range(len(found))))
-    result = placed(passage, found, SECONDS)
-    assert [word.text for word in result] == list(passage.words)
+def test_words_have_places_whatever_the_aligner_says(found: list[WordSpan | None], a: float, b: float) -> None:
+    span = AlignmentSpan(min(a, b), max(a, b), tuple("word" * (i % 3 + 1) for i in range(len(found))))
+    result = placed(span, found, SECONDS)
+    assert [word.text for word in result] == list(span.words)
     assert ordered(result, SECONDS)
     for word, place in zip(result, found, strict=True):
         assert (word.timing is WordTiming.ALIGNED) == (place is not None and place.certain)
@@ -139,11 +139,11 @@ def test_sentences_end_as_each_script_ends_them_and_not_within_a_number(language
 
 
 def test_a_word_ends_where_the_voice_detector_hears_its_speaker_fall_silent() -> None:
-    draft = Draft(Options(model="base"), Resume())
-    draft.listened(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    builder = TranscriptBuilder(Options(model="base"), Resume())
+    builder.add_speech(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
     ends = {(0.5, 9.0): 2.0, (0.5, 1.5): 1.5, (1.9, 9.0): 9.0, (3.0, 9.0): 9.0, (8.5, 12.0): 10.0}
     for (start, end), expected in ends.items():
-        assert draft.spoken(Word("so", start, end)) == Word("so", start, expected)
+        assert builder.trim_pause(Word("so", start, end)) == Word("so", start, expected)
 
 
 def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_again() -> None:

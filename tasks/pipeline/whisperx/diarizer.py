@@ -1,8 +1,8 @@
 """Speaker diarization with pyannote's parts, in memory that hardly grows: listened to by window, clustered once.
 
-An hour's voiceprints are 9 MB, kept with the job: 91 MB for ten hours, which take 0.4 GB above the models while they
+An hour's embeddings are 9 MB, kept with the job: 91 MB for ten hours, which take 0.4 GB above the models while they
 are clustered (1 h: 20 MB), and by their sizes about 0.5 GB while they are put together. Linkage is quadratic; it sees
-at most MOST voiceprints, 36 MB of distances.
+at most MOST embeddings, 36 MB of distances.
 """
 
 import io
@@ -27,11 +27,11 @@ from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.types import ModelUnavailable, Report, Turn
 from tasks.pipeline.whisperx import hub
 from tasks.pipeline.whisperx.memory import give_back, spent
-from tasks.pipeline.whisperx.weave import weave
+from tasks.pipeline.whisperx.reconstruct import reconstruct
 
 BATCH = 16
 FRAME, HOP = 400, 160  # samples of a frame of the filter bank, and from one to the next
-MOST = 3000  # voiceprints clustered; of more, evenly spread ones are, and the others join the nearest cluster
+MOST = 3000  # embeddings clustered; of more, evenly spread ones are, and the others join the nearest cluster
 Mask = np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]
 PACKED = "segmentation-3.0 + CAM++, agglomerative clustering at 0.85"
 HYPER = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.85}
@@ -80,15 +80,15 @@ class Diarizer:
             raise _not_there(name, "it is no speaker diarization")
         return cls(parts.to(device), name, f"{name}@{folder.name}", threads)
 
-    def listen(self, recording: Recording, report: Report) -> bytes:
-        """Which of up to three voices is active when, window by window, and a voiceprint of each."""
+    def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
+        """Which of up to three voices is active when, window by window, and an embedding of each."""
         active, prints = [], []
         total, first = self._count(recording), 0
         while first < total:
             last = min(first + self.batch, total)
             try:
                 heard, waveforms = self._hear(recording, first, last)
-                told = self._prints(heard, waveforms)
+                told = self._embed(heard, waveforms)
             except Exception as error:  # onnxruntime's are of no common kind
                 if not spent(error):
                     raise
@@ -106,9 +106,9 @@ class Diarizer:
         np.savez(kept, shape=np.array(everyone.shape), active=np.packbits(everyone), prints=np.concatenate(prints))
         return kept.getvalue()
 
-    def cluster(self, voiceprints: bytes, options: Options) -> list[Turn]:
-        """Turns of as many speakers as the options say, or as the voiceprints tell."""
-        with np.load(io.BytesIO(voiceprints)) as kept:
+    def cluster(self, embeddings: bytes, options: Options) -> list[Turn]:
+        """Turns of as many speakers as the options say, or as the embeddings tell."""
+        with np.load(io.BytesIO(embeddings)) as kept:
             chunks, frames, voices = (int(size) for size in kept["shape"])
             active = np.unpackbits(kept["active"], count=chunks * frames * voices).reshape(chunks, frames, voices)
             prints = kept["prints"]
@@ -118,7 +118,7 @@ class Diarizer:
         clusters = self._clusters(prints, SlidingWindowFeature(active, window), options)
         clusters[active.sum(axis=1) == 0] = -2  # nobody: belongs to no cluster
         most = options.num_speakers or options.max_speakers
-        return weave(active, clusters, window, self.inference.model.receptive_field, most)
+        return reconstruct(active, clusters, window, self.inference.model.receptive_field, most)
 
     def _clusters(
         self,
@@ -165,8 +165,8 @@ class Diarizer:
         waveform = torch.from_numpy(np.pad(audio, (0, length - audio.size)))
         return np.asarray(self.inference.infer(waveform.unfold(0, window, step)[:, None])) > 0.5, waveform
 
-    def _prints(self, active: Mask, waveform: torch.Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
-        """A voiceprint of each voice in each window; nan where it says too little."""
+    def _embed(self, active: Mask, waveform: torch.Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
+        """A embedding of each voice in each window; nan where it says too little."""
         alone = active & (active.sum(axis=2, keepdims=True) < 2) if self.exclude_overlap else active
         enough = math.ceil(active.shape[1] * self.embedding.min_num_samples / self._window())
         clear = np.where(alone.sum(axis=1, keepdims=True) > enough, alone, active)

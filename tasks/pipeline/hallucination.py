@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from db.values import QualityFlag, Rules
 from tasks.pipeline.sentences import join, words
-from tasks.pipeline.types import Spoken
+from tasks.pipeline.types import Hypothesis
 
 LOW_CONFIDENCE = 0.4
 """Segments less sure than this (mean token probability) are flagged."""
@@ -34,27 +34,27 @@ def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) 
     return unlikely or (rules.compression_ratio is not None and compression_ratio(text) > rules.compression_ratio)
 
 
-def judge(spoken: Spoken, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
+def filter_hypothesis(hypothesis: Hypothesis, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
     """The text that is kept of a chunk, and what should be looked at again."""
-    if _no_speech(spoken, rules):
+    if _no_speech(hypothesis, rules):
         return "", ()
-    silent = (QualityFlag.NO_SPEECH,) if rules.silence and not spoken.chunk.speech else ()
-    found = words(spoken.text, language)
+    silent = (QualityFlag.NO_SPEECH,) if rules.silence and not hypothesis.chunk.speech else ()
+    found = words(hypothesis.text, language)
     once = without_loops(found) if rules.repetition else found
     if len(once) == len(found):
-        return spoken.text, silent
+        return hypothesis.text, silent
     # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
-    speech = sum(end - start for start, end in spoken.chunk.stretches)
-    hurried = len(spoken.text) > FASTEST * max(speech, 0.1)
-    return join(once, language) if hurried else spoken.text, (*silent, QualityFlag.REPETITION)
+    speech = sum(end - start for start, end in hypothesis.chunk.stretches)
+    hurried = len(hypothesis.text) > FASTEST * max(speech, 0.1)
+    return join(once, language) if hurried else hypothesis.text, (*silent, QualityFlag.REPETITION)
 
 
-def _no_speech(spoken: Spoken, rules: Rules) -> bool:
+def _no_speech(hypothesis: Hypothesis, rules: Rules) -> bool:
     """Whisper's own rule: an unlikely text where it takes the sound for no speech at all."""
     if rules.no_speech is None:
         return False
     likely = UNLIKELY if rules.log_prob is None else rules.log_prob
-    return (spoken.avg_logprob or 0.0) < likely and (spoken.no_speech_prob or 0.0) > rules.no_speech
+    return (hypothesis.avg_logprob or 0.0) < likely and (hypothesis.no_speech_prob or 0.0) > rules.no_speech
 
 
 def without_loops(found: Sequence[str]) -> list[str]:
