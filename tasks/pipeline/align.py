@@ -15,7 +15,7 @@ CHUNK_KEY = 6  # as many characters of a segment's key tell its window and chunk
 
 
 def align(recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder, stages: Stages) -> list[Segment]:
-    """The same segments with aligned words, each chunk sent as soon as it is known, while others are still to come."""
+    """Return the segments with aligned words; each chunk is sent as soon as it is known, while others are to come."""
     aligned: list[Segment] = []
     for window in builder.windows():
         stages.begin(Stage.ALIGN)
@@ -70,7 +70,7 @@ def _forward(places: Sequence[WordSpan | None], seconds: float) -> list[WordSpan
 
 
 def _between(span: AlignmentSpan, known: Sequence[WordSpan | None], index: int, seconds: float) -> tuple[float, float]:
-    """A share of the gap between the aligned neighbours, or of the span where there is none on that side."""
+    """Share the gap between the aligned neighbours, or of the span where there is none on that side."""
     first = index
     while first > 0 and known[first - 1] is None:
         first -= 1

@@ -42,7 +42,7 @@ class TranscriptBuilder:
         self._windows.put(None)
 
     def add_speech(self, chunk: Chunk) -> None:
-        """The voice detector's word on a chunk."""
+        """Take over what the voice activity detector found in a chunk."""
         self.speech += chunk.speech
         self._spans.append((round(chunk.stretches[0][0], 3), round(chunk.stretches[-1][1], 3)))
         self._listened = (self._listened[0] if self._listened else chunk.start, chunk.end)
@@ -57,7 +57,7 @@ class TranscriptBuilder:
         yield from iter(self._windows.get, None)
 
     def trim_pause(self, word: Word) -> Word:
-        """The word without the pause after it: an aligner gives a word all the silence up to the next."""
+        """Return the word without the pause after it: an aligner gives a word all the silence up to the next."""
         start, end = word.start, word.end
         if start is None or end is None:
             return word
@@ -81,7 +81,7 @@ class TranscriptBuilder:
         return self._spans[at] if at >= 0 and end <= self._spans[at][1] + 0.001 else (start, end)
 
     def flag_silence(self, segment: Segment) -> Segment:
-        """The segment, flagged when the voice detector heard nobody during it."""
+        """Return the segment, flagged when the voice detector heard nobody during it."""
         known = self._listened and self._listened[0] <= segment.start and segment.end <= self._listened[1]
         if not self.options.rules.silence or not known:
             return segment

@@ -28,7 +28,7 @@ def chunks(segments: Iterable[tuple[float, float]]) -> Iterator[Chunk]:
 
 
 def everything(segments: Iterable[tuple[float, float]], seconds: float) -> Iterator[Chunk]:
-    """The whole recording in pieces of at most 30 s, for those who trust Whisper more than the voice detector.
+    """Return the whole recording in pieces of at most 30 s, for those who trust Whisper more than the voice detector.
 
     Cut in pauses like `chunks`; only a silence that is too long is cut anywhere.
     """
@@ -49,7 +49,7 @@ def everything(segments: Iterable[tuple[float, float]], seconds: float) -> Itera
 
 
 def vad_chunks(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
-    """The chunks of a recording, as the options want them cut: the same ones each time."""
+    """Return the chunks of a recording, as the options want them cut: the same ones each time."""
     segments = engine.detect_speech(recording)
     return chunks(segments) if options.rules.voice_detector else everything(segments, recording.seconds)
 
@@ -67,7 +67,7 @@ def windows(pieces: Iterable[Chunk], seconds: float) -> Iterator[tuple[int, int,
 def language(
     recording: Recording, pieces: Iterable[Chunk], engine: SpeechEngine, options: Options
 ) -> tuple[str, float] | None:
-    """The language spoken for most of these chunks' time, and how sure that is; None when there are none."""
+    """Return the language spoken for most of these chunks' time, and how sure that is; None when there are none."""
     heard: dict[str, float] = defaultdict(float)
     total = 0.0
     for piece in pieces:
@@ -82,7 +82,7 @@ def language(
 
 
 def spread(recording: Recording, engine: SpeechEngine) -> Iterator[Chunk]:
-    """The first speech in each of several places of a long recording, so that a foreign greeting decides nothing."""
+    """Return the first speech of several places of a long recording, so that a foreign greeting decides nothing."""
     for start in np.linspace(0, max(0.0, recording.seconds - PLACE_SECONDS), PLACES).tolist():
         speech = next(chunks(engine.detect_speech(recording.part(start, start + PLACE_SECONDS))), None)
         if speech is not None:

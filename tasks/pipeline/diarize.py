@@ -33,7 +33,7 @@ FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both
 
 
 def extract_embeddings(recording: Recording, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
-    """What there is to know of the voices, kept so that another speaker count takes seconds."""
+    """Return what there is to know of the voices, kept so that another speaker count takes seconds."""
     path = scratch_file(work, EMBEDDINGS)
     if path.exists():
         return path.read_bytes()
@@ -88,7 +88,7 @@ def assign(
 
 
 def assign_words(words: Sequence[Word], index: "TurnIndex", before: str | None) -> list[str]:
-    """The speaker of each word of a sentence: whoever is heard during it, but a change within a sentence has its price.
+    """Return the speaker of each word of a sentence: the one active in it, but a change within a sentence has its price.
 
     The cheapest path (Viterbi) over words and speakers. So a word on the border of two turns goes with its sentence.
     """
@@ -124,7 +124,7 @@ class TurnIndex:
         self.reach = list(accumulate((turn.end for turn in turns), max))  # the latest end so far
 
     def during(self, start: float, end: float) -> Iterator[Turn]:
-        """The parts of turns within a stretch."""
+        """Return the parts of turns within a stretch."""
         first = bisect_left(self.reach, start)
         for turn in self.turns[first : bisect_left(self.starts, end)]:
             if turn.end > start:
@@ -155,7 +155,7 @@ class TurnIndex:
 
 
 def _whole(parts: Sequence[Segment], language: str) -> Segment:
-    """A sentence as it was before an earlier diarization split it."""
+    """Return a sentence as it was before an earlier diarization split it."""
     first = parts[0]
     words = tuple(word for part in parts for word in part.words)
     text = first.text if len(parts) == 1 else join([word.text for word in words], language)
@@ -168,7 +168,7 @@ def _breaks(word: Word, after: Word) -> bool:
 
 
 def _trailing(part: Segment, until: float, order: Sequence[str], index: "TurnIndex") -> Segment:
-    """The part up to where its speaker falls silent, or the next begins: sounds that are no words belong to it."""
+    """Return the part, ended where its speaker falls silent or the next begins: other sounds belong to it."""
     if part.speaker is None:
         return part
     last = max(word.end or 0.0 for word in part.words)

@@ -35,7 +35,7 @@ def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) 
 
 
 def filter_hypothesis(hypothesis: Hypothesis, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
-    """The text that is kept of a chunk, and what should be looked at again."""
+    """Return the text that is kept of a chunk, and what should be looked at again."""
     if _no_speech(hypothesis, rules):
         return "", ()
     silent = (QualityFlag.NO_SPEECH,) if rules.silence and not hypothesis.chunk.speech else ()
@@ -58,7 +58,7 @@ def _no_speech(hypothesis: Hypothesis, rules: Rules) -> bool:
 
 
 def without_loops(found: Sequence[str]) -> list[str]:
-    """The words with each loop said once."""
+    """Return the words with each loop said once."""
     plain = [word.strip(".,!?;:…。、！？").lower() for word in found]
     kept: list[str] = []
     at = 0

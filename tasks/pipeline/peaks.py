@@ -16,7 +16,7 @@ SHORTEST = 160
 
 
 def peaks(recording: Recording) -> bytes:
-    """The largest amplitude of each of up to 20,000 equal stretches, a byte each: 255 is full scale."""
+    """Return the largest amplitude of each of up to 20,000 equal stretches, a byte each: 255 is full scale."""
     bars = max(1, min(BARS, recording.samples // SHORTEST))
     edges = np.linspace(0, recording.samples, bars + 1).astype(int)
     found = bytearray()

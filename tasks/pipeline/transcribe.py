@@ -55,7 +55,7 @@ def transcribe(
 def _not_stored(
     pieces: Iterator[Chunk], builder: TranscriptBuilder, resume: Resume
 ) -> Iterator[tuple[int, int, Chunk]]:
-    """The chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
+    """Return the chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
     for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
         if number < resume.windows:
             builder.add_speech(chunk)
@@ -66,7 +66,7 @@ def _not_stored(
 def _language(
     recording: Recording, pieces: Iterator[Chunk], engine: SpeechEngine, options: Options
 ) -> tuple[tuple[str, float] | None, Iterator[Chunk]]:
-    """The language and how sure that is, None when nobody speaks; and the chunks, some of which were looked at."""
+    """Return the language and how sure that is, None when nobody speaks; and the chunks, some of them looked at."""
     if options.language:
         return (options.language, 1.0), pieces
     if recording.seconds <= detect.PLACES * detect.CHUNK_SECONDS:
@@ -89,7 +89,7 @@ def _spoken(pieces: list[Chunk]) -> list[Chunk]:
 
 
 def _segments(key: str, hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: float) -> Iterator[Segment]:
-    """The sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
+    """Return the sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
     text, flags = filter_hypothesis(hypothesis, builder.written, builder.options.rules)
     confidence = None if hypothesis.avg_logprob is None else min(1.0, math.exp(hypothesis.avg_logprob))
     if confidence is not None and confidence < LOW_CONFIDENCE:
@@ -111,7 +111,7 @@ def _segments(key: str, hypothesis: Hypothesis, builder: TranscriptBuilder, seco
 
 
 def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[float, float]]:
-    """Times of words that nobody aligned: spread over the chunk's speech in proportion to their length."""
+    """Return times of words that nobody aligned: spread over the chunk's speech in proportion to their length."""
     spoken = sum(end - start for start, end in chunk.stretches)
     total = sum(len(word) + 1 for word in words)
     done = 0
@@ -123,7 +123,7 @@ def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[f
 
 
 def _after(chunk: Chunk, speech: float, *, ending: bool = False) -> float:
-    """The moment at which so many seconds of the chunk's speech are over."""
+    """Return the moment at which so many seconds of the chunk's speech are over."""
     for start, end in chunk.stretches:
         if speech < end - start or (ending and speech <= end - start + 1e-6):
             return min(start + speech, end)

@@ -209,27 +209,27 @@ class SpeechEngine(Protocol):
     """
 
     def check(self, model: str) -> None:
-        """Looks whether this model is there and whole, without loading it; raises `ModelUnavailable`."""
+        """Look whether this model is there and whole, without loading it; raises `ModelUnavailable`."""
 
     def preload(self, model: str) -> None:
-        """Loads what a job with this model needs, so that none waits for it.
+        """Load what a job with this model needs, so that none waits for it.
 
         Raises `ModelUnavailable` only for what no job can do without.
         """
 
     def facts(self, default_model: str) -> WorkerFacts:
-        """What this engine can do, for `capabilities`."""
+        """Return what this engine can do, for `capabilities`."""
 
     def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
 
     def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """The language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
+        """Return the language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Hypothesis]:
-        """The words of each chunk, in order, as soon as each is known."""
+        """Return the words of each chunk, in order, as soon as each is known."""
 
     def align(
         self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
@@ -237,7 +237,7 @@ class SpeechEngine(Protocol):
         """For each span, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
     def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
-        """What diarization needs to know of the voices: the slow part, which knows no speaker count."""
+        """Return what diarization needs to know of the voices: the slow part, which knows no speaker count."""
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""
@@ -264,5 +264,5 @@ class InputFault(Exception):
 
 
 def scratch_file(work: Work, name: str) -> Path:
-    """A file in the work's scratch folder."""
+    """Return a file in the work's scratch folder."""
     return Path(work.scratch) / name

@@ -30,7 +30,7 @@ class Aligner(Protocol):
         """Log-probabilities, (frames, tokens), evenly spread over the audio."""
 
     def spell(self, words: Sequence[str]) -> list[list[int]]:
-        """The tokens of each word; none for one that is not spoken."""
+        """Return the tokens of each word; none for one that is not spoken."""
 
 
 def align(
@@ -55,7 +55,7 @@ def align(
 def word_spans(
     emission: ctc.Emission, spelled: Sequence[Sequence[int]], aligner: Aligner, span: AlignmentSpan
 ) -> list[WordSpan | None]:
-    """The span of each word: from its first token's first frame to its last token's last."""
+    """Return the span of each word: from its first token's first frame to its last token's last."""
     tokens: list[int] = []
     ranges: list[tuple[int, int]] = []
     for word in spelled:

@@ -59,7 +59,7 @@ class Whisper:
         return bool(self.model.model.is_multilingual)
 
     def detect_language(self, audio: Waveform) -> tuple[str, float]:
-        """The language of up to 30 s of speech and its probability."""
+        """Return the language of up to 30 s of speech and its probability."""
         if not self.multilingual:
             return "en", 1.0
         features = self._features([audio])
@@ -74,7 +74,7 @@ class Whisper:
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Hypothesis]:
-        """The text of each chunk, in order; the first batches are small, so that the first words come soon."""
+        """Return the text of each chunk, in order; the first batches are small, so that the first words come soon."""
         tokenizer = self._tokenizer(language, options)
         prompt = self._prompt(tokenizer, options)
         waiting, size = iter(chunks), 1
@@ -108,7 +108,7 @@ class Whisper:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
-        """Loads the model in the first type of numbers that fits."""
+        """Load the model in the first type of numbers that fits."""
         while True:
             kind = self._untried.pop(0)
             try:
@@ -170,7 +170,7 @@ class Whisper:
         return max(varied or tried, key=lambda attempt: attempt.avg_logprob or 0.0)
 
     def _encode(self, features: torch.Tensor) -> Encoded:
-        """What the encoder makes of each piece; on a processor one by one: a batch is no faster there."""
+        """Return what the encoder makes of each piece; on a processor one by one: a batch is no faster there."""
         parts = torch.split(features, 1 if self.model.model.device == "cpu" else len(features))
         encoded = [self.model.encode(part).to_device(Device.cpu).to(DataType.float32) for part in parts]
         return np.concatenate([np.array(part) for part in encoded])

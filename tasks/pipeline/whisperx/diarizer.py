@@ -66,7 +66,7 @@ class Diarizer:
 
     @classmethod
     def from_pretrained(cls, name: str, device: torch.device, threads: int, cache: Path, *, online: bool) -> "Diarizer":
-        """A pyannote pipeline from a folder or the hub."""
+        """Return a pyannote pipeline from a folder or the hub."""
         folder = Path(name)
         if not folder.is_dir():
             folder = hub.fetch(name, cache, ("*",), online=online)
@@ -107,7 +107,7 @@ class Diarizer:
         return kept.getvalue()
 
     def cluster(self, embeddings: bytes, options: Options) -> list[Turn]:
-        """Turns of as many speakers as the options say, or as the embeddings tell."""
+        """Return turns of as many speakers as the options say, or as the embeddings tell."""
         with np.load(io.BytesIO(embeddings)) as kept:
             chunks, frames, voices = (int(size) for size in kept["shape"])
             active = np.unpackbits(kept["active"], count=chunks * frames * voices).reshape(chunks, frames, voices)
@@ -166,7 +166,7 @@ class Diarizer:
         return np.asarray(self.inference.infer(waveform.unfold(0, window, step)[:, None])) > 0.5, waveform
 
     def _embed(self, active: Mask, waveform: torch.Tensor) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
-        """A embedding of each voice in each window; nan where it says too little."""
+        """Return a embedding of each voice in each window; nan where it says too little."""
         alone = active & (active.sum(axis=2, keepdims=True) < 2) if self.exclude_overlap else active
         enough = math.ceil(active.shape[1] * self.embedding.min_num_samples / self._window())
         clear = np.where(alone.sum(axis=1, keepdims=True) > enough, alone, active)
@@ -190,7 +190,7 @@ class Diarizer:
         return prints
 
     def _features(self, waveform: torch.Tensor) -> torch.Tensor:
-        """The filter bank of each window (windows, frames, bins), computed once for all that they share."""
+        """Return the filter bank of each window (windows, frames, bins), computed once for all that they share."""
         bank = self.embedding.compute_fbank(waveform[None, None])[0]
         features = bank.unfold(0, 1 + (self._window() - FRAME) // HOP, self._step() // HOP).transpose(1, 2)
         centred: torch.Tensor = features - features.mean(dim=1, keepdim=True)

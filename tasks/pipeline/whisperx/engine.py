@@ -59,13 +59,13 @@ class WhisperXEngine(SpeechEngine):
         return self._voice_detector()(recording)
 
     def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """The language of up to 30 s of speech, and its probability."""
+        """Return the language of up to 30 s of speech, and its probability."""
         return self._whisper(options.model).detect_language(audio)
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Hypothesis]:
-        """The words of each chunk, as soon as each batch is known."""
+        """Return the words of each chunk, as soon as each batch is known."""
         try:
             yield from self._whisper(options.model).transcribe(recording, chunks, language, options)
         except MemoryError:
@@ -79,7 +79,7 @@ class WhisperXEngine(SpeechEngine):
         return aligners.align(self._aligner(language), recording, spans, self.threads)
 
     def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
-        """What diarization needs to know of the voices."""
+        """Return what diarization needs to know of the voices."""
         return self._speakers().extract_embeddings(recording, report)
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
@@ -119,7 +119,7 @@ class WhisperXEngine(SpeechEngine):
                 optional()
 
     def facts(self, default_model: str) -> WorkerFacts:
-        """The models that are there, and whether speakers can be told apart."""
+        """Return the models that are there, and whether speakers can be told apart."""
         return WorkerFacts(
             models=tuple(
                 ModelFacts(
@@ -136,7 +136,7 @@ class WhisperXEngine(SpeechEngine):
         )
 
     def _diarization(self) -> FeatureFacts:
-        """What is known of it: as it was when last loaded, and before that, what lies on the disk."""
+        """Return what is known of it: as it was when last loaded, and before that, what lies on the disk."""
         missing = self._no_diarizer
         if self._diarizer is None and missing is None and not self.settings.diarization:
             missing = self._packed_diarizer()
