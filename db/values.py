@@ -68,6 +68,7 @@ class WordTiming(StrEnum):
 
     ALIGNED = "ALIGNED"
     INTERPOLATED = "INTERPOLATED"
+    ATTENDED = "ATTENDED"
     ESTIMATED = "ESTIMATED"
 
 
@@ -78,6 +79,7 @@ class QualityFlag(StrEnum):
     REPETITION = "REPETITION"
     NO_SPEECH = "NO_SPEECH"
     UNALIGNED = "UNALIGNED"
+    MISSING_TEXT = "MISSING_TEXT"
     OVERLAP = "OVERLAP"
 
 
@@ -131,7 +133,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client asked of a job. `language` None means: detect it."""
+    """What the client asked of a job. `language` None means: detect it.
+
+    `speech_threshold` is the probability from which on the voice activity detector takes a sound for speech.
+    """
 
     model: str
     language: str | None = None
@@ -144,6 +149,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
     rules: Rules = Rules()
+    beam_size: int = 5
+    chunk_seconds: float = 20.0
+    suppress_numerals: bool = False
+    speech_threshold: float = 0.5
 
 
 class Word(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from db.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.decode import decode
-from tasks.pipeline.detect import vad_chunks
+from tasks.pipeline.detect import DetectedSpeech, vad_chunks
 from tasks.pipeline.diarize import diarize, extract_embeddings
 from tasks.pipeline.peaks import keep
 from tasks.pipeline.recording import Recording
@@ -43,22 +43,23 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
     recording, builder = Recording(samples), TranscriptBuilder(options, work.resume)
+    speech = DetectedSpeech(recording, engine)
     aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
 
     with beside(stages, builder.complete, parallel=parallel) as side:
-        voices = side.start(lambda: extract_embeddings(recording, engine, work, stages), wanted=diarizing)
+        embeddings = side.start(lambda: extract_embeddings(speech, engine, work, stages), wanted=diarizing)
         aligned = side.start(lambda: align(recording, engine, builder, stages), wanted=aligning)
         if stages.needed(Stage.TRANSCRIBE):
-            stages.do(Stage.TRANSCRIBE, lambda: transcribe(recording, engine, builder, work.resume, stages.tell))
+            stages.do(Stage.TRANSCRIBE, lambda: transcribe(speech, engine, builder, work.resume, stages.tell))
         elif aligning:
-            for chunk in vad_chunks(recording, engine, options):
+            for chunk in vad_chunks(speech, recording.seconds, options):
                 builder.add_speech(chunk)
         builder.complete()
         some = bool(builder.segments)
-        stages.do_if_possible(Stage.ALIGN, lambda: builder.revise(aligned()), wanted=aligning and some)
+        stages.do_if_possible(Stage.ALIGN, lambda: builder.revise(*aligned()), wanted=aligning and some)
         stages.do_if_possible(
-            Stage.DIARIZE, lambda: diarize(voices(), engine, builder, stages.tell), wanted=diarizing and some
+            Stage.DIARIZE, lambda: diarize(embeddings(), engine, builder, stages.tell), wanted=diarizing and some
         )
 
     provenance = engine.provenance(options, builder.language)

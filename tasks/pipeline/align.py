@@ -5,23 +5,39 @@ from itertools import groupby, pairwise
 
 from msgspec.structs import replace
 
-from db.values import QualityFlag, Segment, Stage, Word, WordTiming
+from db.values import ErrorCode, Problem, QualityFlag, Segment, Stage, Word, WordTiming
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages
-from tasks.pipeline.types import AlignmentSpan, Progressed, SegmentsRevised, SpeechEngine, WordSpan
+from tasks.pipeline.types import AlignmentSpan, ModelUnavailable, Progressed, SegmentsRevised, SpeechEngine, WordSpan
 
 CHUNK_KEY = 6  # as many characters of a segment's key tell its window and chunk
 
 
-def align(recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder, stages: Stages) -> list[Segment]:
-    """Return the segments with aligned words; each chunk is sent as soon as it is known, while others are to come."""
+def align(
+    recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder, stages: Stages
+) -> tuple[list[Segment], Problem | None]:
+    """Return the segments with aligned words; each chunk is sent as soon as it is known, while others are to come.
+
+    Without an aligner for the language, words keep the times that the recogniser gave them, and a problem says so;
+    raises `ModelUnavailable` where it gave none.
+    """
     aligned: list[Segment] = []
+    problem: Problem | None = None
     for window in builder.windows():
         stages.begin(Stage.ALIGN)
         groups = [tuple(group) for _, group in groupby(window, key=lambda segment: segment.key[:CHUNK_KEY])]
         spans = [_span(group, builder, recording.seconds) for group in groups]
-        found = engine.align(recording, spans, builder.language or "")
+        try:
+            found = engine.align(recording, spans, builder.language or "")
+        except ModelUnavailable as missing:
+            if not _timed(window):
+                raise
+            problem = Problem(
+                code=ErrorCode.MODEL_UNAVAILABLE, stage=Stage.ALIGN, message=missing.message, remedy=missing.remedy
+            )
+            aligned += window
+            continue
         for group, span, places in zip(groups, spans, found, strict=True):
             words = [builder.trim_pause(word) for word in placed(span, places, recording.seconds)]
             revised = _revised(group, words)
@@ -29,7 +45,12 @@ def align(recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder
             aligned += new
             stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
             stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, span.end / recording.seconds)))
-    return aligned
+    return aligned, problem
+
+
+def _timed(window: Iterable[Segment]) -> bool:
+    """Return whether no word's times are only estimated."""
+    return all(word.timing is not WordTiming.ESTIMATED for segment in window for word in segment.words)
 
 
 def _span(group: Sequence[Segment], builder: TranscriptBuilder, seconds: float) -> AlignmentSpan:
@@ -92,7 +113,7 @@ def _revised(group: Sequence[Segment], words: Sequence[Word]) -> Iterator[Segmen
     taken = 0
     for segment in group:
         own = tuple(
-            replace(new, speaker=old.speaker)
+            replace(new, speaker=old.speaker, confidence=new.confidence if old.confidence is None else old.confidence)
             for new, old in zip(words[taken : taken + len(segment.words)], segment.words, strict=True)
         )
         taken += len(own)

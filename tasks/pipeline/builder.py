@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 from msgspec.structs import replace
 
-from db.values import Options, QualityFlag, Segment, TranscriptionTask, Word
+from db.values import Options, Problem, QualityFlag, Segment, TranscriptionTask, Word
 from tasks.pipeline.hallucination import SPEECH_SHARE
 from tasks.pipeline.types import Chunk, Resume
 
@@ -93,6 +93,7 @@ class TranscriptBuilder:
             flags = (*flags, QualityFlag.NO_SPEECH)
         return replace(segment, flags=flags)
 
-    def revise(self, segments: Iterable[Segment]) -> None:
-        """Put these in the place of all there were."""
+    def revise(self, segments: Iterable[Segment], problem: Problem | None = None) -> Problem | None:
+        """Put these in the place of all there were; returns what should be told of them all the same."""
         self.segments = list(segments)
+        return problem

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from db.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.recording import Recording
+from tasks.pipeline.detect import DetectedSpeech
 from tasks.pipeline.sentences import join
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import (
@@ -32,14 +32,14 @@ CHANGE = 0.4  # the price of another speaker within a sentence, in shares of a w
 FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both are heard alike
 
 
-def extract_embeddings(recording: Recording, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
-    """Return what there is to know of the voices, kept so that another speaker count takes seconds."""
+def extract_embeddings(speech: DetectedSpeech, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
+    """Return the embeddings of the detected speech, kept so that another speaker count takes seconds."""
     path = scratch_file(work, EMBEDDINGS)
     if path.exists():
         return path.read_bytes()
     stages.begin(Stage.DIARIZE)
     found = engine.extract_embeddings(
-        recording, lambda done: stages.tell(Progressed(stage=Stage.DIARIZE, fraction=done))
+        speech.recording, speech, lambda done: stages.tell(Progressed(stage=Stage.DIARIZE, fraction=done))
     )
     partial = path.with_suffix(".partial")
     partial.write_bytes(found)
@@ -88,7 +88,7 @@ def assign(
 
 
 def assign_words(words: Sequence[Word], index: "TurnIndex", before: str | None) -> list[str]:
-    """Return the speaker of each word of a sentence: the one active in it, but a change within a sentence has its price.
+    """Return the speaker of each word of a sentence: whoever is active, but a change within it has its price.
 
     The cheapest path (Viterbi) over words and speakers. So a word on the border of two turns goes with its sentence.
     """

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from db.values import QualityFlag, Rules
 from tasks.pipeline.sentences import join, words
-from tasks.pipeline.types import Hypothesis
+from tasks.pipeline.types import Chunk, Hypothesis
 
 LOW_CONFIDENCE = 0.4
 """Segments less sure than this (mean token probability) are flagged."""
@@ -16,6 +16,7 @@ LOW_CONFIDENCE = 0.4
 LOOP = 4  # the same words so many times running are a loop
 LONGEST_LOOP = 30  # words
 FASTEST = 30.0  # characters a second; nobody speaks faster
+MARGIN = 0.1  # seconds by which the voice activity detector may see too little
 SPEECH_SHARE = 0.05  # of a segment: less speech than this is none
 UNLIKELY = -1.0  # mean log probability of a token, as Whisper has it, where `log_prob` names no other bound
 
@@ -41,12 +42,20 @@ def filter_hypothesis(hypothesis: Hypothesis, language: str, rules: Rules) -> tu
     silent = (QualityFlag.NO_SPEECH,) if rules.silence and not hypothesis.chunk.speech else ()
     found = words(hypothesis.text, language)
     once = without_loops(found) if rules.repetition else found
-    if len(once) == len(found):
-        return hypothesis.text, silent
-    # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
-    speech = sum(end - start for start, end in hypothesis.chunk.stretches)
-    hurried = len(hypothesis.text) > FASTEST * max(speech, 0.1)
-    return join(once, language) if hurried else hypothesis.text, (*silent, QualityFlag.REPETITION)
+    text, flags = hypothesis.text, silent
+    if len(once) < len(found):
+        # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
+        text = join(once, language) if too_fast(text, hypothesis.chunk) else text
+        flags = (*silent, QualityFlag.REPETITION)
+    if rules.repetition and too_fast(text, hypothesis.chunk):
+        return "", ()
+    return text, flags
+
+
+def too_fast(text: str, chunk: Chunk) -> bool:
+    """Return whether nobody can have said so much in the chunk's speech."""
+    speech = sum(end - start for start, end in chunk.stretches)
+    return len(text.strip()) > FASTEST * (speech + MARGIN)
 
 
 def _no_speech(hypothesis: Hypothesis, rules: Rules) -> bool:

@@ -64,7 +64,7 @@ class Stages:
         problem = work()
         self.tell(StageFinished(stage=stage, seconds=self._took(stage), problem=problem))
 
-    def do_if_possible(self, stage: Stage, work: Callable[[], None], *, wanted: bool) -> None:
+    def do_if_possible(self, stage: Stage, work: Callable[[], Problem | None], *, wanted: bool) -> None:
         """Do a stage whose failure leaves the transcript as it is; the failure's problem is reported."""
         if not self.needed(stage):
             return

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from db.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage, WorkerFacts
-from tasks.pipeline.recording import Recording, Waveform
+from tasks.pipeline.recording import Recording
 
 Report = Callable[[float], None]
 """Called with the fraction of a stage that is done, 0..1; may raise to stop the work at this point."""
@@ -162,11 +162,15 @@ Emit = Callable[[Update], None]
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Up to 30 s of the recording that Whisper hears at once, and the stretches of speech within; seconds."""
+    """Up to 30 s of the recording that Whisper hears at once, and the stretches of speech within; seconds.
+
+    `language`: the one spoken in it, where it is not the recording's.
+    """
 
     start: float
     end: float
     speech: tuple[tuple[float, float], ...]
+    language: str | None = None
 
     @property
     def stretches(self) -> tuple[tuple[float, float], ...]:
@@ -174,11 +178,24 @@ class Chunk(msgspec.Struct, frozen=True):
         return self.speech or ((self.start, self.end),)
 
 
+class Token(msgspec.Struct, frozen=True):
+    """A piece of a text that the recogniser wrote at once: where it is in the recording, in seconds, and how likely."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
 class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of a chunk as the recogniser gives it, and what it says about its own reliability."""
+    """The text of a chunk as the recogniser gives it, and what it says about its own reliability.
+
+    `tokens` make up the text, in order; none where the recogniser knows no times.
+    """
 
     chunk: Chunk
     text: str
+    tokens: tuple[Token, ...] = ()
     avg_logprob: float | None = None
     no_speech_prob: float | None = None
     compression_ratio: float | None = None
@@ -223,8 +240,8 @@ class SpeechEngine(Protocol):
     def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
 
-    def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """Return the language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
+    def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
+        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first."""
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -236,8 +253,8 @@ class SpeechEngine(Protocol):
     ) -> Iterator[Sequence[WordSpan | None]]:
         """For each span, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
-    def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
-        """Return what diarization needs to know of the voices: the slow part, which knows no speaker count."""
+    def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
+        """Return speaker embeddings of the detected speech: the slow part of diarization, which knows no count."""
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""

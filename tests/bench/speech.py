@@ -332,12 +332,10 @@ def rerun(bench: Bench) -> None:
     """Diarizing again with another number of speakers, from stored embeddings."""
     path = ten_minutes(bench.folder)
     recording = samples(path, bench.folder)
-    bench.engine.diarize(
-        bench.engine.extract_embeddings(Recording(samples(sample(), bench.folder).path), print_nothing),
-        Options(model="base"),
-    )
+    short, options = samples(sample(), bench.folder), Options(model="base")
+    bench.engine.diarize(bench.engine.extract_embeddings(short, [(0.0, short.seconds)], print_nothing), options)
     begun = time.perf_counter()
-    prints = bench.engine.extract_embeddings(recording, print_nothing)
+    prints = bench.engine.extract_embeddings(recording, [(0.0, recording.seconds)], print_nothing)
     bench.engine.diarize(prints, Options(model="base"))
     middle = time.perf_counter()
     bench.engine.diarize(prints, Options(model="base", num_speakers=4))

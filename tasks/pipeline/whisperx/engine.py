@@ -11,7 +11,7 @@ from whisperx.asr import WhisperModel
 
 from db.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks import pack
-from tasks.pipeline.recording import Recording, Waveform
+from tasks.pipeline.recording import Recording
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (
     AlignmentSpan,
@@ -58,9 +58,9 @@ class WhisperXEngine(SpeechEngine):
         """Where somebody speaks, by the detector in the whisperx wheel."""
         return self._voice_detector()(recording)
 
-    def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """Return the language of up to 30 s of speech, and its probability."""
-        return self._whisper(options.model).detect_language(audio)
+    def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
+        """Return the probability of each language in a chunk, the likeliest first."""
+        return self._whisper(options.model).detect_language(recording, chunk)
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -78,9 +78,9 @@ class WhisperXEngine(SpeechEngine):
         """Where each word is, by the aligner of the language."""
         return aligners.align(self._aligner(language), recording, spans, self.threads)
 
-    def extract_embeddings(self, recording: Recording, report: Report) -> bytes:
+    def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
         """Return what diarization needs to know of the voices."""
-        return self._speakers().extract_embeddings(recording, report)
+        return self._speakers().extract_embeddings(recording, speech, report)
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when."""

@@ -41,7 +41,7 @@ def aligned(engine: SpeechEngine, recording: Recording, *texts: tuple[float, flo
     )
     builder = TranscriptBuilder(Options(model="base"), Resume(language="en", segments=segments))
     builder.complete()
-    found = align(recording, engine, builder, Stages(lambda _: None, Resume()))
+    found, _ = align(recording, engine, builder, Stages(lambda _: None, Resume()))
     assert [segment.text for segment in found] == [text for _, _, text in texts]
     assert [word.text for segment in found for word in segment.words] == [w for _, _, t in texts for w in t.split()]
     assert ordered((word for segment in found for word in segment.words), recording.seconds)

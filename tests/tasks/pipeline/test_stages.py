@@ -128,7 +128,9 @@ def test_speakers_are_labelled_in_order_of_appearance(recording: Path, tmp_path:
 def test_finished_windows_and_stages_are_not_done_again(recording: Path, tmp_path: Path) -> None:
     before = told(work(recording, tmp_path))
     whole = transcript(before)
-    stored = tuple(s for u in of(before, WindowTranscribed)[:8] for s in u.segments)
+    stored = tuple(
+        s for u in of(before, WindowTranscribed) if u.segments and u.segments[0].start < 240 for s in u.segments
+    )
     resume = Resume(stages=(Stage.DECODE,), windows=1, language="en", segments=stored)
     updates = told(work(recording, tmp_path, resume))
     assert not any(update.stage is Stage.DECODE for update in of(updates, StageStarted))

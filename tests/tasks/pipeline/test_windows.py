@@ -44,6 +44,7 @@ class Attempts:
 
     def __init__(self, source: Path, engine: SpeechEngine, scratch: Path) -> None:
         self.source, self.engine, self.scratch = source, engine, scratch
+        self.options = OPTIONS
         self.stored: dict[str, Segment] = {}
         self.told: list[Update] = []
 
@@ -59,7 +60,11 @@ class Attempts:
                 raise Stopped
 
         work = Work(
-            source=str(self.source), scratch=str(self.scratch), options=OPTIONS, max_seconds=600, resume=self._resume()
+            source=str(self.source),
+            scratch=str(self.scratch),
+            options=self.options,
+            max_seconds=600,
+            resume=self._resume(),
         )
         try:
             pipeline.run(work, self.engine, emit, parallel=False)
@@ -124,7 +129,7 @@ def test_batches_do_not_end_with_windows(attempts: Attempts, monkeypatch: pytest
     whisper = attempts.engine._whispers["base"].model  # type: ignore[attr-defined]
     counted = Counted(whisper.model)
     monkeypatch.setattr(whisper, "model", counted)
-    monkeypatch.setattr(detect, "CHUNK_SECONDS", 8.0)
+    attempts.options = replace(OPTIONS, chunk_seconds=8.0)
     monkeypatch.setattr(detect, "WINDOW_SECONDS", 0.0)  # one piece a window
     attempts.run()
     windows = max(update.window for update in attempts.told if isinstance(update, WindowTranscribed))

@@ -11,13 +11,14 @@ from db.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
+from tasks.pipeline.detect import chunks, everything, windows
 from tasks.pipeline.diarize import assign
 from tasks.pipeline.sentences import join, sentences, words
-from tasks.pipeline.transcribe import estimate
+from tasks.pipeline.timing import estimate
 from tasks.pipeline.types import AlignmentSpan, Chunk, Resume, Turn, WordSpan
 
 SECONDS = 40.0
+LONGEST = 20.0
 timeless = settings(deadline=None)  # the first call loads what the others find loaded
 moments = st.floats(-5.0, SECONDS + 5.0, allow_nan=False)
 texts = st.text(st.sampled_from("abcé 12%.,!?’-中文字。…\u0301"), max_size=60)
@@ -29,7 +30,7 @@ def stretches(draw: st.DrawFn) -> list[tuple[float, float]]:
     """Speech in order, as the voice detector gives it."""
     edges = sorted(draw(st.lists(st.floats(0.0, 300.0), max_size=24)))
     cut = ((a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b > a)
-    return [(a, min(b, a + CHUNK_SECONDS)) for a, b in cut]
+    return [(a, min(b, a + LONGEST)) for a, b in cut]
 
 
 @timeless
@@ -46,7 +47,7 @@ def test_words_have_places_whatever_the_aligner_says(found: list[WordSpan | None
 @timeless
 @given(stretches(), texts, st.sampled_from(["en", "zh", "sw"]))
 def test_estimated_words_lie_in_their_chunk(speech: list[tuple[float, float]], text: str, language: str) -> None:
-    for chunk in chunks(speech):
+    for chunk in chunks(speech, 300.0, LONGEST):
         found = words(text, language)
         result = [Word(word, *span) for word, span in zip(found, estimate(chunk, found, chunk.end), strict=False)]
         assert len(result) == len(found)
@@ -57,9 +58,9 @@ def test_estimated_words_lie_in_their_chunk(speech: list[tuple[float, float]], t
 @timeless
 @given(stretches(), st.floats(1, 400))
 def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]], seconds: float) -> None:
-    pieces = list(chunks(speech))
+    pieces = list(chunks(speech, 300.0, LONGEST))
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
-    assert all(piece.end - piece.start <= CHUNK_SECONDS or len(piece.speech) == 1 for piece in pieces)
+    assert all(piece.speech[-1][1] - piece.speech[0][0] <= LONGEST or len(piece.speech) == 1 for piece in pieces)
     grouped = list(windows(pieces, seconds))
     assert [piece for _, _, piece in grouped] == pieces
     numbers = [number for number, _, _ in grouped]
@@ -73,11 +74,11 @@ def test_without_the_voice_detector_everything_is_heard_and_no_voice_is_cut(
     speech: list[tuple[float, float]], silence: float
 ) -> None:
     seconds = (speech[-1][1] if speech else 0.0) + silence
-    pieces = list(everything(speech, seconds))
+    pieces = list(everything(speech, seconds, LONGEST))
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
     assert [piece.end for piece in pieces][:-1] == [piece.start for piece in pieces][1:]
     assert not pieces or (pieces[0].start, pieces[-1].end) == (0.0, seconds)
-    assert all(piece.start < piece.end <= piece.start + CHUNK_SECONDS + 1e-6 for piece in pieces)
+    assert all(piece.start < piece.end <= piece.start + LONGEST + 1e-6 for piece in pieces)
     assert all(piece.start <= start and end <= piece.end for piece in pieces for start, end in piece.speech)
 
 
