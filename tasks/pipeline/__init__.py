@@ -13,7 +13,7 @@ import os
 
 from msgspec.structs import replace
 
-from db.values import Stage, TranscriptionTask
+from db.domain.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.decode import decode

@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 
 from msgspec.structs import replace
 
-from db.values import ErrorCode, Problem, QualityFlag, Segment, Stage, Word, WordTiming
+from db.domain.values import ErrorCode, Problem, QualityFlag, Segment, Stage, Word, WordTiming
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages

@@ -7,7 +7,7 @@ from itertools import count
 
 import numpy as np
 
-from db.values import Options
+from db.domain.values import Options
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, SpeechEngine
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from db.values import Options
+from db.domain.values import Options
 from tasks.pipeline.hallucination import suspect, too_fast
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, Token

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from db.values import Word, WordTiming
+from db.domain.values import Word, WordTiming
 from tasks.pipeline.recording import within
 from tasks.pipeline.rehearing import mean_log
 from tasks.pipeline.types import Chunk, Hypothesis

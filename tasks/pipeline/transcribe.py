@@ -7,7 +7,7 @@ from itertools import chain, pairwise, tee
 
 from msgspec.structs import replace
 
-from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage
+from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage
 from tasks.pipeline import detect
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.hallucination import LOW_CONFIDENCE, filter_hypothesis

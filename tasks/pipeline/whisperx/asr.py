@@ -11,7 +11,7 @@ import numpy as np
 from ctranslate2 import StorageView
 from whisperx.asr import WhisperModel
 
-from db.values import Options
+from db.domain.values import Options
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.types import Chunk, Hypothesis
 from tasks.pipeline.whisperx.decoding import Decoding, Encoded, encode

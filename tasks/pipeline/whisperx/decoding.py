@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from db.values import Options, Rules
+from db.domain.values import Options, Rules
 from tasks.pipeline.hallucination import compression_ratio, suspect
 from tasks.pipeline.recording import SAMPLE_RATE, Waveform
 from tasks.pipeline.types import Chunk, Hypothesis, Token

@@ -3,7 +3,7 @@
 from faster_whisper.tokenizer import Tokenizer
 from whisperx.asr import WhisperModel
 
-from db.values import ErrorCode, Options, Problem, Stage
+from db.domain.values import ErrorCode, Options, Problem, Stage
 from tasks.pipeline.types import Chunk, InputFault
 
 
