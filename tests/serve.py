@@ -8,7 +8,7 @@ from typing import Any, Self
 import uvicorn
 
 from api.http.connections import ConnectionLimits
-from api.serve import configuration
+from api.process.serve import configuration
 
 
 class Served:

@@ -16,8 +16,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.http.connections import Connections
-from api.problems import HttpProblem
-from db.values import ErrorCode
+from api.http.problems import HttpProblem
+from db.domain.values import ErrorCode
 
 END_OF_HEAD = b"\r\n\r\n"
 PIECE = 4 << 10

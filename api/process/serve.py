@@ -1,0 +1,51 @@
+"""The web process: uvicorn around the application."""
+
+import socket
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from api.http.connections import ConnectionLimits, Connections, fit_open_files
+from api.http.protocol import HttpConnection, SocketConnection
+from api.http.settings import ServerSettings
+
+BACKLOG = 2048
+"""Connections that wait in the kernel while the web process starts again."""
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """Return the listening socket. Raises `OSError` when the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def configuration(application: Any, limits: ConnectionLimits, **others: Any) -> uvicorn.Config:
+    """Return how uvicorn serves an application on connections that are bounded."""
+    connections = Connections(limits)
+    http: Any = partial(HttpConnection, connections)
+    websocket: Any = partial(SocketConnection, connections)
+    return uvicorn.Config(application, http=http, ws=websocket, ws_max_size=1 << 20, access_log=False, **others)
+
+
+def serve(listener: socket.socket, application: str = "api.app:create_app") -> None:
+    """Serve the application that a factory makes on a listening socket until SIGTERM or SIGINT."""
+    config = configuration(
+        application,
+        ConnectionLimits(total=fit_open_files()),
+        factory=True,
+        loop="uvloop",
+        log_config=None,  # logging is the application's
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
