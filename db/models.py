@@ -8,10 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
 from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
-<<<<<<< HEAD
-=======
 from db.store.base import Row
->>>>>>> main
 from db.store.columns import Json, choice
 
 METADATA = SQLModel.metadata
@@ -178,13 +175,9 @@ class _SegmentFacts(Row):
 
 
 class SegmentRow(_SegmentFacts, table=True):
-<<<<<<< HEAD
-    """A segment with its words, packed (`db.domain.words`). `position` and `first_word` count from 0 in the transcript."""
-=======
     """A segment with its words, packed (`db.domain.words`). `position` and `first_word` count from 0 in the
     transcript.
     """
->>>>>>> main
 
     __tablename__ = "segment"
     __table_args__ = (Index("segment_by_terms_id", "terms_id"),)

@@ -34,10 +34,7 @@ class AnswerStream(Response):
         *,
         expires_at: float | None = None,
         first: GraphQLResponse | None = None,
-<<<<<<< HEAD
         ended: Callable[[], None] | None = None,
-=======
->>>>>>> main
     ) -> None:
         self.answers = answers
         self.first = first

@@ -22,10 +22,7 @@ from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
-<<<<<<< HEAD
 from api.http.connections import Crowd
-=======
->>>>>>> main
 from api.http.problems import HttpProblem, problem_of
 from db.domain.errors import GraphophoneError
 from db.domain.values import ErrorCode
@@ -66,14 +63,11 @@ class Endpoint:
         return Execution(
             operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer
         )
-<<<<<<< HEAD
 
 
 def owner_of(viewer: Any) -> Any:
     """Return whose connections are counted together: all of an owner, whatever the credentials."""
     return getattr(viewer, "owner_id", viewer)
-=======
->>>>>>> main
 
 
 class GraphQLView:

@@ -11,11 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.graphql.messages import BadMessage, Subscribe, check_message, headers_of
 from api.graphql.origin import may_open
-<<<<<<< HEAD
 from api.graphql.view import Endpoint, owner_of
-=======
-from api.graphql.view import Endpoint
->>>>>>> main
 from db.domain.values import ErrorCode
 from schema.execution import RequestRejected, is_subscription
 from schema.execution.encoding import encode

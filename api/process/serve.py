@@ -6,11 +6,8 @@ from typing import Any
 
 import uvicorn
 
-<<<<<<< HEAD
 from api.http.connections import ConnectionLimits, Connections, fit_open_files
 from api.http.protocol import HttpConnection, SocketConnection
-=======
->>>>>>> main
 from api.http.settings import ServerSettings
 
 BACKLOG = 2048

@@ -8,25 +8,14 @@ from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part
 
 __all__ = [
-<<<<<<< HEAD
-    "GraphQLResponse",
-    "Execution",
-=======
     "CoalescedResponses",
->>>>>>> main
     "Engine",
     "Execution",
     "GraphQLResponse",
     "Limits",
     "Operation",
     "Part",
-<<<<<<< HEAD
-    "RequestRejected",
-    "Request",
-    "CoalescedResponses",
-=======
     "Request",
     "RequestRejected",
->>>>>>> main
     "is_subscription",
 ]

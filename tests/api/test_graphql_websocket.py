@@ -377,7 +377,7 @@ async def test_sockets_of_one_owner_are_counted_and_one_that_closes_makes_room(t
 async def test_answers_that_a_client_does_not_read_are_not_worked_out_ahead(tmp_path: Path) -> None:
     with Served(application(tmp_path, answers_per_connection=2)) as served:
         CLOSED.clear()
-        async with connect(served.ws_url, subprotocols=[PROTOCOL], proxy=None, max_queue=1) as socket:
+        async with connect(served.ws_url, subprotocols=[PROTOCOL], proxy=None, max_queue=1, compression=None) as socket:
             await send(socket, INIT)
             await receive(socket)
             for number in range(20):
