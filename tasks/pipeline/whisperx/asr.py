@@ -14,9 +14,10 @@ from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from db.domain.values import ErrorCode, Options, Problem, Rules, Stage
+from tasks.decoding.faults import InputFault
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.rules import compression_ratio, suspect
-from tasks.pipeline.types import Chunk, InputFault, Spoken
+from tasks.pipeline.types import Chunk, Spoken
 from tasks.pipeline.whisperx.memory import give_back, spent
 
 Encoded = np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
