@@ -35,31 +35,13 @@ from schema.base.rates import Rates
 from schema.execution import Limits
 from schema.subscriptions.broadcaster import Broadcaster
 from schema.subscriptions.event_log import event_key
+from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
-
-AUDIO_FORMATS = (
-    "aac",
-    "aiff",
-    "amr",
-    "avi",
-    "flac",
-    "m4a",
-    "mkv",
-    "mov",
-    "mp3",
-    "mp4",
-    "ogg",
-    "opus",
-    "wav",
-    "webm",
-    "wma",
-)
-"""Those that a test decodes; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
@@ -152,6 +134,6 @@ def _schema_settings(edge: AppState) -> SchemaSettings:
         max_seconds=worker.max_duration,
         queue=QueueLimits(total=server.max_queued, per_owner=server.max_queued_per_owner),
         max_concurrent=worker.jobs_per_owner,
-        audio_formats=AUDIO_FORMATS,
+        audio_formats=tuple(CONTAINERS),
         sign=edge.signer.sign,
     )
