@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ SPEAKERS = 100
 FILENAME_CHARS = 255
 _SAFE = 2**53 - 1
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make a name read as another one
+Number = TypeVar("Number", int, float)
+LANGUAGE_TAG_CHARS = 35  # of a BCP 47 tag
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
@@ -41,8 +43,8 @@ def filename(field: str, value: str) -> str:
     return name
 
 
-def between(field: str, value: int, least: int, most: int) -> int:
-    """A whole number within bounds."""
+def between(field: str, value: Number, least: float, most: float) -> Number:
+    """Return a number that lies within bounds."""
     if not least <= value <= most:
         raise InvalidInput(field, f"Between {least} and {most}.")
     return value
@@ -56,8 +58,8 @@ def sha256(field: str, value: str) -> str:
 
 
 def language(field: str, value: str) -> str:
-    """A language that Whisper knows, in lower case."""
-    code = value.lower()
+    """Return a language that Whisper knows, in lower case; of a tag such as `en-US`, what stands before the region."""
+    code = re.split(r"[-_]", value.lower(), maxsplit=1)[0] if len(value) <= LANGUAGE_TAG_CHARS else ""
     if code not in WHISPER:
         raise InvalidInput(
             field, "A language code that Whisper knows, such as en, de or zh; leave it out to detect it."

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import msgspec
@@ -119,7 +119,7 @@ class _Frames:
             self._running = 0
             yield from (frame for frame in frames if isinstance(frame, AudioFrame))
 
-    def _note(self, packet: Packet) -> None:
+    def _note(self, packet: "Packet[Any]") -> None:
         if packet.pts is not None and packet.time_base:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self.reached = max(self.reached, end - (self.container.start_time or 0) / CLOCK)

@@ -44,7 +44,7 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
     recording, builder = Recording(samples), TranscriptBuilder(options, work.resume)
-    speech = DetectedSpeech(recording, engine)
+    speech = DetectedSpeech(recording, engine, options)
     aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Waveform
+from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 
 MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
 REAL_MODELS = [
@@ -38,6 +38,13 @@ def written(folder: Path, waveform: Waveform) -> Path:
         file.setparams((1, SAMPLE.itemsize, SAMPLE_RATE, 0, "NONE", ""))
         file.writeframes((np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tobytes())
     return path
+
+
+def samples_of(folder: Path, waveform: Waveform) -> Recording:
+    """A recording of these samples, as decoding leaves it."""
+    path = folder / "samples"
+    (np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tofile(path)
+    return Recording(path)
 
 
 def write(
