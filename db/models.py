@@ -1,13 +1,13 @@
 """The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
-from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
 
@@ -31,8 +31,15 @@ class Owner(Row, table=True):
 
 
 class Leased(Row):
-    """What makes a row claimable by a worker: see `db.queue.leases`."""
+    """The base of the tables whose rows are work for a worker: see `db.queue.leases`.
 
+    `queue` names the kind of worker that does it.
+    """
+
+    queue: ClassVar[Queue] = "io"
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState))
     fence: int = Field(default=0, sa_type=BigInteger)  # counts claims; a write with an older number is a zombie's
     worker: str | None = None
@@ -106,9 +113,8 @@ class Job(Leased, table=True):
         Index("job_by_age", "owner_id", "created_at", "id"),
         Index("job_by_end", "finished_at"),
     )
+    queue = "speech"
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     media_id: str = Field(foreign_key="media.id", index=True)
     options: Options = Field(sa_type=Json(Options))
     stage: Stage | None = Field(default=None, sa_type=choice(Stage))
@@ -250,8 +256,6 @@ class Cleanup(Leased, table=True):
 
     __table_args__ = _claim_indexes("cleanup")
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     blob_keys: list[str] = Field(sa_type=Json(list[str]))
 
 
@@ -264,8 +268,6 @@ class Export(Leased, table=True):
         _expiry_index("export"),
     )
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     transcript_id: str = Field(foreign_key="transcript.id", index=True, ondelete="CASCADE")
     revision: int
     format: str

@@ -4,8 +4,12 @@ Times inside a recording are seconds as float. A confidence is a probability, 0.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
+
+Queue = Literal["speech", "io"]
+"""The kinds of workers: those with a speech engine, and those for everything else. Each hears one queue."""
 
 
 class JobState(StrEnum):

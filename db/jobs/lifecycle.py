@@ -21,7 +21,7 @@ from db.domain.ids import new_id
 from db.domain.states import TERMINAL, Transition
 from db.domain.values import JobState, Options, Stage, StageReport, StageState
 from db.models import Export, Job, Media, Transcript
-from db.queue import cleanups, leases
+from db.queue import background, cleanups, leases
 from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
@@ -102,7 +102,7 @@ def _created(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]
     yield from _room(owner_id, limits)
     yield Execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
     yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
-    yield Notification("job", owner_id)
+    yield Notification(Job.queue, owner_id)
     return None
 
 
@@ -245,13 +245,7 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
     """A move of a locked row that ends whatever lease there was: the fence goes up."""
     before = job.state
-    statement = (
-        leases.unheld_transition(Job, how)
-        .where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
-        .values(worker=None, lease_until=None, fence=col(Job.fence) + 1, **values)
-        .returning(col(Job.id))
-    )
-    if (await session.execute(statement)).first() is None:
+    if not await leases.take_away(session, job, how, **values):
         raise Conflict(f"The job is {before}.", {"state": before})
     await session.refresh(job)
     await _moved(session, job, before, how.target)
@@ -261,7 +255,7 @@ async def force_transition(session: AsyncSession, job: Job, how: Transition, **v
 async def _moved(session: AsyncSession, job: Job, before: JobState | None, after: JobState) -> None:
     await events.append(session, job.owner_id, job.id, [events.StateChanged(before, after)])
     if after is JobState.QUEUED:
-        notify_on_commit(session, Notification("job", job.owner_id))
+        background.notify(session, Job, job.owner_id)
 
 
 async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:

@@ -24,7 +24,7 @@ async def add(session: AsyncSession, owner_id: str, keys: Iterable[str], *, corr
     """Gives files away: all that one transaction lets go of as one row."""
     if blob_keys := list(keys):
         session.add(_row(owner_id, blob_keys, correlation_id))
-        background.ring(session, Cleanup, owner_id)
+        background.notify(session, Cleanup, owner_id)
 
 
 async def reserve(session: AsyncSession, owner_id: str, key: str, *, ms: int) -> str:
@@ -44,7 +44,7 @@ async def adopt(session: AsyncSession, owner_id: str, note: str) -> None:
 async def give_up(session: AsyncSession, owner_id: str, note: str) -> bool:
     """The file of this note is not wanted and goes now; False when it was adopted after all, and stays."""
     mine = update(Cleanup).where(col(Cleanup.owner_id) == owner_id, col(Cleanup.id) == note)
-    background.ring(session, Cleanup, owner_id)
+    background.notify(session, Cleanup, owner_id)
     return (await session.execute(mine.values(run_after=0).returning(col(Cleanup.id)))).first() is not None
 
 

@@ -8,7 +8,7 @@ are left out, because the rows hold all of that.
 import asyncio
 from collections import Counter
 from collections.abc import Collection
-from typing import Final, Literal
+from typing import Final, get_args
 
 import dramatiq
 import redis
@@ -20,13 +20,12 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from db.domain.values import Queue
 from db.store.notifications import Notification
 
-Kind = Literal["speech", "io"]
-"""The kinds of workers, and the names of their queues."""
-
-QUEUES: Final[dict[str, Kind]] = {"job": "speech", "export": "io", "cleanup": "io"}
-"""Which kind of worker does the work of which table."""
+QUEUES: Final = get_args(Queue)
+NAMESPACE: Final = "graphophone"
+"""What our keys begin with; Dramatiq's default may be another program's on the same server."""
 
 EVENTS_CHANNEL = "graphophone:events"
 CANCEL_CHANNEL = "graphophone:cancel"
@@ -39,9 +38,9 @@ CROWD = 64
 _log = structlog.get_logger(__name__)
 
 
-def actor_name(kind: Kind) -> str:
+def actor_name(queue: Queue) -> str:
     """The actor that a message to this kind of worker names."""
-    return f"{kind}.wake"
+    return f"{queue}.wake"
 
 
 def make_broker(url: str) -> RedisBroker:
@@ -55,11 +54,12 @@ def make_broker(url: str) -> RedisBroker:
     broker = RedisBroker(  # type: ignore[no-untyped-call]  # the library
         client=redis.Redis(connection_pool=pool),
         middleware=[AsyncIO()],
+        namespace=NAMESPACE,
         heartbeat_timeout=15_000,
         maintenance_chance=100_000,
     )
-    for kind in QUEUES.values():
-        broker.declare_queue(kind)
+    for queue in QUEUES:
+        broker.declare_queue(queue)
     return broker
 
 
@@ -97,10 +97,10 @@ class Notifier:
                 _log.warning("notifier.silent", error=str(error), remedy="the sweeper rings again")
 
     async def _ring(self, notifications: Counter[Notification]) -> None:
-        for topic, kind in QUEUES.items():
-            count = sum(times for item, times in notifications.items() if item.topic == topic)
+        for queue in QUEUES:
+            count = sum(times for item, times in notifications.items() if item.topic == queue)
             if count:
-                await asyncio.to_thread(wake, self._broker, kind, min(count, CROWD))
+                await asyncio.to_thread(wake, self._broker, queue, min(count, CROWD))
         for item in notifications:
             if item.topic in CHANNELS:
                 await self._client.publish(CHANNELS[item.topic], item.owner_id)
@@ -113,12 +113,15 @@ class Notifier:
         await asyncio.to_thread(self._broker.close)
 
 
-def wake(broker: RedisBroker, kind: Kind, times: int = 1) -> None:
+def wake(broker: RedisBroker, queue: Queue, times: int = 1) -> None:
     """Wakes so many workers of a kind."""
     for _ in range(times):
-        broker.enqueue(dramatiq.Message(queue_name=kind, actor_name=actor_name(kind), args=(), kwargs={}, options={}))
+        broker.enqueue(dramatiq.Message(queue_name=queue, actor_name=actor_name(queue), args=(), kwargs={}, options={}))
 
 
-def silent(broker: RedisBroker, kind: Kind) -> bool:
-    """Whether no wake-up is waiting to be heard; ringing more than once is of no use."""
-    return int(broker.client.llen(f"{broker.namespace}:{kind}")) == 0
+def is_silent(broker: RedisBroker, queue: Queue) -> bool:
+    """Tell whether no wake-up is waiting to be heard; more than one is of no use.
+
+    The key is Dramatiq's own and not documented: a test holds it to the installed version.
+    """
+    return int(broker.client.llen(f"{broker.namespace}:{queue}")) == 0

@@ -8,7 +8,7 @@ import psutil
 from db import exports
 from db.domain.values import JobState
 from db.models import Export, Job
-from db.queue import background
+from db.queue import claims
 from db.transcripts import transcript_id
 from tests.fixtures.workers import Crew, Worker
 
@@ -43,7 +43,7 @@ async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_b
     await crew.start()
     job = await crew.ends(await crew.submit())
     export = await asked(crew, job)
-    assert await background.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
+    assert await claims.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
     await crew.start("io")
     done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
     assert (done.crashes, done.attempt) == (1, 2)
