@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from db.domain.errors import InvalidInput
+from db.domain.errors import InvalidValue
 
 MOST_CHARS, MOST_TERMS = 200, 20
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "BOPOMOFO")
@@ -47,16 +47,16 @@ def find(text: str) -> Iterator[Term]:
 def parse(query: str) -> list[Phrase]:
     """What is looked for: all of these phrases. Words that hang together or stand in double quotes are one phrase.
 
-    Raises InvalidInput for a query that is empty or too long; one without any letter or digit finds nothing.
+    Raises InvalidValue for a query that is empty or too long; one without any letter or digit finds nothing.
     """
     if not query.strip() or len(query) > MOST_CHARS:
-        raise InvalidInput("query", f"Between 1 and {MOST_CHARS} characters.")
+        raise InvalidValue("query", f"Between 1 and {MOST_CHARS} characters.")
     quoted = query.split('"')
     chunks = [part for i, piece in enumerate(quoted) for part in ([piece] if i % 2 else piece.split())]
     phrases = [tuple(term.text for term in find(chunk)) for chunk in chunks]
     phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase))
     if sum(map(len, phrases)) > MOST_TERMS:
-        raise InvalidInput("query", f"At most {MOST_TERMS} words.")
+        raise InvalidValue("query", f"At most {MOST_TERMS} words.")
     return phrases
 
 

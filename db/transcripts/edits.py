@@ -1,6 +1,6 @@
 """Corrections that people make. Each is one revision; the past stays in `db.transcripts.revisions`.
 
-All raise NotFound, InvalidInput (a value that makes no sense here) and Conflict (another revision than expected, or a
+All raise NotFound, InvalidValue (a value that makes no sense here) and Conflict (another revision than expected, or a
 worker that is still at it).
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.domain.errors import InvalidInput, NotFound
+from db.domain.errors import InvalidValue, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
 from db.domain.words import columns, pack
@@ -31,7 +31,7 @@ class Begun(msgspec.Struct, frozen=True):
     expected: int
 
 
-async def reword(
+async def edit_segment(
     session: AsyncSession, edit: Begun, key: str, *, text: str | None = None, speaker: int | None = UNCHANGED
 ) -> Transcript:
     """Changes what a segment says, or who says it; words that stay keep their times."""
@@ -48,13 +48,13 @@ async def reword(
     return await _done(session, transcript, [(row, words)])
 
 
-async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
+async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
     """Cuts a segment before its word number `at_word`, from 0. The first part keeps the key."""
     transcript = await _begin(session, edit, "Split a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
     if not 1 <= at_word < len(segment.words):
-        raise InvalidInput("input.atWord", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
+        raise InvalidValue("at_word", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
     first, second = segment.words[:at_word], segment.words[at_word:]
     begins = next((word.start for word in second if word.start is not None), segment.end)
     edge, cut = min(max(round(begins * 1000), row.start_ms), row.end_ms), _offset(segment, at_word)
@@ -76,12 +76,12 @@ async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) 
     return await _done(session, transcript, [(row, first), (rest, second)])
 
 
-async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
+async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
     """Makes one of several segments that follow each other; it has the first one's key."""
     transcript = await _begin(session, edit, "Merged segments")
     rows = await _rows(session, transcript, keys)
     if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
-        raise InvalidInput("input.segmentIds", "Two or more segments that follow each other.")
+        raise InvalidValue("segments", "Two or more segments that follow each other.")
     segments = [as_segment(row) for row in rows]
     words = [word for segment in segments for word in segment.words]
     space = " " if all(spaced(segment.text, segment.words) for segment in segments) else ""
@@ -97,7 +97,7 @@ async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Trans
     return await _done(session, transcript, [(first, words)])
 
 
-async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
+async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
     """Gives a speaker a name."""
     transcript = await _begin(session, edit, "Renamed a speaker")
     [speaker] = await _speakers(session, transcript, [position])
@@ -106,11 +106,11 @@ async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -
     return transcript
 
 
-async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
+async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
     """Makes several speakers one: everything they say is said by `into`."""
     others = {position for position in positions if position != into}
     if not others:
-        raise InvalidInput("input.speakerIds", "At least one other speaker.")
+        raise InvalidValue("speakers", "At least one other speaker.")
     transcript = await _begin(session, edit, "Merged speakers")
     speakers = await _speakers(session, transcript, sorted({*others, into}))
     [kept] = [speaker for speaker in speakers if speaker.position == into]
@@ -130,10 +130,10 @@ async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], in
     return await _done(session, transcript, [])
 
 
-async def revert(session: AsyncSession, edit: Begun, number: int) -> Transcript:
+async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> Transcript:
     """Makes the transcript what it was at an earlier revision."""
     if not 1 <= number < edit.expected:
-        raise InvalidInput("input.toRevision", "An earlier revision.")
+        raise InvalidValue("revision", "An earlier revision.")
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
