@@ -60,7 +60,12 @@ class WorkerSettings(BaseSettings):
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )
     max_attempts: int = Field(default=5, ge=1, description="How often a job is tried when passing faults hit it.")
-    jobs_per_owner: int = Field(default=4, ge=1, description="How many jobs of one owner run at the same time.")
+    jobs_per_owner: int = Field(
+        default=0,
+        ge=0,
+        description="How many jobs of one owner run at the same time; 0: as many as there are workers, which go in "
+        "turn to the owner with the fewest running.",
+    )
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
 

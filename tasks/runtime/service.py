@@ -15,11 +15,11 @@ from db.store.blobs import Blobs
 from db.store.session import Database, DatabaseDown
 from tasks.runtime.context import Runtime, worker_name
 from tasks.runtime.handlers import Handler, run_next
-from tasks.runtime.loops import keep_going
 from tasks.runtime.scratch import Scratch
 from tasks.runtime.sweeper import Sweeper
 from tasks.settings import WorkerSettings
 from tasks.speech.process import EngineProcess
+from tasks.system.loops import keep_going
 from tasks.wakeups.broker import CANCEL_CHANNEL, Notifier, make_client
 from tasks.wakeups.live import Live, listen
 
