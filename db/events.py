@@ -21,7 +21,7 @@ from db.domain.values import JobState, Stage, StageReport
 from db.models import Job, JobEvent, Owner
 from db.store.base import table_of
 from db.store.notifications import Notification
-from db.store.transactions import Execute, Transaction, inside
+from db.store.transactions import Execute, Transaction, Verb
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -76,27 +76,23 @@ _BUMP = (
 _INSERT = insert(table_of(JobEvent))
 
 
-async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
-    """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
-    return await inside(session, appended(owner_id, job_id, bodies))
-
-
-def appended(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Transaction[int]:
-    """The same as a script."""
-    last = yield from numbered(owner_id, len(bodies))
-    yield from recorded(owner_id, job_id, last, bodies)
+@Verb
+def append(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Transaction[int]:
+    """Record events in the caller's transaction; return the number of the last. Locks the owner's row."""
+    last = yield from take_numbers(owner_id, len(bodies))
+    yield from record(owner_id, job_id, last, bodies)
     return last
 
 
-def numbered(owner_id: str, count: int = 1) -> Transaction[int]:
-    """Locks the owner's row and takes the next numbers, which the transaction must use; returns the last of them."""
+def take_numbers(owner_id: str, count: int = 1) -> Transaction[int]:
+    """Lock the owner's row and take the next numbers, which the transaction must use; return the last of them."""
     rows = yield Execute(_BUMP, {"owner": owner_id, "count": count})
     last: int = rows[0][0]
     return last
 
 
-def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Transaction[None]:
-    """Writes events under numbers that were taken before, up to `last`."""
+def record(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Transaction[None]:
+    """Write events under numbers that were taken before, up to `last`."""
     at = now()
     for seq, body in enumerate(bodies, last - len(bodies) + 1):
         text = msgspec.json.encode(body).decode()

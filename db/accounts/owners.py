@@ -9,7 +9,7 @@ from sqlmodel import col
 from db.domain.clock import now
 from db.models import Owner
 from db.store.base import table_of
-from db.store.transactions import Execute, Transaction, inside
+from db.store.transactions import Execute, Transaction, Verb
 
 LOCAL_OWNER = "usr_local"
 """The one owner of an instance that nobody signs in to."""
@@ -29,13 +29,9 @@ _OWNERS = table_of(Owner)
 _LOCK = update(_OWNERS).where(_OWNERS.c.id == bindparam("owner")).values(last_event=_OWNERS.c.last_event)
 
 
-async def lock_owner(session: AsyncSession, owner_id: str) -> None:
-    """Makes what follows in this transaction one step among all of this owner's."""
-    await inside(session, locked(owner_id))
-
-
-def locked(owner_id: str) -> Transaction[None]:
-    """The same as a script."""
+@Verb
+def lock_owner(owner_id: str) -> Transaction[None]:
+    """Make what follows in this transaction one step among all of this owner's."""
     yield Execute(_LOCK, {"owner": owner_id})
 
 

@@ -27,10 +27,10 @@ async def claim(
 
 def _record_claim(owner_id: str, job_id: str, number: int) -> Transaction[None]:
     claimed = events.StateChanged(JobState.QUEUED, JobState.RUNNING)
-    yield from events.recorded(owner_id, job_id, number, [claimed])
+    yield from events.record(owner_id, job_id, number, [claimed])
 
 
-JOURNAL = claims.Journal(events.numbered, _record_claim)
+JOURNAL = claims.Journal(events.take_numbers, _record_claim)
 """A claim is an event of the job."""
 
 

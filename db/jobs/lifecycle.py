@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db import events
-from db.accounts.owners import lock_owner, locked
+from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound, QueueFull
 from db.domain.ids import new_id
@@ -25,7 +25,7 @@ from db.queue import background, cleanups, leases
 from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
-from db.store.transactions import Execute, Transaction, fields_of, inside
+from db.store.transactions import Execute, Transaction, Verb, fields_of, model_of
 from db.transcripts import revisions
 
 
@@ -81,27 +81,27 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         kept={},
         created_at=now(),
     )
-    row = await db.run(_created(job, limits))
+    row = await db.run(_create(job, limits))
     if row is None:
         return job, False
-    earlier = db.model(Job, row)
+    earlier = model_of(Job, row)
     if earlier.input_hash != job.input_hash:
         raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
     return earlier, True
 
 
-def _created(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
+def _create(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
     """Inserts the job, unless one was accepted under its key before: the row of that one."""
     owner_id = job.owner_id
     if job.idempotency_key is not None:
-        yield from locked(owner_id)  # makes the look-up and the insert one step
+        yield from lock_owner.steps(owner_id)  # makes the look-up and the insert one step
         earlier: list[Sequence[Any]] = yield Execute(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key})
         if earlier:
             return earlier[0]
-    number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
-    yield from _room(owner_id, limits)
+    number = yield from events.take_numbers(owner_id)  # its lock makes the count and the insert one step
+    yield from check_room.steps(owner_id, limits)
     yield Execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
-    yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
+    yield from events.record(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
     yield Notification(Job.queue, owner_id)
     return None
 
@@ -258,12 +258,9 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
         background.notify(session, Job, job.owner_id)
 
 
-async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
-    """Raises QueueFull when no more jobs may wait."""
-    await inside(session, _room(owner_id, limits))
-
-
-def _room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
+@Verb
+def check_room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
+    """Raise QueueFull when no more jobs may wait."""
     [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
     if total >= limits.total or own >= limits.per_owner:
         raise QueueFull((yield from _seconds_until_room()))

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Integer, Select, String, bindparam, func, sel
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from db.accounts.owners import locked
+from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.states import Transition
 from db.domain.values import JobState
@@ -18,7 +18,7 @@ from db.queue.leases import LEASE_MS, Lease, Work, due, is_in, lease_of, move_of
 from db.store.base import table_of
 from db.store.clock import db_now
 from db.store.session import Database
-from db.store.transactions import Execute, Transaction
+from db.store.transactions import Execute, Transaction, model_of
 
 PATIENCE = 100
 """How often a claim looks again when others take what it saw; each time, somebody else got on."""
@@ -43,7 +43,7 @@ def _no_record(_owner_id: str, _id: str, _token: object) -> Transaction[None]:
     yield from ()
 
 
-SILENT = Journal(locked, _no_record)
+SILENT = Journal(lock_owner.steps, _no_record)
 """For tables without events."""
 
 
@@ -62,15 +62,15 @@ async def claim(
     values = {"by": worker, "per_owner": per_owner or _NO_LIMIT, "lease_ms": lease_ms, "at": now()}
     for _ in range(PATIENCE):
         with suppress(_Outrun):
-            found = await db.run(_claimed(table, values, journal))
+            found = await db.run(_claim(table, values, journal))
             if found is None:
                 return None
-            row = db.model(table, found)
+            row = model_of(table, found)
             return row, lease_of(row, lease_ms)
     return None
 
 
-def _claimed(table: type[Leased], values: dict[str, Any], journal: Journal) -> Transaction[Sequence[Any] | None]:
+def _claim(table: type[Leased], values: dict[str, Any], journal: Journal) -> Transaction[Sequence[Any] | None]:
     owners = yield Execute(_next_owner(table), values)
     if not owners:
         return None
@@ -79,9 +79,8 @@ def _claimed(table: type[Leased], values: dict[str, Any], journal: Journal) -> T
     rows = yield Execute(_take_best(table), values | {"owner": owner_id})
     if not rows:
         raise _Outrun  # ends the transaction and with it the lock, so that no two wait for each other
-    row: list[Any]
-    id_, *row = rows[0]
-    yield from journal.record(owner_id, id_, token)
+    row: Sequence[Any] = rows[0]
+    yield from journal.record(owner_id, row[table_of(table).c.keys().index("id")], token)
     return row
 
 
@@ -145,7 +144,7 @@ def _take_best(table: type[Leased]) -> Any:
             rescued=False,
             **first,
         )
-        .returning(table_of(table).c.id, *table_of(table).columns)
+        .returning(*table_of(table).columns)
     )
 
 

@@ -6,9 +6,8 @@ fail half-way because somebody else wrote, and within a process the writers queu
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import asyncpg
@@ -19,9 +18,10 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from db.store import sqlite
+from db.store import asyncpg as by_hand
+from db.store import sqlite, threaded
 from db.store.notifications import Notification, notifications_of
-from db.store.transactions import Model, Transaction, TransactionRunner
+from db.store.transactions import Transaction
 
 T = TypeVar("T")
 
@@ -51,24 +51,25 @@ class DatabaseDown(Exception):
     """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
 
 
-Bell = Callable[[Collection[Notification]], Awaitable[None]]
+Notify = Callable[[Collection[Notification]], Awaitable[None]]
 """Called after a commit that made news. Only a notifier: it may fail or be lost, and nothing may depend on it."""
 
 
-async def silence(_notifications: Collection[Notification]) -> None:
-    """The bell of a process that wakes nobody."""
+async def nobody(_notifications: Collection[Notification]) -> None:
+    """Notify nobody, in a process that wakes nobody."""
 
 
 class Database:
     """One database and its pool of connections, for one event loop."""
 
-    def __init__(self, url: str, bell: Bell = silence) -> None:
+    def __init__(self, url: str, notify: Notify = nobody) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._bell = bell
+        self._notify = notify
         self._engine = _engine(url, is_sqlite=self.is_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
-        self._transactions = TransactionRunner(self._engine.dialect)
+        self._threaded = _threaded(url) if self.is_sqlite else None
+        self._by_hand = by_hand.Runner(self._engine.dialect)
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
@@ -80,7 +81,7 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings. Raises
+        """A transaction: committed when the block ends, rolled back when it raises; then notifications are sent. Raises
         DatabaseDown.
         """
         with _outages():
@@ -89,20 +90,20 @@ class Database:
                     yield session
                 notifications = notifications_of(session)
         if notifications:
-            await self._bell(notifications)
+            await self._notify(notifications)
 
     async def run(self, transaction: Transaction[T]) -> T:
-        """A transaction by the shortest way (`db.store.transactions`), then the bell. Raises DatabaseDown."""
+        """Run a transaction alone, by the shortest way, then notify. Raises DatabaseDown."""
         result: T
         with _outages():
-            async with self._turn, self._driver() as driver:
-                if self.is_sqlite:
-                    work = partial(self._transactions.on_sqlite, transaction=transaction)
-                    result, notifications = await driver.trip("BEGIN IMMEDIATE", work)
+            async with self._turn:
+                if self._threaded is not None:
+                    result, notifications = await self._threaded.run(transaction)
                 else:
-                    result, notifications = await self._transactions.on_postgres(driver, transaction)
+                    async with self._driver() as driver:
+                        result, notifications = await self._by_hand.run(driver, transaction)
         if notifications:
-            await self._bell(notifications)
+            await self._notify(notifications)
         return result
 
     @asynccontextmanager
@@ -117,12 +118,10 @@ class Database:
         finally:
             await greenlet_spawn(connection.close)
 
-    def model(self, table: type[Model], row: Sequence[Any]) -> Model:
-        """The object of a whole row that a script has read."""
-        return self._transactions.read(table, row)
-
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
+        if self._threaded is not None:
+            await self._threaded.close()
         await self._engine.dispose()
 
 
@@ -151,10 +150,10 @@ def _passes(error: BaseException | None) -> bool:
 
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     if is_sqlite:
-        found = make_url(url)
-        connector = sqlite.connector(found.database or "", patience=float(str(found.query.get("timeout", 30))))
+        path, patience = _place(url)
+        connector = sqlite.connector(path, patience=patience)
         engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "connect", threaded.configure)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         event.listen(engine.sync_engine, "invalidate", _stop_sqlite)
         return engine
@@ -165,17 +164,21 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     return engine
 
 
+def _threaded(url: str) -> threaded.Runner:
+    path, patience = _place(url)
+    return threaded.Runner(path, patience=patience)
+
+
+def _place(url: str) -> tuple[str, float]:
+    """Return the file of a SQLite address, and how many seconds to wait for a lock."""
+    found = make_url(url)
+    return found.database or "", float(str(found.query.get("timeout", 30)))
+
+
 def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
     """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
     if record.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:

@@ -1,7 +1,8 @@
-"""SQLite for asyncio, with one trip to the connection's thread for each statement.
+"""SQLite for sessions, with one trip to the connection's thread for each statement.
 
 aiosqlite makes a trip each to open a cursor, to execute, to fetch and to close it, and a trip costs more than the
-statement. SQLAlchemy reads all rows at once, so one trip does for it.
+statement. SQLAlchemy reads all rows at once, so one trip does for it. Short transactions make one trip in all
+(`db.store.threaded`).
 """
 
 import sqlite3
@@ -40,15 +41,6 @@ class Connection(aiosqlite.Connection):
             await self._execute(statement, self._conn)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
         else:
             await self._patiently(partial(_first, self.begin, statement))
-
-    async def trip(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Begins a transaction and does something in it, which ends it, all in one trip to the connection's thread."""
-
-        def begun(connection: sqlite3.Connection) -> T:
-            _first(None, lambda connection: connection.execute(begin), connection)
-            return work(connection)
-
-        return await self._patiently(begun)
 
     async def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Again while somebody else has the lock that it asks for first."""
