@@ -122,7 +122,7 @@ class Overdue(NamedTuple):
 
 async def overdue(session: AsyncSession, table: type[Leased]) -> Overdue:
     """Look whether there is something to do for a sweeper."""
-    lost = exists().where(is_in(table, JobState.RUNNING), col(table.lease_until) < db_now())
+    lost = exists().where(col(table.lease_until) < db_now(), is_in(table, JobState.RUNNING))
     return Overdue(*(await session.execute(select(lost, exists().where(due(table))))).one())
 
 

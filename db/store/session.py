@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Dialect, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -68,7 +68,7 @@ class Database:
         self._notify = notify
         self._engine = _engine(url, is_sqlite=self.is_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
-        self._threaded = _threaded(url) if self.is_sqlite else None
+        self._threaded = _threaded(self._engine.dialect, url) if self.is_sqlite else None
         self._by_hand = by_hand.Runner(self._engine.dialect)
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
@@ -153,7 +153,7 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
         path, patience = _place(url)
         connector = sqlite.connector(path, patience=patience)
         engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
-        event.listen(engine.sync_engine, "connect", threaded.configure)
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         event.listen(engine.sync_engine, "invalidate", _stop_sqlite)
         return engine
@@ -164,9 +164,9 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     return engine
 
 
-def _threaded(url: str) -> threaded.Runner:
+def _threaded(dialect: Dialect, url: str) -> threaded.Runner:
     path, patience = _place(url)
-    return threaded.Runner(path, patience=patience)
+    return threaded.Runner(dialect, path, patience=patience)
 
 
 def _place(url: str) -> tuple[str, float]:
@@ -179,6 +179,13 @@ def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
     """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
     if record.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in threaded.PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:

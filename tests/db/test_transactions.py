@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from db.domain.values import Options
 from db.models import Job
-from db.store.asyncpg import Compiled
 from db.store.base import table_of
+from db.store.compiled import Compiled
 from db.store.session import Database
 from db.store.transactions import Execute, Transaction, Verb, model_of
 from tests.factories import queued
