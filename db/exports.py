@@ -16,7 +16,7 @@ from db.queue import background, cleanups, leases
 from db.queue.leases import Lease
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
-"""How long a rendered document is kept; it can always be made again."""
+"""The time for which a rendered document is kept, in milliseconds; it can always be made again."""
 
 
 async def create(
@@ -32,7 +32,7 @@ async def create(
     content_type: str,
     correlation_id: str,
 ) -> tuple[Export, bool]:
-    """Asks for a document; the same key gives the same export as long as that one is of use. Tells whether it did."""
+    """Ask for a document; the same key gives the same export as long as that one is of use. Tell whether it did."""
     await lock_owner(session, owner_id)
     same = select(Export).where(col(Export.owner_id) == owner_id, col(Export.idempotency_key) == idempotency_key)
     earlier = (await session.execute(same)).scalar_one_or_none()
@@ -63,12 +63,12 @@ async def create(
 
 
 async def get(session: AsyncSession, owner_id: str, export_id: str) -> Export | None:
-    """One export, or None when there is none that this owner may see."""
+    """Return one export, or None when there is none that this owner may see."""
     return (await many(session, owner_id, [export_id])).get(export_id)
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Export]:
-    """The owner's exports among these ids."""
+    """Return the owner's exports among these ids."""
     statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id).in_(ids))
     return {export.id: export for export in (await session.execute(statement)).scalars()}
 
@@ -77,7 +77,7 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
 
 
 async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
-    """The document is stored. Raises LeaseLost."""
+    """Record that the document is stored. Raises LeaseLost."""
     at = now()
     await leases.move(
         session,

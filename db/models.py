@@ -55,7 +55,7 @@ class Leased(Row):
 
 
 def _claim_indexes(table: str) -> tuple[Index, Index]:
-    """What keeps claims and sweeps quick, however many rows have ended."""
+    """Return the indexes that keep claims and sweeps quick, however many rows have ended."""
     waiting, running = text("state = 'QUEUED'"), text("state = 'RUNNING'")
     best_first = ("owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id")
     return (
@@ -65,7 +65,7 @@ def _claim_indexes(table: str) -> tuple[Index, Index]:
 
 
 def _expiry_index(table: str) -> Index:
-    """Finds the rows whose files are kept for a time only."""
+    """Return the index that finds the rows whose files are kept for a time only."""
     kept = text("blob_key IS NOT NULL")
     return Index(f"{table}_expiry", "expires_at", sqlite_where=kept, postgresql_where=kept)
 
@@ -146,7 +146,7 @@ class JobEvent(Row, table=True):
 
 
 class Transcript(Row, table=True):
-    """What was said in a recording. Its id is the job's, with another prefix: one job, one transcript."""
+    """The text of a recording. Its id is the job's, with another prefix: one job, one transcript."""
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER, index=True)
@@ -193,12 +193,12 @@ class SegmentRow(_SegmentFacts, table=True):
 
 
 def terms_id(transcript_id: str, key: str) -> int:
-    """A number for a segment that stays when the database file is rewritten, as SQLite's own may not."""
+    """Return a number for a segment that stays when the database file is rewritten, as SQLite's own may not."""
     return int.from_bytes(blake2b(f"{transcript_id}/{key}".encode(), digest_size=8).digest()) >> 1
 
 
 def index_terms(row: SegmentRow) -> SegmentRow:
-    """Makes a new or changed row findable by its text."""
+    """Make a new or changed row findable by its text."""
     row.terms, row.terms_id = terms(row.text), terms_id(row.transcript_id, row.key)
     return row
 

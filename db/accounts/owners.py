@@ -16,7 +16,7 @@ LOCAL_OWNER = "usr_local"
 
 
 async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) -> Owner:
-    """The owner's row, made at first sight."""
+    """Return the owner's row, made at first sight."""
     owner = await session.get(Owner, owner_id)
     if owner is None:
         owner = Owner(id=owner_id, name=name, created_at=now())
@@ -36,6 +36,6 @@ def lock_owner(owner_id: str) -> Transaction[None]:
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Owner]:
-    """Who these are; an owner sees nobody else."""
+    """Return the owners among these ids; an owner sees nobody else."""
     statement = select(Owner).where(col(Owner.id) == owner_id, col(Owner.id).in_(ids))
     return {owner.id: owner for owner in (await session.execute(statement)).scalars()}

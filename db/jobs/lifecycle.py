@@ -30,7 +30,7 @@ from db.transcripts import revisions
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asks for. `input_hash` identifies the whole request, for idempotency."""
+    """A client's request for a job. `input_hash` identifies the whole request, for idempotency."""
 
     media_id: str
     options: Options
@@ -43,7 +43,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
-    """How many jobs may wait: in all, and of one owner."""
+    """The numbers of jobs that may wait: in all, and of one owner."""
 
     total: int
     per_owner: int
@@ -61,7 +61,7 @@ _WAITING = (
 
 
 async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
-    """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
+    """Accept a job; the row is the promise. Return it, and whether it is an idempotent replay.
 
     Raises Conflict (the key was used for another input), QueueFull and DatabaseDown.
     """
@@ -91,7 +91,7 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
 
 
 def _create(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
-    """Inserts the job, unless one was accepted under its key before: the row of that one."""
+    """Insert the job, unless one was accepted under its key before: return the row of that one."""
     owner_id = job.owner_id
     if job.idempotency_key is not None:
         yield from lock_owner.steps(owner_id)  # makes the look-up and the insert one step
@@ -107,7 +107,7 @@ def _create(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
 
 
 def plan(options: Options) -> list[StageReport]:
-    """The stages of such a job, before anything was done."""
+    """Return the stages of such a job, before anything was done."""
     wanted = {Stage.ALIGN: options.align, Stage.DIARIZE: options.diarize}
     return [
         StageReport(stage=stage, state=StageState.PENDING if wanted.get(stage, True) else StageState.SKIPPED)
@@ -117,19 +117,19 @@ def plan(options: Options) -> list[StageReport]:
 
 
 async def get(session: AsyncSession, owner_id: str, job_id: str) -> Job | None:
-    """One job, or None when there is none that this owner may see."""
+    """Return one job, or None when there is none that this owner may see."""
     found = await many(session, owner_id, [job_id])
     return found.get(job_id)
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Job]:
-    """The owner's jobs among these ids."""
+    """Return the owner's jobs among these ids."""
     statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
     return {job.id: job for job in (await session.execute(statement)).scalars()}
 
 
 async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
-    """The place of each of these jobs that wait among the owner's own: 1 = next."""
+    """Return the place of each of these jobs that wait among the owner's own: 1 = next."""
     place = func.row_number().over(
         order_by=(col(Job.rescued).desc(), col(Job.priority).desc(), col(Job.created_at), col(Job.id))
     )
@@ -143,13 +143,13 @@ async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[st
 
 
 async def queue_depth(session: AsyncSession) -> int:
-    """How many jobs wait, of all owners together."""
+    """Count the waiting jobs of all owners together."""
     statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
     return int((await session.execute(statement)).scalar_one())
 
 
 async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
-    """Cancels: a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
+    """Cancel a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
     job = await _locked(session, owner_id, job_id)
     if job.state in TERMINAL:
         raise Conflict(f"The job is already {job.state}.", {"state": job.state})
@@ -163,7 +163,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
 
 
 async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: QueueLimits) -> Job:
-    """Queues a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
+    """Queue a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
 
     Raises NotFound, Conflict and QueueFull.
     """
@@ -175,7 +175,7 @@ async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: Queue
 async def rerun(
     session: AsyncSession, owner_id: str, job_id: str, stage: Stage, *, options: Options, limits: QueueLimits
 ) -> Job:
-    """Queues a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
+    """Queue a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
 
     New word times need their speakers assigned anew, so ALIGN brings DIARIZE with it. Raises NotFound, Conflict and
     QueueFull.
@@ -208,7 +208,7 @@ async def _again(session: AsyncSession, job: Job, how: Transition, limits: Queue
 
 
 async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
-    """Deletes a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
+    """Delete a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
 
     A worker that is at it loses its lease and stops. Files go soon after. Raises NotFound.
     """
@@ -243,7 +243,7 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
 
 
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
-    """A move of a locked row that ends whatever lease there was: the fence goes up."""
+    """Move a locked row whoever holds it: the fence goes up. Raises Conflict when it cannot leave its state so."""
     before = job.state
     if not await leases.take_away(session, job, how, **values):
         raise Conflict(f"The job is {before}.", {"state": before})
@@ -267,7 +267,7 @@ def check_room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
 
 
 def _seconds_until_room() -> Transaction[float]:
-    """How long the last finished jobs took on average, over the workers that run now: when the next place is free."""
+    """Estimate when the next place is free: the last finished jobs' mean duration over the number of running jobs."""
     done = (
         select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
         .where(col(Job.state) == JobState.SUCCEEDED, col(Job.finished_at).is_not(None))

@@ -47,8 +47,8 @@ async def rescue(
     changed: Changed | None = None,
     **values: Any,
 ) -> int:
-    """Take back the rows of silent workers, and return of how many. What took its workers down too often is given up;
-    without `give_up` it is tried for ever. Any worker may call it, any number of times.
+    """Take back the rows of silent workers, and return of how many. One that took its workers down too often is given
+    up; without `give_up` it is tried for ever. Any worker may call it, any number of times.
     """
     lost = await leases.expired(session, table)
     for row in lost:

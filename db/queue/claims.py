@@ -21,7 +21,7 @@ from db.store.session import Database
 from db.store.transactions import Execute, Transaction, model_of
 
 PATIENCE = 100
-"""How often a claim looks again when others take what it saw; each time, somebody else got on."""
+"""The number of looks of a claim while others take what it saw; each time, somebody else got on."""
 
 _NO_LIMIT = 2**31 - 1
 
@@ -31,8 +31,8 @@ class _Outrun(Exception):
 
 
 class Journal(NamedTuple):
-    """What else a claim writes. `lock` makes what follows one step among all of the owner's: without it, two claims at
-    once could exceed the owner's limit. `record` is told the owner, the row's id, and what `lock` gave.
+    """The further writes of a claim. `lock` makes what follows one step among all of the owner's: without it, two
+    claims at once could exceed the owner's limit. `record` is told the owner, the row's id, and what `lock` gave.
     """
 
     lock: Callable[[str], Transaction[Any]]
@@ -89,8 +89,9 @@ def _claim(table: type[Leased], values: dict[str, Any], journal: Journal) -> Tra
 
 @cache
 def _next_owner(table: type[Leased]) -> Select[str]:
-    """Whose turn it is. Touches one row of each owner who waits, however long the queue: it hops from owner to owner
-    in the index (a "loose index scan", written out as a recursion since neither database does it by itself).
+    """Select the owner whose turn it is. Touches one row of each owner who waits, however long the queue: it hops from
+    owner to owner in the index (a "loose index scan", written out as a recursion since neither database does it by
+    itself).
     """
     hop, candidate, best = aliased(table), aliased(table), aliased(table)
     waiting = select(func.min(col(hop.owner_id)).label("owner_id")).where(is_in(hop, JobState.QUEUED))
@@ -119,7 +120,7 @@ def _next_owner(table: type[Leased]) -> Select[str]:
 
 @cache
 def _take_best(table: type[Leased]) -> Any:
-    """The claim: the owner's first row becomes this worker's, unless as many as allowed are running."""
+    """Return the claim: the owner's first row becomes this worker's, unless as many as allowed are running."""
     candidate, other, owner = aliased(table), aliased(table), bindparam("owner", type_=String)
     running = select(func.count()).where(is_in(other, JobState.RUNNING), col(other.owner_id) == owner)
     mine = select(col(candidate.id)).where(

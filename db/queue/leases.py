@@ -23,7 +23,7 @@ Work = TypeVar("Work", bound=Leased)
 """A row of a table whose rows are work."""
 
 LEASE_MS = 15_000
-"""How long a worker may be silent: it bounds how late a dead worker's job runs again."""
+"""The time for which a worker may be silent: it bounds how late a dead worker's job runs again."""
 
 MAX_CRASHES = 3
 """A job that took its worker down this often is not tried again."""
@@ -114,7 +114,7 @@ async def expired(session: AsyncSession, table: type[Work]) -> Sequence[Work]:
 
 
 class Overdue(NamedTuple):
-    """What a sweeper finds in a table: rows whose worker is silent, and rows that wait, limits aside."""
+    """A sweeper's findings in a table: rows whose worker is silent, and rows that wait, limits aside."""
 
     lost: bool
     waiting: bool

@@ -1,7 +1,7 @@
-"""Statements compiled once by SQLAlchemy for a driver that is driven by hand; values are converted as a session would.
+"""Statements compiled once by SQLAlchemy for a driver that is driven by hand, with values converted as in a session.
 
-What is read of SQLAlchemy beside its documented surface is `compiled.binds` and `compiled.positiontup`, which
-`tests/db/test_transactions.py` holds to the installed version.
+It reads `compiled.binds` and `compiled.positiontup`, which are no documented surface of SQLAlchemy's;
+`tests/db/test_transactions.py` holds them to the installed version.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ class Compiled:
 
 
 def _reads(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    """Return what makes a column's value of the driver's; floats come as such."""
+    """Return the conversion of the driver's values for a column; floats come as such."""
     own = kind.dialect_impl(dialect)
     return None if isinstance(own, Float) else own.result_processor(dialect, None)
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.domain.values import Queue
 
-_NOTIFICATIONS = "news"
+_NOTIFICATIONS = "notifications"
 
 
 class Notification(NamedTuple):

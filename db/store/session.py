@@ -52,7 +52,7 @@ class DatabaseDown(Exception):
 
 
 Notify = Callable[[Collection[Notification]], Awaitable[None]]
-"""Called after a commit that made news. Only a notifier: it may fail or be lost, and nothing may depend on it."""
+"""Called after a commit with its notifications. They may fail or be lost, and nothing may depend on them."""
 
 
 async def nobody(_notifications: Collection[Notification]) -> None:
@@ -74,14 +74,16 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises DatabaseDown."""
+        """Open a session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises
+        DatabaseDown.
+        """
         with _outages():
             async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed when the block ends, rolled back when it raises; then notifications are sent. Raises
+        """Open a transaction: committed when the block ends, rolled back when it raises; then notify. Raises
         DatabaseDown.
         """
         with _outages():
@@ -108,7 +110,7 @@ class Database:
 
     @asynccontextmanager
     async def _driver(self) -> AsyncIterator[Any]:
-        """The driver's own connection, out of the same pool."""
+        """Lend the driver's own connection, out of the same pool."""
         connection = await self._engine.raw_connection()
         try:
             yield connection.driver_connection
@@ -127,7 +129,7 @@ class Database:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Tells an outage, which passes, from a statement that will never work."""
+    """Tell an outage, which passes, from a statement that will never work."""
     try:
         yield
     except DBAPIError as error:
@@ -176,7 +178,7 @@ def _place(url: str) -> tuple[str, float]:
 
 
 def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
-    """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
+    """Replace a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
     if record.driver_connection.is_closed():
         raise DisconnectionError
 
@@ -189,7 +191,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:
-    """Who was cancelled gives its connection up: what runs on it in a thread must end, or closing would wait for it.
+    """End what runs on the connection of a caller that was cancelled, or closing it would wait.
 
     Closing alone would not let go of a lock either, as long as the cursor is not collected.
     """

@@ -24,26 +24,26 @@ TRIES = 64
 
 
 class Connection(aiosqlite.Connection):
-    """What SQLAlchemy uses of a connection. `begin` is the statement that opens the transaction, sent with the first
-    one in it: a lock is not held while nobody uses it.
+    """A connection, as far as SQLAlchemy uses it. `begin` is the statement that opens the transaction, sent with the
+    first one in it: a lock is not held while nobody uses it.
     """
 
     begin: str | None = None
     patience = 30.0  # seconds to wait for a lock
 
     def cursor(self) -> "Cursor":  # type: ignore[override]  # aiosqlite's own does more than SQLAlchemy asks for
-        """A cursor; nothing happens yet."""
+        """Return a cursor; nothing happens yet."""
         return Cursor(self)
 
     async def run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
-        """Runs a statement in the connection's thread, inside a transaction."""
+        """Run a statement in the connection's thread, inside a transaction."""
         if self._conn.in_transaction:
             await self._execute(statement, self._conn)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
         else:
             await self._patiently(partial(_first, self.begin, statement))
 
     async def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Again while somebody else has the lock that it asks for first."""
+        """Try again while somebody else has the lock that it asks for first."""
         deadline = time.monotonic() + self.patience
         while True:
             try:
@@ -96,12 +96,12 @@ class Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
-        """Runs the statement and reads its rows."""
+        """Run the statement and read its rows."""
         await self._connection.run(lambda connection: self._keep(connection.execute(sql, parameters)))
         return self
 
     async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Self:
-        """Runs the statement once for each row of parameters."""
+        """Run the statement once for each row of parameters."""
         await self._connection.run(lambda connection: self._keep(connection.executemany(sql, parameters)))
         return self
 
@@ -111,15 +111,15 @@ class Cursor:
         cursor.close()
 
     async def fetchall(self) -> Sequence[Any]:
-        """The rows."""
+        """Return the rows."""
         return self._rows
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
 
 def connector(path: str, *, patience: float) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Opens connections to this file, which wait so many seconds for a lock; for SQLAlchemy's `async_creator`."""
+    """Return SQLAlchemy's `async_creator`: it opens connections to this file, which wait so many seconds for a lock."""
 
     def connect() -> Connection:
         opened = partial(sqlite3.connect, path, timeout=0.0, isolation_level=None)

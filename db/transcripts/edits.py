@@ -24,7 +24,7 @@ UNCHANGED = -1
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """Whose transcript is edited, and which revision the editor has seen."""
+    """The transcript that is edited, its owner, and the revision that the editor has seen."""
 
     owner_id: str
     transcript_id: str
@@ -34,7 +34,7 @@ class Begun(msgspec.Struct, frozen=True):
 async def edit_segment(
     session: AsyncSession, edit: Begun, key: str, *, text: str | None = None, speaker: int | None = UNCHANGED
 ) -> Transcript:
-    """Changes what a segment says, or who says it; words that stay keep their times."""
+    """Change a segment's text or its speaker; words that stay keep their times."""
     transcript = await _begin(session, edit, "Edited a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
@@ -49,7 +49,7 @@ async def edit_segment(
 
 
 async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
-    """Cuts a segment before its word number `at_word`, from 0. The first part keeps the key."""
+    """Cut a segment before its word number `at_word`, from 0. The first part keeps the key."""
     transcript = await _begin(session, edit, "Split a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
@@ -77,7 +77,7 @@ async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word
 
 
 async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
-    """Makes one of several segments that follow each other; it has the first one's key."""
+    """Make one of several segments that follow each other; it has the first one's key."""
     transcript = await _begin(session, edit, "Merged segments")
     rows = await _rows(session, transcript, keys)
     if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
@@ -98,7 +98,7 @@ async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]
 
 
 async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
-    """Gives a speaker a name."""
+    """Give a speaker a name."""
     transcript = await _begin(session, edit, "Renamed a speaker")
     [speaker] = await _speakers(session, transcript, [position])
     speaker.name, speaker.since = name, transcript.revision
@@ -107,7 +107,7 @@ async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name
 
 
 async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
-    """Makes several speakers one: everything they say is said by `into`."""
+    """Make several speakers one: everything they say is said by `into`."""
     others = {position for position in positions if position != into}
     if not others:
         raise InvalidValue("speakers", "At least one other speaker.")
@@ -131,7 +131,7 @@ async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence
 
 
 async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> Transcript:
-    """Makes the transcript what it was at an earlier revision."""
+    """Make the transcript what it was at an earlier revision."""
     if not 1 <= number < edit.expected:
         raise InvalidValue("revision", "An earlier revision.")
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
@@ -147,7 +147,7 @@ async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript
 
 
 async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None) -> list[SegmentRow]:
-    """The segments that are about to change, in order, their present state kept; all of them without keys."""
+    """Return the segments that are about to change, in order, their present state kept; all of them without keys."""
     where = [col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id]
     if keys is not None:
         where.append(col(SegmentRow.key).in_(keys))
@@ -161,7 +161,7 @@ async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[st
 
 
 async def _speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int]) -> list[SpeakerRow]:
-    """The speakers that are about to change, their present state kept."""
+    """Return the speakers that are about to change, their present state kept."""
     await revisions.keep_speakers(session, transcript, positions)
     found = select(SpeakerRow).where(
         col(SpeakerRow.owner_id) == transcript.owner_id,
@@ -175,7 +175,7 @@ async def _speakers(session: AsyncSession, transcript: Transcript, positions: Se
 
 
 async def _pass_on(session: AsyncSession, transcript: Transcript, row: SegmentRow, speaker: int | None) -> None:
-    """Counts a segment's time for another speaker."""
+    """Count a segment's time for another speaker."""
     if speaker == row.speaker:
         return
     both = sorted({position for position in (row.speaker, speaker) if position is not None})
@@ -188,7 +188,7 @@ async def _pass_on(session: AsyncSession, transcript: Transcript, row: SegmentRo
 async def _done(
     session: AsyncSession, transcript: Transcript, changed: Sequence[tuple[SegmentRow, Sequence[Word]]]
 ) -> Transcript:
-    """Stores the changed segments' words, and counts segments and words anew."""
+    """Store the changed segments' words, and count segments and words anew."""
     for row, words in changed:
         index_terms(row)
         row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
@@ -199,7 +199,7 @@ async def _done(
 
 
 async def _recount(session: AsyncSession, transcript: Transcript) -> None:
-    """Speakers' words, as they are now."""
+    """Count the speakers' words anew."""
     packed = select(col(SegmentRow.words)).where(
         col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
     )
@@ -218,7 +218,7 @@ async def _recount(session: AsyncSession, transcript: Transcript) -> None:
 
 
 async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:
-    """A key for the second part of a segment that was never used in this transcript: `key.1`, `key.2` and so on."""
+    """Return a key for the second part of a segment, never used in this transcript: `key.1`, `key.2` and so on."""
     used: set[str] = set()
     for table in (SegmentRow, PastSegment):
         mine = select(col(table.key)).where(
@@ -232,7 +232,7 @@ async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> 
 
 
 def _offset(segment: Segment, at_word: int) -> int:
-    """Where in the segment's text its word number `at_word` begins."""
+    """Find the place in the segment's text at which its word number `at_word` begins."""
     position = 0
     for word in segment.words[:at_word]:
         place = segment.text.find(word.text, position)
@@ -242,6 +242,6 @@ def _offset(segment: Segment, at_word: int) -> int:
 
 
 def _main_speaker(words: Sequence[Word], otherwise: int | None) -> int | None:
-    """Who says most of these words."""
+    """Return the speaker of most of these words."""
     said = Counter(word.speaker for word in words if word.speaker is not None)
     return said.most_common(1)[0][0] if said else otherwise

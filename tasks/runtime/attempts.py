@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Attempt(ABC, Generic[Work]):
-    """What every kind of work has in common; a kind says what `work` is and how it fails.
+    """The part that every kind of work has in common; a kind says what `work` is and how it fails.
 
     Whatever happens, the row ends, is put back, or is left to whoever has its lease now.
     """

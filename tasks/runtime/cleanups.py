@@ -12,7 +12,9 @@ _log = structlog.get_logger(__name__)
 
 
 async def _delete(runtime: Runtime, cleanup: Cleanup, lease: Lease) -> None:
-    """One file that cannot be deleted does not keep the others; those that are gone already are no hindrance."""
+    """Delete the files; one that cannot be deleted does not keep the others, and one that is gone already is no
+    hindrance.
+    """
     faults = []
     for key in cleanup.blob_keys:
         try:

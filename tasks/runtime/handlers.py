@@ -19,16 +19,16 @@ from tasks.runtime.outcomes import backoff
 from tasks.settings import WorkerSettings
 
 MINUTES = 300.0
-"""How long work may take that says nothing of it, in seconds."""
+"""The seconds that work may take whose handler says nothing of it."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler(Generic[Work]):
-    """What is to be done for the rows of a table.
+    """The treatment of the rows of a table.
 
-    `run` does it, within `timeout` seconds, and records under the lease that it is done. What goes wrong is tried
+    `run` does it, within `timeout` seconds, and records under the lease that it is done. A failure is tried
     again, `max_attempts` times; then, and when it took its workers down too often, `give_up` records why it was in
     vain; without `give_up` it is tried for ever. Work that is more than one function brings an `attempt` of its own;
     a table whose changes are recorded elsewhere, a `journal` and a `rescue`.
@@ -44,12 +44,12 @@ class Handler(Generic[Work]):
 
     @property
     def topic(self) -> str:
-        """The work's name in logs."""
+        """Return the work's name in logs."""
         return table_of(self.table).name
 
     @property
     def queue(self) -> Queue:
-        """The kind of workers that do it."""
+        """Return the kind of workers that do it."""
         return self.table.queue
 
     def begin(self, runtime: Runtime, row: Work, lease: Lease) -> Attempt[Work]:

@@ -24,7 +24,7 @@ from tasks.wakeups.broker import CANCEL_CHANNEL, Notifier, make_client
 from tasks.wakeups.live import Live, listen
 
 BEAT_SECONDS = 10.0
-"""How often a worker tells that it is up."""
+"""The seconds between two reports that a worker is up."""
 
 _log = structlog.get_logger(__name__)
 

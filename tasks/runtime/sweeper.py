@@ -24,7 +24,7 @@ from tasks.wakeups.broker import is_silent, wake
 DAY_MS = 24 * 3_600_000
 
 FORGET_SECONDS = 60.0
-"""How often the io worker looks for what is kept for a time only."""
+"""The seconds between two looks of an io worker for what is kept for a time only."""
 
 _log = structlog.get_logger(__name__)
 

@@ -132,7 +132,7 @@ class Transcription(Attempt[Job]):
     # ------------------------------------------------------------ what comes out
 
     async def _follow(self, reply: Reply) -> None:  # noqa: C901, PLR0912  one branch for each kind of update
-        """Stores what an update tells."""
+        """Store what an update tells."""
         db, lease = self._runtime.db, self._lease
         match reply:
             case t.StageStarted(stage):
@@ -185,7 +185,7 @@ class Transcription(Attempt[Job]):
             )
 
     async def _keep(self, name: str) -> None:
-        """Stores a checkpoint under a key of this lease's own, and lets the job point to it while the lease holds."""
+        """Store a checkpoint under a key of this lease's own, and let the job point to it while the lease holds."""
         key = f"jobs/{self._job.id}/{self._lease.fence}/{name}"
         before = self._job.kept.get(name)
         self._job.kept = {**self._job.kept, name: key}
@@ -214,7 +214,7 @@ class Transcription(Attempt[Job]):
     # ------------------------------------------------------------ how it ends
 
     async def _persist(self, provenance: Provenance) -> None:
-        """The last stage, and the end, in one transaction."""
+        """Record the last stage and the end in one transaction."""
         started = now()
         failed = any(report.state is StageState.FAILED for report in self._stages.values())
         async with self._runtime.db.write() as session:
@@ -233,7 +233,7 @@ class Transcription(Attempt[Job]):
         _log.info("job.finished", partial=failed)
 
     async def _fail(self, problem: Problem, *, crashes: int = 0) -> None:
-        """Again after a while when the fault may pass, otherwise the end. Raises LeaseLost."""
+        """Put the job back when the fault may pass, otherwise end it. Raises LeaseLost."""
         again = problem.retryable and self._job.attempt < self._runtime.settings.max_attempts
         again = again and crashes < leases.MAX_CRASHES
         if problem.retryable and not again:
@@ -256,7 +256,7 @@ class Transcription(Attempt[Job]):
             _log.warning("job.failed", code=problem.code, message=problem.message)
 
     async def stopped(self) -> None:
-        """The engine left off because somebody wished so. Raises LeaseLost."""
+        """Record that the engine left off for a stop reason. Raises LeaseLost."""
         stages = self._interrupted(None)
         async with self._runtime.db.write() as session:
             if self.keeper.reason is StopReason.CANCEL:
@@ -282,7 +282,7 @@ class Transcription(Attempt[Job]):
         return next((r.stage for r in self._stages.values() if r.state is StageState.RUNNING), None)
 
     def _interrupted(self, problem: Problem | None) -> list[StageReport]:
-        """The stages as an interruption leaves them: the running one failed, or is to be done again."""
+        """Return the stages as an interruption leaves them: the running one failed, or is to be done again."""
         left = StageState.FAILED if problem and not problem.retryable else StageState.PENDING
         return [
             msgspec.structs.replace(report, state=left, problem=problem, finished_at=now())

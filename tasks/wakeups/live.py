@@ -1,4 +1,4 @@
-"""What subscribers wake up for: one listener a process, however many of them there are.
+"""Live notifications for subscribers: one listener a process, however many of them there are.
 
 Behind it stands a slow poll, so that a lost wake-up costs a second, never an event. Percentages travel only here.
 """
@@ -99,7 +99,7 @@ class Live:
 
     @asynccontextmanager
     async def subscribe(self, owner_id: str) -> AsyncIterator[AsyncIterator[Signal]]:
-        """Ticks that concern this owner, from now on; `Wake` also about once a second."""
+        """Subscribe to signals that concern this owner, from now on; `Wake` also about once a second."""
         mailbox = _Mailbox()
         self._mailboxes[owner_id].add(mailbox)
         signals = mailbox.signals()
@@ -117,7 +117,7 @@ class Live:
         await keep_going("live", lambda: listen(self._client, channels, self._hear, self._tell_all))
 
     def tell(self, progress: Progress) -> None:
-        """Tells all processes how far a job is, soon; lost when nobody takes it, and the work does not wait for it."""
+        """Tell all processes how far a job is, soon; lost when nobody takes it, and the work does not wait for it."""
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._publish(progress))
 
