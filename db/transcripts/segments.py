@@ -50,7 +50,7 @@ def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[*t
 async def batches(
     session: AsyncSession, statement: Select[*tuple[Any, ...]], start: tuple[int | str, ...] | None, size: int | None
 ) -> AsyncIterator[Sequence[SegmentRow]]:
-    """Yield the statement's segments in order, from the one at `start` (inclusive): `size` a statement, or all by one."""
+    """Yield the statement's segments in order from the one at `start` (inclusive): `size` a statement, or all."""
     if start is not None:
         first = (col(SegmentRow.start_ms) > start[0]) | (
             (col(SegmentRow.start_ms) == start[0]) & (col(SegmentRow.key) >= start[1])
