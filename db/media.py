@@ -99,11 +99,11 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
 
 async def peaks(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the keys of these recordings' waveforms, kept by any of their jobs that has decoded them."""
-    statement = select(col(Job.media_id), col(Job.kept)).where(
+    statement = select(col(Job.media_id), col(Job.checkpoints)).where(
         col(Job.owner_id) == owner_id, col(Job.media_id).in_(ids)
     )
     rows = await session.execute(statement)
-    return {media_id: kept[PEAKS] for media_id, kept in rows if PEAKS in kept}
+    return {media_id: checkpoints[PEAKS] for media_id, checkpoints in rows if PEAKS in checkpoints}
 
 
 async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:

@@ -123,7 +123,9 @@ class Job(Leased, table=True):
     stages: list[StageReport] = Field(sa_type=Json(list[StageReport]))
     problems: list[Problem] = Field(default_factory=list, sa_type=Json(list[Problem]))
     windows: int = 0  # transcribed and stored windows: a retry goes on behind them
-    kept: dict[str, str] = Field(default_factory=dict, sa_type=Json(dict[str, str]))  # checkpoint -> blob key
+    checkpoints: dict[str, str] = Field(  # blob keys by name
+        default_factory=dict, sa_column=Column("kept", Json(dict[str, str]), nullable=False)
+    )
     client_metadata: Any = Field(default=None, sa_column=Column("metadata", Json(Any), nullable=True))
     tags: list[str] = Field(default_factory=list, sa_type=Json(list[str]))
     idempotency_key: str | None = None

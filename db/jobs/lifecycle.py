@@ -78,7 +78,7 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
         problems=[],
-        kept={},
+        checkpoints={},
         created_at=now(),
     )
     row = await db.run(_create(job, limits))
@@ -155,8 +155,8 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
         raise Conflict(f"The job is already {job.state}.", {"state": job.state})
     if job.state is JobState.QUEUED:
         return await force_transition(session, job, Transition.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
-    wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
-    await session.execute(wish)
+    requested = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
+    await session.execute(requested)
     notify_on_commit(session, Notification("cancel", owner_id))
     await session.refresh(job)
     return job
@@ -221,7 +221,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
         .where(col(Export.owner_id) == owner_id, col(Export.transcript_id).in_(transcript))
         .with_for_update()  # none is finished between the look and the deletion
     )
-    keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
+    keys = [*job.checkpoints.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
     if (await session.execute(others)).first() is None:

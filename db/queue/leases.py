@@ -96,10 +96,10 @@ async def renew(session: AsyncSession, lease: Lease, **values: Any) -> bool:
         .values(lease_until=db_now() + lease.ms, **values)
         .returning(col(lease.table.cancel_requested))
     )
-    wish = (await session.execute(statement)).scalar_one_or_none()
-    if wish is None:
+    requested = (await session.execute(statement)).scalar_one_or_none()
+    if requested is None:
         raise LeaseLost(f"{lease.id} is no longer ours")
-    return bool(wish)
+    return bool(requested)
 
 
 async def expired(session: AsyncSession, table: type[Work]) -> Sequence[Work]:

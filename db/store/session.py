@@ -196,7 +196,7 @@ def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) ->
     Closing alone would not let go of a lock either, as long as the cursor is not collected.
     """
     with suppress(ValueError, sqlite3.Error, MissingGreenlet):  # closed already, nothing to undo, nobody to wait
-        connection.driver_connection._conn.interrupt()  # noqa: SLF001  # a coroutine without need in aiosqlite
+        connection.driver_connection.interrupt()
         connection.rollback()
 
 

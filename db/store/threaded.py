@@ -28,11 +28,11 @@ TRIES = 64
 """So many looks in one trip: nobody can call them off."""
 
 
-class _AbandonedError(Exception):
+class Abandoned(Exception):
     """Nobody waits for the transaction any more, so it was rolled back."""
 
 
-class _LockedError(Exception):
+class Locked(Exception):
     """Somebody else has the lock, and nothing was done yet."""
 
 
@@ -58,7 +58,7 @@ class Runner:
             except asyncio.CancelledError:
                 abandoned.set()
                 raise
-            except _LockedError as locked:
+            except Locked as locked:
                 if time.monotonic() > deadline and locked.__cause__:
                     raise locked.__cause__ from None
 
@@ -75,7 +75,7 @@ class Runner:
                 rows = compiled.rows(connection.execute(compiled.sql, compiled.arguments(step.values)).fetchall())
         except StopIteration as done:
             if abandoned.is_set():
-                raise _AbandonedError from None
+                raise Abandoned from None
             connection.execute("COMMIT")
             return done.value, notifications
         finally:
@@ -109,4 +109,4 @@ def _begin(connection: sqlite3.Connection) -> None:
             time.sleep(PAUSE)
         else:
             return
-    raise _LockedError from locked
+    raise Locked from locked

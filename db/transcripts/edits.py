@@ -179,10 +179,10 @@ async def _pass_on(session: AsyncSession, transcript: Transcript, row: SegmentRo
     if speaker == row.speaker:
         return
     both = sorted({position for position in (row.speaker, speaker) if position is not None})
-    for voice in await _speakers(session, transcript, both):
+    for changed in await _speakers(session, transcript, both):
         seconds = (row.end_ms - row.start_ms) / 1000
-        voice.seconds = max(0.0, voice.seconds + (seconds if voice.position == speaker else -seconds))
-        voice.since = transcript.revision
+        changed.seconds = max(0.0, changed.seconds + (seconds if changed.position == speaker else -seconds))
+        changed.since = transcript.revision
 
 
 async def _done(

@@ -126,10 +126,10 @@ async def stored(session: AsyncSession, lease: Lease) -> tuple[Transcript | None
     if transcript is None:
         return None, [], []
     rows = await segment_rows(session, lease.owner_id, transcript.id)
-    voices = await speakers(session, lease.owner_id, [transcript.id])
+    known = await speakers(session, lease.owner_id, [transcript.id])
     labels = [
         SpeakerLabel(index=s.position, label=s.label, seconds=s.seconds, word_count=s.word_count)
-        for s in voices[transcript.id]
+        for s in known[transcript.id]
     ]
     return transcript, [as_segment(row) for row in rows], labels
 

@@ -32,7 +32,7 @@ class WorkDropped(Exception):
     """The work left off before it was done."""
 
 
-class Kept(Protocol):
+class Supervised(Protocol):
     """Work whose lease is kept."""
 
     def budget(self) -> float:
@@ -50,11 +50,11 @@ class Kept(Protocol):
 class LeaseKeeper:
     """Keeps the lease of one piece of work and decides when it is to leave off; `reason` tells why it had to."""
 
-    def __init__(self, runtime: Runtime, lease: Lease, kept: Kept) -> None:
+    def __init__(self, runtime: Runtime, lease: Lease, work: Supervised) -> None:
         self.reason: StopReason | None = None
         self._runtime = runtime
         self._lease = lease
-        self._kept = kept
+        self._work = work
         self._heard_at = time.monotonic()
         self._stopped_at = 0.0
 
@@ -88,7 +88,7 @@ class LeaseKeeper:
                 await asyncio.sleep(_PRESSING)  # who woke us is heard at once, but not in a busy loop
                 canceled = False
             self._look_for_a_reason(canceled=canceled)
-            if self.reason is not None and await self._kept.press(self.reason, time.monotonic() - self._stopped_at):
+            if self.reason is not None and await self._work.press(self.reason, time.monotonic() - self._stopped_at):
                 raise WorkDropped(self.reason)
 
     async def _pause(self) -> None:
@@ -97,14 +97,14 @@ class LeaseKeeper:
         if self.reason is not None:
             await asyncio.sleep(min(_PRESSING, seconds))
             return
-        left = self._heard_at + self._kept.budget() - time.monotonic()
+        left = self._heard_at + self._work.budget() - time.monotonic()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._runtime.wakeup.wait(), max(0.01, min(seconds, left)))
         self._runtime.wakeup.clear()
 
     async def _renew(self) -> bool:
         async with self._runtime.db.write() as session:
-            return await leases.renew(session, self._lease, **self._kept.position())
+            return await leases.renew(session, self._lease, **self._work.position())
 
     def _look_for_a_reason(self, *, canceled: bool) -> None:
         """Decide whether the work is to leave off; an owner's reason is stronger than a worker's."""
@@ -113,7 +113,7 @@ class LeaseKeeper:
             reason = StopReason.CANCEL
         elif reason is None and self._runtime.draining.is_set():
             reason = StopReason.DRAIN
-        elif reason is None and time.monotonic() - self._heard_at > self._kept.budget():
+        elif reason is None and time.monotonic() - self._heard_at > self._work.budget():
             reason = StopReason.STUCK
         if reason is not self.reason:
             self.reason, self._stopped_at = reason, time.monotonic()

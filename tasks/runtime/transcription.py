@@ -110,7 +110,7 @@ class Transcription(Attempt[Job]):
         source = await self._runtime.blobs.local_path(media.blob_key, self.scratch)
         if not source.exists():
             raise FileNotFoundError(media.blob_key)
-        for name, key in self._job.kept.items():
+        for name, key in self._job.checkpoints.items():
             with suppress(FileNotFoundError):  # it only saves work
                 await self._runtime.blobs.fetch(key, self.scratch / name)
         done = tuple(stage for stage, report in self._stages.items() if report.state is StageState.DONE)
@@ -187,12 +187,12 @@ class Transcription(Attempt[Job]):
     async def _keep(self, name: str) -> None:
         """Store a checkpoint under a key of this lease's own, and let the job point to it while the lease holds."""
         key = f"jobs/{self._job.id}/{self._lease.fence}/{name}"
-        before = self._job.kept.get(name)
-        self._job.kept = {**self._job.kept, name: key}
+        before = self._job.checkpoints.get(name)
+        self._job.checkpoints = {**self._job.checkpoints, name: key}
         async with new_file(self._runtime.db, self._runtime.blobs, self._lease.owner_id, key) as adopt:
             await self._runtime.blobs.store(key, self.scratch / name)
             async with self._runtime.db.write() as session:
-                await leases.write(session, self._lease, kept=self._job.kept)
+                await leases.write(session, self._lease, checkpoints=self._job.checkpoints)
                 await adopt(session)
                 await cleanups.add(session, self._lease.owner_id, [before] if before else [])
 
@@ -239,17 +239,17 @@ class Transcription(Attempt[Job]):
         if problem.retryable and not again:
             tried = f"It was tried {self._job.attempt} times; retry it when the cause is gone."
             problem = msgspec.structs.replace(problem, retryable=False, remedy=tried)
-        kept = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
+        values = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
         if crashes:
-            kept["crashes"] = crashes
+            values["crashes"] = crashes
         delay = backoff(self._job.attempt)
         async with self._runtime.db.write() as session:
             if again:
                 await attempts.put_back(
-                    session, self._lease, Transition.RETRY_LATER, delay_ms=round(delay * 1000), **kept
+                    session, self._lease, Transition.RETRY_LATER, delay_ms=round(delay * 1000), **values
                 )
             else:
-                await attempts.finish(session, self._lease, Transition.FAIL, **kept)
+                await attempts.finish(session, self._lease, Transition.FAIL, **values)
         if again:
             _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
         else:

@@ -47,7 +47,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     patient: bool = False
 
 
-class Go(msgspec.Struct, frozen=True, tag=True):
+class Ack(msgspec.Struct, frozen=True, tag=True):
     """The acknowledgement that the last update is stored: go on. A crash never costs more than what was told since."""
 
 
@@ -62,12 +62,12 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 COLD = "--cold"
-Order = Task | Stop | Go
-Awaited = WindowTranscribed | StageFinished | StageSkipped | StageFailed
+Order = Task | Stop | Ack
+NeedsAck = WindowTranscribed | StageFinished | StageSkipped | StageFailed
 Reply = Update | Stopped | Ready
 
 
-class _Left(BaseException):
+class _StopRequested(BaseException):
     """Out of `emit`, when the parent wants the work to end. Not an Exception: no stage mistakes it for a fault."""
 
 
@@ -104,7 +104,7 @@ class Child:
                     self._stop = None
                     self._stored = threading.Semaphore(0)
                     self._tasks.put(task)
-                case Go():
+                case Ack():
                     self._stored.release()
                 case Stop() as stop:
                     self._stop = stop
@@ -114,7 +114,7 @@ class Child:
         self._windows = work.resume.windows
         try:
             pipeline.run(work, self._engine, self._emit)
-        except _Left:
+        except _StopRequested:
             self._end(Stopped())
         except InputFault as fault:
             self._end(Failed(fault.problem))
@@ -134,11 +134,11 @@ class Child:
             self._end(update)
             return
         self._say(update)
-        if isinstance(update, Awaited):
+        if isinstance(update, NeedsAck):
             self._stored.acquire()
         kept = self._is_kept(update)
         if self._stop is not None and (kept or not self._stop.patient):
-            raise _Left
+            raise _StopRequested
 
     def _is_kept(self, update: Update) -> bool:
         """Tell whether a later attempt goes on behind this update."""

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from db.domain.values import Problem, WorkerFacts
 from tasks.pipeline.types import Completed, Failed
-from tasks.speech.child import COLD, Awaited, Go, Ready, Reply, Stop, Stopped, Task
+from tasks.speech.child import COLD, Ack, NeedsAck, Ready, Reply, Stop, Stopped, Task
 from tasks.system.processes import dies_with_parent
 
 LONGEST_LINE = 1 << 28
@@ -113,8 +113,8 @@ class EngineProcess:
                     continue
                 self._busy = not isinstance(reply, Completed | Failed | Stopped)
                 yield reply
-                if isinstance(reply, Awaited):  # whoever asks for the next one has stored this one
-                    await self._order(Go())
+                if isinstance(reply, NeedsAck):  # whoever asks for the next one has stored this one
+                    await self._order(Ack())
         except EngineUnable as unable:  # it could when the worker started
             yield Failed(unable.problem)
         finally:
@@ -167,7 +167,7 @@ class EngineProcess:
             await self._unloading
             self._unloading = None
 
-    async def _order(self, order: Task | Stop | Go) -> None:
+    async def _order(self, order: Task | Stop | Ack) -> None:
         process = self._process
         if process is None or process.stdin is None:
             raise EngineLost(None)
