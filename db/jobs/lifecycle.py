@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,6 +50,8 @@ class QueueLimits(msgspec.Struct, frozen=True):
     per_owner: int
 
 
+_log = structlog.get_logger(__name__)
+
 _TABLE = table_of(Job)
 _INSERT = insert(_TABLE)
 _FIELDS = [(column.key, field) for field, column in fields_of(Job)]
@@ -83,6 +86,7 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
     )
     row = await db.run(_create(job, limits))
     if row is None:
+        _log.info("job.accepted", job_id=job.id, correlation_id=job.correlation_id, priority=job.priority)
         return job, False
     earlier = model_of(Job, row)
     if earlier.input_hash != job.input_hash:

@@ -183,6 +183,7 @@ class Transcription(Attempt[Job]):
             await attempts.report(
                 session, self._lease, list(self._stages.values()), report, problems=self._problems, **self.position()
             )
+        _log.info("job.stage", stage=stage, state=report.state, seconds=report.seconds)
 
     async def _keep(self, name: str) -> None:
         """Store a checkpoint under a key of this lease's own, and let the job point to it while the lease holds."""
