@@ -38,21 +38,9 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     return {found.id: found for found in (await session.execute(statement)).scalars()}
 
 
-async def segment_rows(
-    session: AsyncSession,
-    owner_id: str,
-    id_: str,
-    *,
-    keys: Sequence[str] | None = None,
-    between: tuple[float, float] | None = None,
-) -> list[SegmentRow]:
-    """Return segments in order of time: all, those with these keys, or those that touch a stretch of time (seconds)."""
+async def segment_rows(session: AsyncSession, owner_id: str, id_: str) -> list[SegmentRow]:
+    """Return a transcript's segments in order of time."""
     statement = select(SegmentRow).where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == id_)
-    if keys is not None:
-        statement = statement.where(col(SegmentRow.key).in_(keys))
-    if between is not None:
-        start, end = between
-        statement = statement.where(col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000)
     rows = await session.execute(statement.order_by(col(SegmentRow.start_ms), col(SegmentRow.key)))
     return list(rows.scalars())
 
