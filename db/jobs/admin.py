@@ -56,7 +56,7 @@ async def requeue(session: AsyncSession, job_id: str) -> Job:
         await session.flush()
         notify_on_commit(session, Notification("job", job.owner_id))
         return job
-    limits = jobs.QueueLimits(total=1 << 30, per_owner=1 << 30)  # who does this by hand knows why
+    limits = jobs.QueueLimits(max_queued=1 << 30, max_queued_per_owner=1 << 30)  # who does this by hand knows why
     return await jobs.retry(session, job.owner_id, job.id, limits)
 
 

@@ -45,8 +45,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 class QueueLimits(msgspec.Struct, frozen=True):
     """How many jobs may wait: in all, and of one owner."""
 
-    total: int
-    per_owner: int
+    max_queued: int
+    max_queued_per_owner: int
 
 
 _TABLE = table_of(Job)
@@ -271,7 +271,7 @@ async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) 
 
 def _room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
     [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
-    if total >= limits.total or own >= limits.per_owner:
+    if total >= limits.max_queued or own >= limits.max_queued_per_owner:
         raise QueueFull((yield from _seconds_until_room()))
 
 
