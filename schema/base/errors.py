@@ -41,6 +41,20 @@ class Error:
         )
 
 
+_PATHS = {
+    "at_word": "input.atWord",
+    "segments": "input.segmentIds",
+    "speakers": "input.speakerIds",
+    "revision": "input.toRevision",
+}
+"""Where the domain's values stand in a mutation's input."""
+
+
+def in_input(error: domain.InvalidValue) -> domain.InvalidInput:
+    """Return the error with the value's path in the client's input."""
+    return domain.InvalidInput(_PATHS.get(error.name, error.name), error.message)
+
+
 class _Handler:
     """One exception and its type; implements `strawberry.ExceptionHandler`."""
 
@@ -50,6 +64,8 @@ class _Handler:
 
     def handle(self, exception: domain.GraphophoneError, *, field: StrawberryField, info: strawberry.Info) -> Error:  # noqa: ARG002  strawberry's signature
         """The union member for an exception."""
+        if isinstance(exception, domain.InvalidValue):
+            exception = in_input(exception)
         return self.error_type.of(exception, info.context.correlation_id)
 
 
@@ -114,4 +130,4 @@ class ForbiddenError(Error):
 
 def handlers() -> list[Any]:
     """Return the whole mapping, for the schema."""
-    return list(_handlers)
+    return [*_handlers, _Handler(domain.InvalidValue, InvalidInputError)]
