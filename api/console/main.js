@@ -24,7 +24,14 @@ let view = null
 let start = null
 let turn = 0
 
-/** Name the view of an address. @param {string} name @param {string} arg @param {URLSearchParams} query @param {Start} known @returns {Promise<View> | View} */
+/**
+ * Name the view of an address.
+ * @param {string} name
+ * @param {string} arg
+ * @param {URLSearchParams} query
+ * @param {Start} known
+ * @returns {Promise<View> | View}
+ */
 function made(name, arg, query, known) {
   if (name === 't') return import('./transcript/transcript.js').then((module) => module.transcript(arg, query, known))
   if (name === 'settings') return import('./account/settings.js').then((module) => module.settings(known, arg))
@@ -85,4 +92,12 @@ async function begin() {
   await show()
 }
 
-begin().catch((error) => app.append(h('p', { class: 'noscript', role: 'alert' }, error instanceof Unreachable ? 'The server cannot be reached.' : String(error))))
+begin().catch((error) =>
+  app.append(
+    h(
+      'p',
+      { class: 'noscript', role: 'alert' },
+      error instanceof Unreachable ? 'The server cannot be reached.' : String(error),
+    ),
+  ),
+)

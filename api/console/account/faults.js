@@ -6,8 +6,16 @@ import { connection, hasten } from '../net/socket.js'
 
 /** Show what failed, and try again on demand. @param {unknown} error @param {() => void} again */
 export function fault(error, again) {
-  const note = notice('bad', 'warn', [h('b', null, t('fault.title')), ` ${reason(error)}`], [button(t('act.tryAgain'), { kind: 'line small', onclick: again })])
-  return { title: t('fault.title'), main: h('main', { id: 'main', tabindex: -1, class: 'page lib' }, h('h1', { class: 'sr' }, t('fault.title')), note) }
+  const note = notice(
+    'bad',
+    'warn',
+    [h('b', null, t('fault.title')), ` ${reason(error)}`],
+    [button(t('act.tryAgain'), { kind: 'line small', onclick: again })],
+  )
+  return {
+    title: t('fault.title'),
+    main: h('main', { id: 'main', tabindex: -1, class: 'page lib' }, h('h1', { class: 'sr' }, t('fault.title')), note),
+  }
 }
 
 /** @type {any} */
@@ -25,6 +33,12 @@ export function offline(app) {
   }
   tell()
   counting = setInterval(tell, 1000)
-  const strip = h('div', { class: 'strip', role: 'region', 'aria-label': t('offline.label') }, icon('warn'), words, button(t('offline.now'), { kind: 'small', onclick: hasten }))
+  const strip = h(
+    'div',
+    { class: 'strip', role: 'region', 'aria-label': t('offline.label') },
+    icon('warn'),
+    words,
+    button(t('offline.now'), { kind: 'small', onclick: hasten }),
+  )
   app.before(strip)
 }

@@ -2,13 +2,21 @@
 import { button, h, icon } from '../base/dom.js'
 import { dialog } from '../base/popups.js'
 import { t } from '../base/words.js'
-import { Refusal, ask } from '../net/graph.js'
+import { takes } from '../net/graph.js'
 import { reason } from '../net/reasons.js'
-import { forget, keep } from '../net/session.js'
+import { keep } from '../net/session.js'
 
 /** Show the page that signs in. @param {() => void} done */
 export function signIn(done) {
-  const card = h('div', { class: 'sign-card' }, icon('mark', 'horn'), h('h1', { class: 'title' }, 'Graphophone'), h('p', { class: 'soft' }, t('signIn.about')), form(done), h('p', { class: 'hint' }, t('signIn.untilClosed')))
+  const card = h(
+    'div',
+    { class: 'sign-card' },
+    icon('mark', 'horn'),
+    h('h1', { class: 'title' }, 'Graphophone'),
+    h('p', { class: 'soft' }, t('signIn.about')),
+    form(done),
+    h('p', { class: 'hint' }, t('signIn.untilClosed')),
+  )
   return { title: t('signIn.title'), main: h('main', { id: 'main', tabindex: -1, class: 'signin' }, card) }
 }
 
@@ -19,13 +27,24 @@ export function signInAgain(done) {
     box.close()
     done()
   }
-  const box = dialog(t('signIn.endedTitle'), { narrow: true, body: h('div', { class: 'sign-card' }, h('p', null, t('signIn.ended')), form(finish)) })
+  const box = dialog(t('signIn.endedTitle'), {
+    narrow: true,
+    body: h('div', { class: 'sign-card' }, h('p', null, t('signIn.ended')), form(finish)),
+  })
 }
 
 /** @param {() => void} done */
 function form(done) {
   const help = h('p', { class: 'hint', id: 'token-help' }, t('signIn.help'))
-  const input = h('input', { class: 'input num', id: 'token', type: 'password', autocomplete: 'current-password', required: true, 'aria-describedby': 'token-help', autofocus: true })
+  const input = h('input', {
+    class: 'input num',
+    id: 'token',
+    type: 'password',
+    autocomplete: 'current-password',
+    required: true,
+    'aria-describedby': 'token-help',
+    autofocus: true,
+  })
   const submit = button(t('signIn.act'), { kind: 'main', type: 'submit' })
   const wrong = (/** @type {string} */ words) => {
     input.classList.add('wrong')
@@ -40,12 +59,13 @@ function form(done) {
     event.stopPropagation()
     submit.disabled = true
     try {
-      keep(input.value.trim())
-      await ask('Start')
-      done()
+      if (!(await takes(input.value.trim()))) wrong(t('signIn.wrong'))
+      else {
+        keep(input.value.trim())
+        done()
+      }
     } catch (error) {
-      forget()
-      wrong(error instanceof Refusal && error.code === 'UNAUTHENTICATED' ? t('signIn.wrong') : reason(error))
+      wrong(reason(error))
     }
     submit.disabled = false
   }

@@ -49,10 +49,19 @@ export function icon(name, cls = 'icon') {
 export function button(words, { glyph, bare, kind = '', ...props } = {}) {
   const named = bare ? { 'aria-label': words, title: words } : {}
   const cls = ['btn', kind, bare ? 'bare' : ''].filter(Boolean).join(' ')
-  return h('button', { type: 'button', class: cls, ...named, ...props }, glyph && icon(glyph), !bare && h('span', null, words))
+  return h(
+    'button',
+    { type: 'button', class: cls, ...named, ...props },
+    glyph && icon(glyph),
+    !bare && h('span', null, words),
+  )
 }
 
-/** Build text that people or machines wrote, in its own direction. @param {string} words @param {string | null} [lang] */
+/**
+ * Build text that people or machines wrote, in its own direction.
+ * @param {string} words
+ * @param {string | null} [lang]
+ */
 export const own = (words, lang) => h('bdi', { lang }, words)
 
 /**
@@ -76,7 +85,13 @@ export function pick(label, options, { value, boxed, onchange, id } = {}) {
  */
 export function notice(kind, glyph, words, acts = []) {
   const row = present(acts)
-  return h('div', { class: `notice ${kind}`, role: kind === 'bad' ? 'alert' : null }, icon(glyph), h('p', null, words), row.length > 0 && h('div', { class: 'row' }, row))
+  return h(
+    'div',
+    { class: `notice ${kind}`, role: kind === 'bad' ? 'alert' : null },
+    icon(glyph),
+    h('p', null, words),
+    row.length > 0 && h('div', { class: 'row' }, row),
+  )
 }
 
 /** Say something to screen readers, politely. @param {string} words */

@@ -33,7 +33,9 @@ export function popup(anchor, body, label) {
 
 /**
  * Build an entry of a menu; the menu closes before it acts.
- * @param {string} words @param {() => void} act @param {{glyph?: string, kind?: string, key?: string, lead?: Node, own?: boolean}} [more]
+ * @param {string} words
+ * @param {() => void} act
+ * @param {{glyph?: string, kind?: string, key?: string, lead?: Node, own?: boolean}} [more]
  */
 export function entry(words, act, { glyph, kind = '', key, lead, own } = {}) {
   const press = (/** @type {Event} */ event) => {
@@ -41,7 +43,13 @@ export function entry(words, act, { glyph, kind = '', key, lead, own } = {}) {
     if (menu instanceof HTMLElement) menu.hidePopover()
     act()
   }
-  return h('button', { type: 'button', class: `btn ${kind}`, onclick: press }, lead ?? (glyph && icon(glyph)), h(own ? 'bdi' : 'span', null, words), key && h('kbd', null, key))
+  return h(
+    'button',
+    { type: 'button', class: `btn ${kind}`, onclick: press },
+    lead ?? (glyph && icon(glyph)),
+    h(own ? 'bdi' : 'span', null, words),
+    key && h('kbd', null, key),
+  )
 }
 
 /**
@@ -56,9 +64,19 @@ export function dialog(title, { body, foot, narrow, closed, submit }) {
     event.preventDefault()
     submit()
   }
-  const close = h('button', { class: 'btn bare', value: 'cancel', 'aria-label': t('act.close'), formnovalidate: true }, icon('close'))
+  const close = h(
+    'button',
+    { class: 'btn bare', value: 'cancel', 'aria-label': t('act.close'), formnovalidate: true },
+    icon('close'),
+  )
   const head = h('div', { class: 'dlg-head' }, h('h2', { class: 'title', id }, title), close)
-  const form = h('form', { method: 'dialog', onsubmit: send }, head, h('div', { class: 'dlg-body' }, body), foot && h('div', { class: 'dlg-foot' }, foot))
+  const form = h(
+    'form',
+    { method: 'dialog', onsubmit: send },
+    head,
+    h('div', { class: 'dlg-body' }, body),
+    foot && h('div', { class: 'dlg-foot' }, foot),
+  )
   const box = h('dialog', { class: narrow ? 'narrow' : '', 'aria-labelledby': id }, form)
   document.body.append(box)
   box.showModal()
@@ -100,7 +118,11 @@ export function toast(words, act, { alarm } = {}) {
     el.remove()
     act?.[1]()
   }
-  const el = h('div', { class: 'toast', role: alarm ? 'alert' : null }, present([h('span', null, words), act && button(act[0], { kind: 'small', onclick: press })]))
+  const el = h(
+    'div',
+    { class: 'toast', role: alarm ? 'alert' : null },
+    present([h('span', null, words), act && button(act[0], { kind: 'small', onclick: press })]),
+  )
   document.body.append(el)
   setTimeout(() => el.remove(), alarm ? 12_000 : 8_000)
   if (!alarm) say(words)
@@ -109,13 +131,25 @@ export function toast(words, act, { alarm } = {}) {
 /** Build a labelled field. @param {string} label @param {HTMLElement} control @param {string} [hint] */
 export function field(label, control, hint) {
   const input = control.matches('input, select, textarea') ? control : control.querySelector('select')
-  const id = (input?.id || `field-${Math.random().toString(36).slice(2)}`)
+  const id = input?.id || `field-${Math.random().toString(36).slice(2)}`
   input?.setAttribute('id', id)
   if (hint) input?.setAttribute('aria-describedby', `${id}-hint`)
-  return h('div', { class: 'field' }, h('label', { for: id }, label), control, hint && h('p', { class: 'hint', id: `${id}-hint` }, hint))
+  return h(
+    'div',
+    { class: 'field' },
+    h('label', { for: id }, label),
+    control,
+    hint && h('p', { class: 'hint', id: `${id}-hint` }, hint),
+  )
 }
 
-/** Build a check box with its words. @param {string} words @param {boolean} on @param {(on: boolean) => void} change @param {string} [hint] */
+/**
+ * Build a check box with its words.
+ * @param {string} words
+ * @param {boolean} on
+ * @param {(on: boolean) => void} change
+ * @param {string} [hint]
+ */
 export function check(words, on, change, hint) {
   const box = h('input', { type: 'checkbox', checked: on, onchange: () => change(box.checked) })
   return h('label', { class: 'check' }, box, h('span', null, words, hint && h('span', { class: 'hint' }, ` ${hint}`)))

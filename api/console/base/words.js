@@ -77,7 +77,8 @@ export function when(instant) {
   const at = new Date(instant)
   const days = Math.round((new Date().setHours(0, 0, 0, 0) - new Date(at).setHours(0, 0, 0, 0)) / 86_400_000)
   const hour = new Intl.DateTimeFormat(language, { hour: 'numeric', minute: '2-digit' }).format(at)
-  if (days === 0 || days === 1) return `${new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(-days, 'day')}, ${hour}`
+  if (days === 0 || days === 1)
+    return `${new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(-days, 'day')}, ${hour}`
   const year = at.getFullYear() === new Date().getFullYear() ? undefined : 'numeric'
   return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long', year }).format(at)
 }
@@ -107,7 +108,8 @@ export function roughly(forecast) {
 /** Write how long something took. @param {number} took in seconds */
 export function lasted(took) {
   const short = { style: 'unit', unitDisplay: 'long', maximumFractionDigits: 0 }
-  if (took < 60) return number(took, /** @type {any} */ ({ ...short, unit: 'second', maximumFractionDigits: took < 10 ? 1 : 0 }))
+  if (took < 60)
+    return number(took, /** @type {any} */ ({ ...short, unit: 'second', maximumFractionDigits: took < 10 ? 1 : 0 }))
   if (took < 3600) return number(took / 60, /** @type {any} */ ({ ...short, unit: 'minute' }))
   return number(took / 3600, /** @type {any} */ ({ ...short, unit: 'hour', maximumFractionDigits: 1 }))
 }

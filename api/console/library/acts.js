@@ -27,7 +27,8 @@ export const cancel = (job) => done('Cancel', { id: job.id })
 export const retry = (job) => done('Retry', { id: job.id })
 
 /** Tell the speakers of a job apart again. @param {Job} job @param {number | null} [count] */
-export const apart = (job, count = null) => done('Rerun', { id: job.id, input: { stage: 'DIARIZE', numSpeakers: count } })
+export const apart = (job, count = null) =>
+  done('Rerun', { id: job.id, input: { stage: 'DIARIZE', numSpeakers: count } })
 
 /** Delete a job with all that belongs to it, once asked. @param {Job} job @returns {Promise<boolean>} */
 export async function remove(job) {
@@ -48,7 +49,8 @@ export async function remove(job) {
 export function mending(job) {
   const line = { kind: 'line small' }
   if (job.state === 'CANCELED') return button(t('act.startAgain'), { ...line, onclick: () => retry(job) })
-  if (job.state === 'FAILED' && job.problems.some((one) => one.retryable)) return button(t('act.tryAgain'), { ...line, onclick: () => retry(job) })
+  if (job.state === 'FAILED' && job.problems.some((one) => one.retryable))
+    return button(t('act.tryAgain'), { ...line, onclick: () => retry(job) })
   if (job.state === 'PARTIAL') return button(t('act.tryAgain'), { ...line, onclick: () => retry(job) })
   return null
 }

@@ -21,7 +21,12 @@ export function composer(start, { big = false } = {}) {
     'section',
     { class: `drop ${big ? 'big' : ''}`, 'aria-label': t('library.new') },
     icon('mark', 'horn'),
-    h('div', { class: 'drop-words' }, h('p', { class: 'call' }, t('library.drop')), h('p', { class: 'soft' }, t(big ? 'library.dropBig' : 'library.dropSmall'))),
+    h(
+      'div',
+      { class: 'drop-words' },
+      h('p', { class: 'call' }, t('library.drop')),
+      h('p', { class: 'soft' }, t(big ? 'library.dropBig' : 'library.dropSmall')),
+    ),
     h(
       'div',
       { class: 'drop-acts' },
@@ -51,8 +56,16 @@ function take(files) {
   const wrong = fits.filter((file) => NEVER.test(file.type) || file.size === 0)
   const large = fits.filter((file) => file.size > largest)
   const good = fits.filter((file) => !wrong.includes(file) && !large.includes(file))
-  if (large.length) toast(t('library.tooLarge', { files: list(large.map((file) => file.name)), limit: size(largest) }), null, { alarm: true })
-  if (wrong.length) toast(t('library.noRecording', { n: wrong.length, files: list(wrong.slice(0, 3).map((file) => file.name)) }), null, { alarm: true })
+  if (large.length)
+    toast(t('library.tooLarge', { files: list(large.map((file) => file.name)), limit: size(largest) }), null, {
+      alarm: true,
+    })
+  if (wrong.length)
+    toast(
+      t('library.noRecording', { n: wrong.length, files: list(wrong.slice(0, 3).map((file) => file.name)) }),
+      null,
+      { alarm: true },
+    )
   if (!good.length) return
   add(good)
   say(t('library.sendingFiles', { n: good.length }))
@@ -76,7 +89,9 @@ export function dropTarget() {
     if (!files(event) || !event.dataTransfer) return
     event.preventDefault()
     aim(false)
-    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
+    const entries = [...event.dataTransfer.items]
+      .map((item) => item.webkitGetAsEntry())
+      .filter((entry) => entry !== null)
     take(entries.length ? (await Promise.all(entries.map(walk))).flat() : event.dataTransfer.files)
   })
 }

@@ -23,7 +23,10 @@ export function doneRow(job, may) {
   ].filter(Boolean)
   const worst = problems.at(-1)
   const [what, remedy] = worst && state !== 'SUCCEEDED' && state !== 'CANCELED' ? problemWords(worst) : ['', '']
-  const told = state === 'SUCCEEDED' ? null : h('b', { class: 'state' }, icon(state === 'CANCELED' ? 'close' : 'warn'), t(`state.${state}`))
+  const told =
+    state === 'SUCCEEDED'
+      ? null
+      : h('b', { class: 'state' }, icon(state === 'CANCELED' ? 'close' : 'warn'), t(`state.${state}`))
   return h(
     'li',
     { class: `item ${state.toLowerCase()}`, 'data-job': job.id },
@@ -31,7 +34,16 @@ export function doneRow(job, may) {
       'div',
       { class: 'grow' },
       h('h3', { class: 'jname' }, open ? h('a', { href: `#/t/${transcript.id}` }, own(name)) : own(name)),
-      h('p', { class: 'soft num' }, present([told, told && facts.length > 0 && ' · ', facts.join(' · '), ...job.tags.map((tag) => h('span', { class: 'tag', dir: 'auto' }, tag))])),
+      h(
+        'p',
+        { class: 'soft num' },
+        present([
+          told,
+          told && facts.length > 0 && ' · ',
+          facts.join(' · '),
+          ...job.tags.map((tag) => h('span', { class: 'tag', dir: 'auto' }, tag)),
+        ]),
+      ),
       what && h('p', { class: 'problem' }, what, ' ', h('span', { class: 'soft' }, remedy)),
     ),
     open && transcript.speakers.length > 0 && people(transcript.speakers),
@@ -43,8 +55,18 @@ export function doneRow(job, may) {
 /** @param {any[]} speakers */
 function people(speakers) {
   const shown = speakers.slice(0, 5)
-  return h('ul', { class: 'people', 'aria-label': t('transcript.speakers') }, shown.map((one, index) =>
-    h('li', { class: `token sp-${(index % 8) + 1}`, title: personOf(one, index) }, h('span', { 'aria-hidden': 'true' }, initials(one, index)), h('span', { class: 'sr' }, personOf(one, index)))))
+  return h(
+    'ul',
+    { class: 'people', 'aria-label': t('transcript.speakers') },
+    shown.map((one, index) =>
+      h(
+        'li',
+        { class: `token sp-${(index % 8) + 1}`, title: personOf(one, index) },
+        h('span', { 'aria-hidden': 'true' }, initials(one, index)),
+        h('span', { class: 'sr' }, personOf(one, index)),
+      ),
+    ),
+  )
 }
 
 /** @param {Job} job */
@@ -54,8 +76,12 @@ function more(job) {
     popup(
       event.currentTarget,
       present([
-        job.transcript && OPEN.includes(job.state) && entry(t('act.open'), () => (location.hash = `#/t/${job.transcript?.id}`), { glyph: 'file' }),
-        job.transcript && OPEN.includes(job.state) && entry(t('act.export'), () => (location.hash = `#/t/${job.transcript?.id}?export`), { glyph: 'export' }),
+        job.transcript &&
+          OPEN.includes(job.state) &&
+          entry(t('act.open'), () => (location.hash = `#/t/${job.transcript?.id}`), { glyph: 'file' }),
+        job.transcript &&
+          OPEN.includes(job.state) &&
+          entry(t('act.export'), () => (location.hash = `#/t/${job.transcript?.id}?export`), { glyph: 'export' }),
         OPEN.includes(job.state) && entry(t('act.apartAgain'), () => apart(job), { glyph: 'people' }),
         ['FAILED', 'CANCELED'].includes(job.state) && entry(t('act.tryAgain'), () => retry(job), { glyph: 'undo' }),
         h('hr'),
@@ -63,5 +89,11 @@ function more(job) {
       ]),
       words,
     )
-  return button(words, { glyph: 'more', bare: true, 'aria-haspopup': 'dialog', 'aria-expanded': 'false', onclick: open })
+  return button(words, {
+    glyph: 'more',
+    bare: true,
+    'aria-haspopup': 'dialog',
+    'aria-expanded': 'false',
+    onclick: open,
+  })
 }

@@ -13,7 +13,10 @@ export const jobs = new EventTarget()
 const known = new Map()
 /** What Whisper heard last, by job. @type {Map<string, string>} */
 const heard = new Map()
-/** When each forecast was made, in milliseconds, so that time left can count down between events. @type {Map<string, number>} */
+/**
+ * When each forecast was made, in milliseconds, so that time left can count down between events.
+ * @type {Map<string, number>}
+ */
 const told = new Map()
 /** @type {(() => void) | null} */
 let stop = null
@@ -30,7 +33,10 @@ export function underWay() {
   return [...known.values()].filter((one) => WAITING.includes(one.state)).sort((a, b) => rank(a) - rank(b))
 }
 
-/** Return the seconds that a job will still take, counted down since it was told; null while that is unknown. @param {Job} one */
+/**
+ * Return the seconds that a job will still take, counted down since it was told; null while that is unknown.
+ * @param {Job} one
+ */
 export function timeLeft({ id, etaSeconds, startsInSeconds, state }) {
   const forecast = state === 'QUEUED' ? startsInSeconds : etaSeconds
   return forecast == null ? null : Math.max(0, forecast - (Date.now() - (told.get(id) ?? Date.now())) / 1000)
@@ -39,7 +45,8 @@ export function timeLeft({ id, etaSeconds, startsInSeconds, state }) {
 /** Take in a job as an answer or an event shows it. @param {Job} one @param {{silent?: boolean}} [how] */
 export function learn(one, { silent } = {}) {
   const before = known.get(one.id)
-  if (before?.etaSeconds !== one.etaSeconds || before?.startsInSeconds !== one.startsInSeconds) told.set(one.id, Date.now())
+  if (before?.etaSeconds !== one.etaSeconds || before?.startsInSeconds !== one.startsInSeconds)
+    told.set(one.id, Date.now())
   known.set(one.id, one)
   if (silent) return
   tell('change', one.id)
@@ -80,7 +87,8 @@ async function readUnderWay() {
 /** @param {any} event */
 function happened(event) {
   if (event.__typename === 'JobDeleted') return unlearn(event.deletedId)
-  if (event.__typename === 'SegmentsAppended') heard.set(event.job.id, event.segments.map((/** @type {any} */ one) => one.text).join(' '))
+  if (event.__typename === 'SegmentsAppended')
+    heard.set(event.job.id, event.segments.map((/** @type {any} */ one) => one.text).join(' '))
   if (event.job) learn(event.job)
 }
 

@@ -30,8 +30,16 @@ export async function library(start) {
   const arrange = () => {
     const empty = then.total() === 0 && !underWay().length && !onTheirWay().length && wish.state === 'all'
     main.classList.toggle('empty', empty)
-    const top = may ? [composer(start, { big: empty })] : [notice('', 'people', [h('b', null, t('library.readOnly')), ` ${t('library.readOnlyHint')}`])]
-    main.replaceChildren(main.firstChild, ...present([...warnings(start), ...(empty ? [h('div', { class: 'welcome' }, top, hows())] : [...top, now.el, then.el])]))
+    const top = may
+      ? [composer(start, { big: empty })]
+      : [notice('', 'people', [h('b', null, t('library.readOnly')), ` ${t('library.readOnlyHint')}`])]
+    main.replaceChildren(
+      main.firstChild,
+      ...present([
+        ...warnings(start),
+        ...(empty ? [h('div', { class: 'welcome' }, top, hows())] : [...top, now.el, then.el]),
+      ]),
+    )
     now.update()
   }
   arrange()
@@ -42,28 +50,50 @@ export async function library(start) {
   }
   sendings.addEventListener('change', check, on)
   jobs.addEventListener('change', check, on)
-  for (const type of ['finished', 'gone']) jobs.addEventListener(type, (event) => then.changed(/** @type {CustomEvent} */ (event).detail).then(check), on)
+  for (const type of ['finished', 'gone'])
+    jobs.addEventListener(type, (event) => then.changed(/** @type {CustomEvent} */ (event).detail).then(check), on)
   const ticking = setInterval(() => now.update(), 1000)
   return { title: t('library.title'), main, close: () => (gone.abort(), clearInterval(ticking), allow(false)) }
 }
 
 /** @param {Start} start */
 function warnings({ capabilities }) {
-  const found = capabilities.problems.map((one) => notice('warn', 'warn', [h('b', null, one.message), ` ${one.remedy ?? ''}`]))
-  if (!capabilities.workersOnline && !found.length) found.push(notice('warn', 'warn', [h('b', null, t('library.noWorker')), ` ${t('library.noWorkerHint')}`]))
+  const found = capabilities.problems.map((one) =>
+    notice('warn', 'warn', [h('b', null, one.message), ` ${one.remedy ?? ''}`]),
+  )
+  if (!capabilities.workersOnline && !found.length)
+    found.push(notice('warn', 'warn', [h('b', null, t('library.noWorker')), ` ${t('library.noWorkerHint')}`]))
   return found
 }
 
-const hows = () => h('ol', { class: 'hows' }, ['drop', 'read', 'take'].map((one) => h('li', null, h('h2', null, t(`welcome.${one}`)), h('p', { class: 'soft' }, t(`welcome.${one}Words`)))))
+const hows = () =>
+  h(
+    'ol',
+    { class: 'hows' },
+    ['drop', 'read', 'take'].map((one) =>
+      h('li', null, h('h2', null, t(`welcome.${one}`)), h('p', { class: 'soft' }, t(`welcome.${one}Words`))),
+    ),
+  )
 
-/** What is under way; a row stays the same element while it stays of the same shape, so that focus stays where it is. */
+/**
+ * What is under way; a row stays the same element while it stays of the same shape, so that focus stays where it
+ * is.
+ */
 function underWaySection() {
   const [count, list] = [h('span', { class: 'quiet num' }), h('ul', { class: 'jobs' })]
-  const el = h('section', { 'aria-labelledby': 'now' }, h('div', { class: 'lhead' }, h('h2', { id: 'now' }, t('library.underWay')), count), list)
+  const el = h(
+    'section',
+    { 'aria-labelledby': 'now' },
+    h('div', { class: 'lhead' }, h('h2', { id: 'now' }, t('library.underWay')), count),
+    list,
+  )
   /** @type {Map<string, import('./underway.js').Row>} */
   let rows = new Map()
   const update = () => {
-    const all = [...onTheirWay().map((one) => ({ id: one.id, shape: 'sending', one, make: sendingRow })), ...underWay().map((one) => ({ id: one.id, shape: one.state, one, make: jobRow }))]
+    const all = [
+      ...onTheirWay().map((one) => ({ id: one.id, shape: 'sending', one, make: sendingRow })),
+      ...underWay().map((one) => ({ id: one.id, shape: one.state, one, make: jobRow })),
+    ]
     const next = new Map()
     for (const { id, shape, one, make } of all) {
       const row = rows.get(id)
@@ -71,7 +101,8 @@ function underWaySection() {
       next.set(id, row?.shape === shape ? row : make(/** @type {any} */ (one)))
     }
     const els = [...next.values()].map((row) => row.el)
-    if (els.length !== list.children.length || els.some((one, index) => one !== list.children[index])) list.replaceChildren(...els)
+    if (els.length !== list.children.length || els.some((one, index) => one !== list.children[index]))
+      list.replaceChildren(...els)
     rows = next
     el.hidden = !all.length
     count.textContent = number(all.length)
@@ -84,14 +115,31 @@ async function doneSection(may) {
   const count = h('span', { class: 'quiet num' })
   const list = h('ul', { class: 'items' })
   const none = h('p', { class: 'soft none' }, t('library.none'))
-  const more = h('div', { class: 'row more' }, button(t('library.showMore', { n: PAGE }), { kind: 'line', onclick: () => read(true).catch(complain) }))
-  const states = /** @type {[string, string][]} */ ([['all', t('filter.all')], ...ENDED.map((state) => [state, t(`filter.${state}`)])])
-  const orders = /** @type {[string, string][]} */ (['CREATED_AT_DESC', 'CREATED_AT_ASC', 'FINISHED_AT_DESC'].map((order) => [order, t(`order.${order}`)]))
+  const more = h(
+    'div',
+    { class: 'row more' },
+    button(t('library.showMore', { n: PAGE }), { kind: 'line', onclick: () => read(true).catch(complain) }),
+  )
+  const states = /** @type {[string, string][]} */ ([
+    ['all', t('filter.all')],
+    ...ENDED.map((state) => [state, t(`filter.${state}`)]),
+  ])
+  const orders = /** @type {[string, string][]} */ (
+    ['CREATED_AT_DESC', 'CREATED_AT_ASC', 'FINISHED_AT_DESC'].map((order) => [order, t(`order.${order}`)])
+  )
   const again = (/** @type {'state' | 'order'} */ name) => (/** @type {string} */ value) => {
     wish[name] = value
     read(false).catch(complain)
   }
-  const head = h('div', { class: 'lhead' }, h('h2', { id: 'then' }, t('library.recordings')), count, h('span', { class: 'grow' }), pick(t('filter.label'), states, { value: wish.state, onchange: again('state') }), pick(t('order.label'), orders, { value: wish.order, onchange: again('order') }))
+  const head = h(
+    'div',
+    { class: 'lhead' },
+    h('h2', { id: 'then' }, t('library.recordings')),
+    count,
+    h('span', { class: 'grow' }),
+    pick(t('filter.label'), states, { value: wish.state, onchange: again('state') }),
+    pick(t('order.label'), orders, { value: wish.order, onchange: again('order') }),
+  )
   const el = h('section', { 'aria-labelledby': 'then' }, head, list, none, more)
   let total = 0
   /** @type {string | null} */
@@ -100,7 +148,12 @@ async function doneSection(may) {
   /** @param {boolean} further */
   async function read(further) {
     const filter = { states: wish.state === 'all' ? ENDED : [wish.state] }
-    const { jobs: page } = await ask('Jobs', { first: PAGE, after: further ? cursor : null, filter, orderBy: wish.order })
+    const { jobs: page } = await ask('Jobs', {
+      first: PAGE,
+      after: further ? cursor : null,
+      filter,
+      orderBy: wish.order,
+    })
     for (const { node } of page.edges) learn(node, { silent: true })
     const rows = page.edges.map((/** @type {{node: import('../net/types.js').Job}} */ { node }) => doneRow(node, may))
     if (further) list.append(...rows)

@@ -9,7 +9,11 @@ import { languageName, t } from '../base/words.js'
 const chosen = { language: '', speakers: 'auto', model: '', translate: false, words: '', tags: '' }
 
 /** Split what was written into parts, at commas and lines. @param {string} words */
-const parts = (words) => words.split(/[,\n]/).map((part) => part.trim()).filter(Boolean)
+const parts = (words) =>
+  words
+    .split(/[,\n]/)
+    .map((part) => part.trim())
+    .filter(Boolean)
 
 /** Return the options as `createJob` takes them. */
 export function asked() {
@@ -27,14 +31,25 @@ export function asked() {
 
 /** Build the line of options. @param {Start} start */
 export function wishes({ capabilities }) {
-  const languages = [...new Set(capabilities.models.flatMap((model) => model.languages))].map((code) => /** @type {[string, string]} */ ([code, languageName(code)]))
+  const languages = [...new Set(capabilities.models.flatMap((model) => model.languages))].map(
+    (code) => /** @type {[string, string]} */ ([code, languageName(code)]),
+  )
   const named = languages.sort((a, b) => a[1].localeCompare(b[1]))
   const counts = [2, 3, 4, 5, 6, 7, 8].map((n) => /** @type {[string, string]} */ ([String(n), String(n)]))
-  const apart = capabilities.diarization.available ? [['auto', t('options.apart')], ...counts, ['none', t('options.notApart')]] : [['none', t('options.notApart')]]
+  const apart = capabilities.diarization.available
+    ? [['auto', t('options.apart')], ...counts, ['none', t('options.notApart')]]
+    : [['none', t('options.notApart')]]
   if (!capabilities.diarization.available) chosen.speakers = 'none'
-  const models = capabilities.models.map((model) => /** @type {[string, string]} */ ([model.default ? '' : model.name, model.name]))
+  const models = capabilities.models.map(
+    (model) => /** @type {[string, string]} */ ([model.default ? '' : model.name, model.name]),
+  )
   const choice = (/** @type {'language' | 'speakers' | 'model'} */ name, /** @type {any} */ options) =>
-    h('span', null, `${t(`options.${name}`)} `, pick(t(`options.${name}`), options, { value: chosen[name], onchange: (value) => (chosen[name] = value) }))
+    h(
+      'span',
+      null,
+      `${t(`options.${name}`)} `,
+      pick(t(`options.${name}`), options, { value: chosen[name], onchange: (value) => (chosen[name] = value) }),
+    )
   return h(
     'div',
     { class: 'wishes', role: 'group', 'aria-label': t('options.label') },

@@ -21,7 +21,12 @@ export async function record(done) {
   let parts = []
   let passed = 0
   let closed = false
-  const box = dialog(t('record.title'), { narrow: true, body: [body, where], foot, closed: () => ((closed = true), stop(false)) })
+  const box = dialog(t('record.title'), {
+    narrow: true,
+    body: [body, where],
+    foot,
+    closed: () => ((closed = true), stop(false)),
+  })
 
   const ticking = setInterval(() => {
     if (live?.recorder.state !== 'recording') return
@@ -37,7 +42,9 @@ export async function record(done) {
     const paused = live?.recorder.state === 'paused'
     if (paused) live?.recorder.resume()
     else live?.recorder.pause()
-    hold.replaceChildren(...button(t(paused ? 'act.pause' : 'record.goOn'), { glyph: paused ? 'pause' : 'mic' }).childNodes)
+    hold.replaceChildren(
+      ...button(t(paused ? 'act.pause' : 'record.goOn'), { glyph: paused ? 'pause' : 'mic' }).childNodes,
+    )
   }
 
   /** @param {boolean} keep */
@@ -84,8 +91,17 @@ export async function record(done) {
   async function choose(stream) {
     const inputs = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === 'audioinput')
     const now = stream.getAudioTracks()[0]?.getSettings().deviceId
-    const options = inputs.map((one, index) => /** @type {[string, string]} */ ([one.deviceId, one.label || `${t('record.microphone')} ${index + 1}`]))
-    if (inputs.length > 1) where.replaceChildren(field(t('record.microphone'), pick(t('record.microphone'), options, { value: now, boxed: true, onchange: listen })))
+    const options = inputs.map(
+      (one, index) =>
+        /** @type {[string, string]} */ ([one.deviceId, one.label || `${t('record.microphone')} ${index + 1}`]),
+    )
+    if (inputs.length > 1)
+      where.replaceChildren(
+        field(
+          t('record.microphone'),
+          pick(t('record.microphone'), options, { value: now, boxed: true, onchange: listen }),
+        ),
+      )
   }
 
   try {
@@ -104,6 +120,9 @@ function loudness(stream) {
   const samples = new Float32Array(analyser.fftSize)
   return () => {
     analyser.getFloatTimeDomainData(samples)
-    return Math.min(1, samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0))
+    return Math.min(
+      1,
+      samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0),
+    )
   }
 }

@@ -10,7 +10,14 @@ export async function found(query) {
   const list = h('ul', { class: 'items results' })
   const count = h('p', { class: 'soft', role: 'status' })
   const more = button(t('library.showMore', { n: 20 }), { kind: 'line', onclick: () => read().catch(complain) })
-  const main = h('main', { id: 'main', tabindex: -1, class: 'page lib' }, h('h1', { class: 'title' }, own(`“${query}”`)), count, list, h('div', { class: 'row more' }, more))
+  const main = h(
+    'main',
+    { id: 'main', tabindex: -1, class: 'page lib' },
+    h('h1', { class: 'title' }, own(`“${query}”`)),
+    count,
+    list,
+    h('div', { class: 'row more' }, more),
+  )
   /** @type {string | null} */
   let cursor = null
   async function read() {
@@ -26,8 +33,19 @@ export async function found(query) {
 
 /** @param {any} hit @param {string} query */
 function hit({ start, snippet, transcript, segment }, query) {
-  const words = snippet.split(/[«»]/).map((/** @type {string} */ part, /** @type {number} */ index) => (index % 2 ? h('mark', null, part) : part))
+  const words = snippet
+    .split(/[«»]/)
+    .map((/** @type {string} */ part, /** @type {number} */ index) => (index % 2 ? h('mark', null, part) : part))
   const place = `#/t/${transcript.id}?at=${start}&find=${encodeURIComponent(query)}`
   const who = segment.speaker ? [' · ', own(personOf(segment.speaker))] : []
-  return h('li', { class: 'item' }, h('div', { class: 'grow' }, h('p', { class: 'read', lang: transcript.language, dir: 'auto' }, words), h('p', { class: 'quiet num' }, h('a', { href: place }, own(transcript.title)), ` · ${clock(start)}`, who)))
+  return h(
+    'li',
+    { class: 'item' },
+    h(
+      'div',
+      { class: 'grow' },
+      h('p', { class: 'read', lang: transcript.language, dir: 'auto' }, words),
+      h('p', { class: 'quiet num' }, h('a', { href: place }, own(transcript.title)), ` · ${clock(start)}`, who),
+    ),
+  )
 }

@@ -33,7 +33,17 @@ export const onTheirWay = () => all
 export function add(files) {
   for (const file of files) {
     const id = crypto.randomUUID()
-    all.push({ id, file, state: 'waiting', sent: 0, speed: 0, refusal: null, stop: new AbortController(), options: asked(), mediaId: null })
+    all.push({
+      id,
+      file,
+      state: 'waiting',
+      sent: 0,
+      speed: 0,
+      refusal: null,
+      stop: new AbortController(),
+      options: asked(),
+      mediaId: null,
+    })
   }
   next()
 }

@@ -6,7 +6,10 @@ const ENDPOINT = new URL('graphql', ROOT)
 
 /** A refusal, in the four facts that every error of the server has. */
 export class Refusal extends Error {
-  /** @param {{code: string, message: string, details?: any, correlationId?: string, __typename?: string, [name: string]: any}} facts */
+  /**
+   * @param {{code: string, message: string, details?: any, correlationId?: string, __typename?: string, [name:
+   * string]: any}} facts
+   */
   constructor(facts) {
     super(facts.message)
     this.code = facts.code
@@ -48,9 +51,14 @@ export async function ask(name, variables = {}) {
   }
 }
 
-/** @param {string} body */
-async function post(body) {
-  const secret = token()
+/** Tell whether the server takes a token, before it is kept. @param {string} secret */
+export async function takes(secret) {
+  const body = JSON.stringify({ query: documentOf('Start'), operationName: 'Start' })
+  return (await post(body, secret)).status !== 401
+}
+
+/** @param {string} body @param {string | null} [secret] */
+async function post(body, secret = token()) {
   try {
     return await fetch(ENDPOINT, {
       method: 'POST',

@@ -1,4 +1,5 @@
-// Subscriptions over graphql-transport-ws: one socket a tab, opened again after a loss, each stream resumed at its cursor.
+// Subscriptions over graphql-transport-ws: one socket a tab, opened again after a loss, each stream resumed at its
+// cursor.
 import { documentOf } from './documents.js'
 import { refusalOf } from './graph.js'
 import { ROOT, ended, token } from './session.js'
@@ -103,7 +104,11 @@ function arrived(id, { data, errors }) {
   stream.next(event)
 }
 
-/** A stream has ended: at its end, by the server's wish, or since its cursor has expired. @param {string} id @param {any} error */
+/**
+ * A stream has ended: at its end, by the server's wish, or since its cursor has expired.
+ * @param {string} id
+ * @param {any} error
+ */
 function refused(id, error) {
   const stream = streams.get(id)
   streams.delete(id)
@@ -129,7 +134,11 @@ function closed(code) {
 /** @param {string} id */
 function begin(id) {
   const { name, variables, after } = /** @type {Stream} */ (streams.get(id))
-  send({ id, type: 'subscribe', payload: { query: documentOf(name), operationName: name, variables: { ...variables, after } } })
+  send({
+    id,
+    type: 'subscribe',
+    payload: { query: documentOf(name), operationName: name, variables: { ...variables, after } },
+  })
 }
 
 function ping() {

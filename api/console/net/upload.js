@@ -13,7 +13,13 @@ export async function send(file, progress, signal) {
   return put(here(upload.url), file, progress, signal)
 }
 
-/** @param {string} address @param {File} file @param {(sent: number) => void} progress @param {AbortSignal} signal @returns {Promise<string>} */
+/**
+ * @param {string} address
+ * @param {File} file
+ * @param {(sent: number) => void} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<string>}
+ */
 function put(address, file, progress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest() // fetch does not tell how much it has sent

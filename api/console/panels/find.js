@@ -6,6 +6,10 @@ import { clock, t } from '../base/words.js'
 /** @typedef {import('../reader/text.js').TextView} TextView */
 /** @typedef {import('../reader/paint.js').Span} Span */
 
+/** @typedef {(step: ((by: number) => void) | null) => void} Stepped */
+/** @typedef {(line: string, at: number) => void} Seek */
+/** @typedef {{transcript: Transcript, text: TextView, seek: Seek, stepped: Stepped}} Context */
+
 const LISTED = 200
 const BEFORE = 26
 
@@ -17,7 +21,7 @@ export const lookFor = (transcript, words) => asked.set(transcript, words)
 
 /**
  * Show the panel.
- * @param {{transcript: Transcript, text: TextView, seek: (line: string, at: number) => void, stepped: (step: ((by: number) => void) | null) => void}} context
+ * @param {Context} context
  * @returns {import('./side.js').Panel}
  */
 export function findPanel({ transcript, text, seek, stepped }) {
@@ -44,13 +48,31 @@ export function findPanel({ transcript, text, seek, stepped }) {
     text.paint.mark('hit', hits)
     text.paint.mark('hit-now', [])
     count.textContent = !input.value ? '' : hits.length ? t('find.count', { n: hits.length }) : t('find.none')
-    list.replaceChildren(...hits.slice(0, LISTED).map((span, index) => h('li', null, row(span, () => go(index)))))
+    list.replaceChildren(
+      ...hits.slice(0, LISTED).map((span, index) =>
+        h(
+          'li',
+          null,
+          row(span, () => go(index)),
+        ),
+      ),
+    )
   }
   const row = (/** @type {Span} */ [id, at, length], /** @type {() => void} */ press) => {
     const line = /** @type {import('../transcript/document.js').Line} */ (transcript.line(id))
     const from = at < BEFORE ? 0 : line.text.indexOf(' ', at - BEFORE) + 1
-    const words = [from > 0 && '…', line.text.slice(from, at), h('mark', null, line.text.slice(at, at + length)), line.text.slice(at + length, at + length + 40)]
-    return h('button', { type: 'button', class: 'plain hit', onclick: press }, h('span', { class: 'num quiet' }, clock(line.start)), h('span', { dir: 'auto' }, words))
+    const words = [
+      from > 0 && '…',
+      line.text.slice(from, at),
+      h('mark', null, line.text.slice(at, at + length)),
+      line.text.slice(at + length, at + length + 40),
+    ]
+    return h(
+      'button',
+      { type: 'button', class: 'plain hit', onclick: press },
+      h('span', { class: 'num quiet' }, clock(line.start)),
+      h('span', { dir: 'auto' }, words),
+    )
   }
   const input = h('input', {
     type: 'search',
@@ -68,7 +90,14 @@ export function findPanel({ transcript, text, seek, stepped }) {
   input.value = asked.get(transcript) ?? ''
   if (input.value) queueMicrotask(() => (search(), go(0)))
   stepped((by) => go(now + by))
-  const steps = h('div', { class: 'row tight' }, count, h('span', { class: 'grow' }), button(t('find.previous'), { glyph: 'up', bare: true, onclick: () => go(now - 1) }), button(t('find.next'), { glyph: 'down', bare: true, onclick: () => go(now + 1) }))
+  const steps = h(
+    'div',
+    { class: 'row tight' },
+    count,
+    h('span', { class: 'grow' }),
+    button(t('find.previous'), { glyph: 'up', bare: true, onclick: () => go(now - 1) }),
+    button(t('find.next'), { glyph: 'down', bare: true, onclick: () => go(now + 1) }),
+  )
   const close = () => {
     stepped(null)
     text.paint.mark('hit', [])
@@ -77,7 +106,12 @@ export function findPanel({ transcript, text, seek, stepped }) {
   return { title: t('transcript.find'), glyph: 'search', body: [input, steps, list], close }
 }
 
-/** Return every place where something is said. @param {Transcript} transcript @param {string} words @returns {Span[]} */
+/**
+ * Return every place where something is said.
+ * @param {Transcript} transcript
+ * @param {string} words
+ * @returns {Span[]}
+ */
 function places({ lines, language }, words) {
   const lower = (/** @type {string} */ text) => {
     try {
@@ -92,7 +126,8 @@ function places({ lines, language }, words) {
   if (!sought.trim()) return found
   for (const { id, text } of lines) {
     const where = lower(text)
-    for (let at = where.indexOf(sought); at >= 0; at = where.indexOf(sought, at + sought.length)) found.push([id, at, sought.length])
+    for (let at = where.indexOf(sought); at >= 0; at = where.indexOf(sought, at + sought.length))
+      found.push([id, at, sought.length])
   }
   return found
 }

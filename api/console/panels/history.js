@@ -9,12 +9,16 @@ import { complain } from '../net/reasons.js'
 
 /**
  * Show the revisions, newest first.
- * @param {{transcript: Transcript, may: boolean, back: (number: number) => void, changes?: (revision: Revision) => Node | null}} context
+ * @param {{transcript: Transcript, may: boolean, back: (number: number) => void}} context
  * @returns {import('./side.js').Panel}
  */
-export function historyPanel({ transcript, may, back, changes }) {
+export function historyPanel({ transcript, may, back }) {
   const list = h('ol', { class: 'revs' })
-  const more = button(t('library.showMore', { n: 20 }), { kind: 'line small', hidden: true, onclick: () => read().catch(complain) })
+  const more = button(t('library.showMore', { n: 20 }), {
+    kind: 'line small',
+    hidden: true,
+    onclick: () => read().catch(complain),
+  })
   /** @type {string | null} */
   let cursor = null
   async function read() {
@@ -30,11 +34,30 @@ export function historyPanel({ transcript, may, back, changes }) {
     return h(
       'li',
       { class: current ? 'open' : '' },
-      h('div', { class: 'rev' }, h('span', { class: 'no num' }, String(number)), h('div', { class: 'grow' }, h('p', null, h('b', { dir: 'auto' }, summary)), h('p', { class: 'quiet' }, own(who), `, ${when(createdAt)}`))),
-      changes?.(revision),
-      may && !current && h('div', { class: 'row tight' }, button(t('history.back'), { glyph: 'undo', kind: 'small', onclick: () => back(number) })),
+      h(
+        'div',
+        { class: 'rev' },
+        h('span', { class: 'no num' }, String(number)),
+        h(
+          'div',
+          { class: 'grow' },
+          h('p', null, h('b', { dir: 'auto' }, summary)),
+          h('p', { class: 'quiet' }, own(who), `, ${when(createdAt)}`),
+        ),
+      ),
+      may &&
+        !current &&
+        h(
+          'div',
+          { class: 'row tight' },
+          button(t('history.back'), { glyph: 'undo', kind: 'small', onclick: () => back(number) }),
+        ),
     )
   }
   read().catch(complain)
-  return { title: t('transcript.history'), glyph: 'history', body: [list, more, h('p', { class: 'hint' }, t('history.hint'))] }
+  return {
+    title: t('transcript.history'),
+    glyph: 'history',
+    body: [list, more, h('p', { class: 'hint' }, t('history.hint'))],
+  }
 }

@@ -6,6 +6,17 @@ import { percent, t } from '../base/words.js'
 /** @typedef {import('../transcript/document.js').Line} Line */
 /** @typedef {{line: string, index: number}} Doubt */
 
+/**
+ * What the review works with; without `edit` the transcript may only be read.
+ * @typedef {object} Context
+ * @property {Transcript} transcript
+ * @property {import('../reader/text.js').TextView} text
+ * @property {import('../player/player.js').Player} player
+ * @property {((line: string, at: number) => void) | null} edit
+ * @property {(doubt: Doubt) => void} right
+ * @property {() => void} closed
+ */
+
 const SURE = 0.5
 
 /** Return the doubtful words, in their order. @param {Transcript} transcript @returns {Doubt[]} */
@@ -20,9 +31,7 @@ export function doubts({ lines }) {
 }
 
 export class Review {
-  /**
-   * @param {{transcript: Transcript, text: import('../reader/text.js').TextView, player: import('../player/player.js').Player, edit: ((line: string, at: number) => void) | null, right: (doubt: Doubt) => void, closed: () => void}} context
-   */
+  /** @param {Context} context */
   constructor(context) {
     this.context = context
     this.place = 0
@@ -35,7 +44,12 @@ export class Review {
     this.el = h(
       'section',
       { class: 'review', 'aria-label': t('review.label') },
-      h('span', { class: 'row tight' }, button(t('review.previous'), { glyph: 'up', bare: true, onclick: () => this.step(-1) }), button(t('review.next'), { glyph: 'down', bare: true, onclick: () => this.step(1) })),
+      h(
+        'span',
+        { class: 'row tight' },
+        button(t('review.previous'), { glyph: 'up', bare: true, onclick: () => this.step(-1) }),
+        button(t('review.next'), { glyph: 'down', bare: true, onclick: () => this.step(1) }),
+      ),
       this.count,
       this.word,
       this.sure,
@@ -52,7 +66,10 @@ export class Review {
   /** Find the doubtful words again: some may be settled. */
   update() {
     this.doubts = doubts(this.context.transcript)
-    this.context.text.paint.mark('doubt', this.doubts.map(({ line, index }) => this.#span(line, index)))
+    this.context.text.paint.mark(
+      'doubt',
+      this.doubts.map(({ line, index }) => this.#span(line, index)),
+    )
     this.place = Math.min(this.place, Math.max(0, this.doubts.length - 1))
     this.#show()
   }
@@ -93,7 +110,9 @@ export class Review {
     const doubt = this.doubts[this.place]
     this.count.textContent = doubt ? t('find.place', { i: this.place + 1, n: this.doubts.length }) : t('review.none')
     this.word.textContent = doubt ? this.#line(doubt.line).words.text[doubt.index] : ''
-    this.sure.textContent = doubt ? t('review.sure', { percent: percent(this.#line(doubt.line).words.confidence[doubt.index] ?? 0) }) : ''
+    this.sure.textContent = doubt
+      ? t('review.sure', { percent: percent(this.#line(doubt.line).words.confidence[doubt.index] ?? 0) })
+      : ''
   }
 
   /** @param {string} id @returns {Line} */

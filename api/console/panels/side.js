@@ -18,7 +18,13 @@ export class Side {
     this.#show(usual)
   }
 
-  /** Build the button that opens a panel. @param {string} name @param {string} words @param {string} glyph @param {string} [kind] */
+  /**
+   * Build the button that opens a panel.
+   * @param {string} name
+   * @param {string} words
+   * @param {string} glyph
+   * @param {string} [kind]
+   */
   button(name, words, glyph, kind = '') {
     const el = button(words, { glyph, kind: `line ${kind}`, 'aria-pressed': 'false', onclick: () => this.toggle(name) })
     this.buttons.set(name, el)
@@ -71,7 +77,12 @@ export class Side {
     this.name = name
     this.now = this.panels[name]()
     const closable = !(this.#wide && name === this.usual)
-    const head = h('div', { class: 'phead' }, h('h2', null, this.now.title), closable && button(t('act.close'), { glyph: 'close', bare: true, onclick: () => this.shut() }))
+    const head = h(
+      'div',
+      { class: 'phead' },
+      h('h2', null, this.now.title),
+      closable && button(t('act.close'), { glyph: 'close', bare: true, onclick: () => this.shut() }),
+    )
     this.el.setAttribute('aria-label', this.now.title)
     this.el.replaceChildren(head, .../** @type {Node[]} */ (this.now.body.filter(Boolean)))
     if (focused) this.el.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()

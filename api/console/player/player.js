@@ -32,7 +32,13 @@ export class Player {
     this.audio = new Audio()
     this.audio.preload = 'metadata'
     if (source.url) this.audio.src = here(source.url)
-    this.pin = button(t('player.follow'), { glyph: 'follow', 'aria-pressed': 'true', kind: 'small', title: t('player.followHint'), onclick: () => this.following(!this.follow) })
+    this.pin = button(t('player.follow'), {
+      glyph: 'follow',
+      'aria-pressed': 'true',
+      kind: 'small',
+      title: t('player.followHint'),
+      onclick: () => this.following(!this.follow),
+    })
     this.#build()
     this.#listen()
   }
@@ -40,7 +46,15 @@ export class Player {
   #build() {
     const { duration } = this.source
     this.canvas = h('canvas', { class: 'wave', 'aria-hidden': 'true' })
-    this.slider = h('input', { type: 'range', class: 'scrub', min: 0, max: Math.round(duration * 10), value: '0', step: '1', 'aria-label': t('player.position') })
+    this.slider = h('input', {
+      type: 'range',
+      class: 'scrub',
+      min: 0,
+      max: Math.round(duration * 10),
+      value: '0',
+      step: '1',
+      'aria-label': t('player.position'),
+    })
     this.slider.addEventListener('input', () => this.seek(this.slider.value / 10))
     this.slider.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
@@ -48,7 +62,11 @@ export class Player {
       this.seek(this.time + (event.key === 'ArrowRight' ? STEP : -STEP))
     })
     this.clock = h('span', { class: 'num now-at' }, clock(0))
-    this.toggle = h('button', { type: 'button', class: 'playbtn', 'aria-label': t('player.play'), onclick: () => this.play() }, icon('play'))
+    this.toggle = h(
+      'button',
+      { type: 'button', class: 'playbtn', 'aria-label': t('player.play'), onclick: () => this.play() },
+      icon('play'),
+    )
     const speeds = SPEEDS.map((speed) => /** @type {[string, string]} */ ([String(speed), `${number(speed)}×`]))
     this.rate = pick(t('player.speed'), speeds, { value: '1', onchange: (value) => this.speed(Number(value)) })
     const tip = h('span', { class: 'tip num', hidden: true })
@@ -60,11 +78,18 @@ export class Player {
       tip.style.setProperty('left', `${part * 100}%`)
     })
     this.slider.addEventListener('pointerleave', () => (tip.hidden = true))
-    const step = (/** @type {string} */ words, /** @type {string} */ glyph, /** @type {number} */ by) => button(words, { glyph, bare: true, onclick: () => this.seek(this.time + by) })
+    const step = (/** @type {string} */ words, /** @type {string} */ glyph, /** @type {number} */ by) =>
+      button(words, { glyph, bare: true, onclick: () => this.seek(this.time + by) })
     this.el = h(
       'section',
       { class: 'dock', 'aria-label': t('player.label'), dir: 'ltr' },
-      h('div', { class: 'keys' }, step(t('player.back'), 'back5', -STEP), this.toggle, step(t('player.ahead'), 'ahead5', STEP)),
+      h(
+        'div',
+        { class: 'keys' },
+        step(t('player.back'), 'back5', -STEP),
+        this.toggle,
+        step(t('player.ahead'), 'ahead5', STEP),
+      ),
       h('div', { class: 'track' }, this.canvas, this.slider, tip),
       h('div', { class: 'times' }, this.clock, h('span', { class: 'quiet num' }, ` / ${clock(duration)}`)),
       h('div', { class: 'opts' }, this.rate, this.pin),
@@ -162,7 +187,8 @@ export class Player {
 
   /** @param {number} time @param {boolean} playing */
   #at(time, playing) {
-    if (this.clock.textContent !== clock(time)) this.#shown(time) // once a second; the word is lit every frame
+    if (this.clock.textContent !== clock(time))
+      this.#shown(time) // once a second; the word is lit every frame
     else if (!playing) this.#draw()
     this.source.tick(time, playing)
   }
@@ -188,7 +214,12 @@ export class Player {
         context.fillRect(from, height - 5, Math.max(1, to - from - (to - from > 3 ? 1 : 0)), 5)
       }
     }
-    draw(this.canvas, peaks, duration ? this.time / duration : 0, { strip: STRIP, needle: true, under, version: this.version })
+    draw(this.canvas, peaks, duration ? this.time / duration : 0, {
+      strip: STRIP,
+      needle: true,
+      under,
+      version: this.version,
+    })
   }
 
   /** The signed address has expired: go on from the same second with a new one. */

@@ -1,7 +1,13 @@
 // Draws a recording: bars two pixels wide, inked up to a part; one function for the list and for the player.
 
-/** @typedef {{key: string, made: OffscreenCanvas[], width: number, height: number, scale: number, head: string}} Pictures */
-/** @typedef {(context: OffscreenCanvasRenderingContext2D, style: CSSStyleDeclaration, width: number, height: number) => void} Under */
+/**
+ * @typedef {{key: string, made: OffscreenCanvas[], width: number, height: number, scale: number, head: string}}
+ * Pictures
+ */
+/**
+ * @typedef {(context: OffscreenCanvasRenderingContext2D, style: CSSStyleDeclaration, width: number, height:
+ * number) => void} Under
+ */
 
 const [STEP, WIDE] = [3, 2]
 
@@ -11,7 +17,8 @@ const cache = new WeakMap()
 /**
  * Draw a waveform.
  * @param {HTMLCanvasElement} canvas @param {readonly number[]} peaks @param {number} part 0..1
- * @param {{strip?: number, under?: Under, needle?: boolean, version?: unknown}} [options] `under` draws in the strip below; `version` tells when it would draw something else
+ * @param {{strip?: number, under?: Under, needle?: boolean, version?: unknown}} [options] `under` draws in the
+ *   strip below; `version` tells when it would draw something else
  */
 export function draw(canvas, peaks, part, { strip = 0, under, needle = false, version = '' } = {}) {
   const context = canvas.getContext('2d')
@@ -26,7 +33,15 @@ export function draw(canvas, peaks, part, { strip = 0, under, needle = false, ve
   context.fillRect(Math.max(0, edge - scale), 0, 2 * scale, tall)
 }
 
-/** Return two pictures of the whole, one inked and one not; made once for a size and a colour scheme. @param {HTMLCanvasElement} canvas @param {readonly number[]} peaks @param {number} strip @param {Under | undefined} under @param {unknown} version @returns {Pictures} */
+/**
+ * Return two pictures of the whole, one inked and one not; made once for a size and a colour scheme.
+ * @param {HTMLCanvasElement} canvas
+ * @param {readonly number[]} peaks
+ * @param {number} strip
+ * @param {Under | undefined} under
+ * @param {unknown} version
+ * @returns {Pictures}
+ */
 function pictures(canvas, peaks, strip, under, version) {
   const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, Math.min(2, devicePixelRatio || 1)]
   const style = getComputedStyle(canvas)
@@ -50,7 +65,12 @@ function pictures(canvas, peaks, strip, under, version) {
   return fresh
 }
 
-/** @param {OffscreenCanvasRenderingContext2D} context @param {readonly number[]} peaks @param {number} width @param {number} height */
+/**
+ * @param {OffscreenCanvasRenderingContext2D} context
+ * @param {readonly number[]} peaks
+ * @param {number} width
+ * @param {number} height
+ */
 function bars(context, peaks, width, height) {
   const count = Math.floor(width / STEP)
   const loudest = peaks.reduce((most, peak) => Math.max(most, peak), 0.05)
@@ -66,7 +86,11 @@ function bars(context, peaks, width, height) {
   context.fill()
 }
 
-/** Paint a canvas again when its size or the colours change. @param {HTMLCanvasElement} canvas @param {() => void} paint */
+/**
+ * Paint a canvas again when its size or the colours change.
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => void} paint
+ */
 export function waveform(canvas, paint) {
   new ResizeObserver(paint).observe(canvas)
   const dark = matchMedia('(prefers-color-scheme: dark)')

@@ -1,4 +1,5 @@
-// Paints over plain text by the CSS Custom Highlight API: no element a word, so 90,000 of them play at 60 frames a second.
+// Paints over plain text by the CSS Custom Highlight API: no element a word, so 90,000 of them play at 60 frames a
+// second.
 
 /** @typedef {'spoken' | 'doubt' | 'hit' | 'hit-now'} Name */
 /** @typedef {[line: string, at: number, length: number]} Span */
@@ -16,11 +17,16 @@ export class Paint {
     this.range = new Range()
     /** @type {Map<Name, Map<string, Span[]>>} spans by line */
     this.marks = new Map()
-    /** Lines of the turns within a screen of what is seen: thousands of painted ranges make each move of the spoken word slow. @type {Map<Element, readonly string[]>} */
+    /**
+     * Lines of the turns within a screen of what is seen: thousands of painted ranges make each move of the spoken
+     * word slow.
+     * @type {Map<Element, readonly string[]>}
+     */
     this.near = new Map()
     /** @type {WeakMap<Element, readonly string[]>} */
     this.linesOf = new WeakMap()
-    if (paints) ORDER.forEach((name, priority) => CSS.highlights.set(name, Object.assign(new Highlight(), { priority })))
+    if (paints)
+      ORDER.forEach((name, priority) => CSS.highlights.set(name, Object.assign(new Highlight(), { priority })))
     this.watcher = new IntersectionObserver((seen) => this.#seen(seen), { rootMargin: '100% 0px' })
   }
 
@@ -70,7 +76,8 @@ export class Paint {
       const all = highlight(name)
       all.clear()
       if (!lines.size) continue
-      for (const near of this.near.values()) for (const id of near) for (const span of lines.get(id) ?? []) this.#put(all, span)
+      for (const near of this.near.values())
+        for (const id of near) for (const span of lines.get(id) ?? []) this.#put(all, span)
     }
   }
 
@@ -84,7 +91,14 @@ export class Paint {
   #put(all, [id, at, length]) {
     const node = this.nodeOf(id)
     if (!node || at > node.length) return
-    all.add(new StaticRange({ startContainer: node, startOffset: at, endContainer: node, endOffset: Math.min(node.length, at + length) }))
+    all.add(
+      new StaticRange({
+        startContainer: node,
+        startOffset: at,
+        endContainer: node,
+        endOffset: Math.min(node.length, at + length),
+      }),
+    )
   }
 
   /** @param {IntersectionObserverEntry[]} seen */

@@ -20,11 +20,20 @@ export class Reading {
     this.gone = new AbortController()
     /** @type {Player | null} */
     this.player = null
-    this.pill = button(t('player.toWord'), { glyph: 'follow', kind: 'main small pill', hidden: true, onclick: () => this.hold() })
+    this.pill = button(t('player.toWord'), {
+      glyph: 'follow',
+      kind: 'main small pill',
+      hidden: true,
+      onclick: () => this.hold(),
+    })
     const on = { passive: true, signal: this.gone.signal }
     addEventListener('wheel', () => this.#letGo(), on)
     addEventListener('touchmove', () => this.#letGo(), on)
-    addEventListener('keydown', (event) => ['PageDown', 'PageUp', 'Home', 'End'].includes(event.key) && this.#letGo(), on)
+    addEventListener(
+      'keydown',
+      (event) => ['PageDown', 'PageUp', 'Home', 'End'].includes(event.key) && this.#letGo(),
+      on,
+    )
   }
 
   /** Light what is spoken, and keep it in sight. @param {number} time @param {boolean} playing */

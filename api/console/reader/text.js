@@ -29,7 +29,10 @@ export class TextView {
     /** The reading line: what keys act on. @type {string | null} */
     this.here = null
     this.word = ''
-    this.paint = new Paint((id) => this.node(id), (id) => this.spans.get(id)?.closest('.turn') ?? undefined)
+    this.paint = new Paint(
+      (id) => this.node(id),
+      (id) => this.spans.get(id)?.closest('.turn') ?? undefined,
+    )
     root.lang = transcript.language ?? ''
     root.dir = direction(transcript.language)
     this.ready = this.update()
@@ -48,7 +51,13 @@ export class TextView {
       const key = [speaker, person, before !== null && before === turn.speaker, turn.start].join('\n')
       const was = this.byFirst.get(turn.lines[0].id)
       before = turn.speaker
-      if (was && (this.#held(was) || (was.key === key && was.lines.length === turn.lines.length && was.lines.every((line, index) => line === turn.lines[index])))) {
+      if (
+        was &&
+        (this.#held(was) ||
+          (was.key === key &&
+            was.lines.length === turn.lines.length &&
+            was.lines.every((line, index) => line === turn.lines[index])))
+      ) {
         was.turn = turn
         next.push(was)
         kept.add(was)
@@ -60,7 +69,12 @@ export class TextView {
     return this.#put(0, this.root.firstElementChild)
   }
 
-  /** Put turns into the page from one on, behind those that stand already. @param {number} from @param {Element | null} at @returns {Promise<void>} */
+  /**
+   * Put turns into the page from one on, behind those that stand already.
+   * @param {number} from
+   * @param {Element | null} at
+   * @returns {Promise<void>}
+   */
   async #put(from, at) {
     const mine = this.shown
     let built = 0
@@ -96,10 +110,19 @@ export class TextView {
       said.append(span, ' ')
     }
     const place = Number(speaker)
-    const name = person && h('button', { type: 'button', class: 'name', tabindex: -1, 'aria-haspopup': 'dialog', 'aria-expanded': 'false' }, h('bdi', null, person))
+    const name =
+      person &&
+      h(
+        'button',
+        { type: 'button', class: 'name', tabindex: -1, 'aria-haspopup': 'dialog', 'aria-expanded': 'false' },
+        h('bdi', null, person),
+      )
     shown.el.className = `turn${place >= 0 ? ` sp-${(place % 8) + 1}` : ''}${same === 'true' ? ' same' : ''}`
     shown.el.append(h('h2', { class: 'who' }, name, h('span', { class: 'at num' }, clock(shown.turn.start))), said)
-    this.paint.watch(shown.el, shown.lines.map(({ id }) => id))
+    this.paint.watch(
+      shown.el,
+      shown.lines.map(({ id }) => id),
+    )
   }
 
   /** @param {Shown} shown */
@@ -148,7 +171,8 @@ export class TextView {
     if (key === this.word) return false
     this.word = key
     const node = this.node(line.id)
-    if (node && index < line.words.text.length && line.id !== this.editing) this.paint.light(node, line.words.at[index], line.words.text[index].length)
+    if (node && index < line.words.text.length && line.id !== this.editing)
+      this.paint.light(node, line.words.at[index], line.words.text[index].length)
     else this.paint.dark()
     if (line.id === this.here) return false
     this.stand(line.id)
@@ -163,7 +187,10 @@ export class TextView {
     now?.classList.add('now')
     const [from, to] = [was?.closest('.turn'), now?.closest('.turn')]
     if (from !== to) {
-      for (const [turn, on] of /** @type {[Element | null | undefined, boolean][]} */ ([[from, false], [to, true]])) {
+      for (const [turn, on] of /** @type {[Element | null | undefined, boolean][]} */ ([
+        [from, false],
+        [to, true],
+      ])) {
         turn?.classList.toggle('here', on)
         turn?.querySelector('.name')?.setAttribute('tabindex', on ? '0' : '-1')
       }
@@ -173,11 +200,17 @@ export class TextView {
 
   /** Return where the spoken word, or else the reading line, stands on the screen. */
   rect() {
-    if (paints && this.word && this.paint.range.startContainer !== document) return this.paint.range.getBoundingClientRect()
+    if (paints && this.word && this.paint.range.startContainer !== document)
+      return this.paint.range.getBoundingClientRect()
     return this.here === null ? null : (this.spans.get(this.here)?.getBoundingClientRect() ?? null)
   }
 
-  /** Return the line and the offset in it under a point of the screen. @param {number} x @param {number} y @returns {[Line, number] | null} */
+  /**
+   * Return the line and the offset in it under a point of the screen.
+   * @param {number} x
+   * @param {number} y
+   * @returns {[Line, number] | null}
+   */
   under(x, y) {
     const caret = caretAt(x, y)
     const id = caret && this.lineOf(caret.node)
@@ -189,7 +222,9 @@ export class TextView {
   selected() {
     const selection = getSelection()
     if (!selection || selection.isCollapsed || !this.root.contains(selection.anchorNode)) return []
-    const [from, to] = [this.lineOf(selection.anchorNode), this.lineOf(selection.focusNode)].map((id) => (id ? this.transcript.placeOf(id) : -1))
+    const [from, to] = [this.lineOf(selection.anchorNode), this.lineOf(selection.focusNode)].map((id) =>
+      id ? this.transcript.placeOf(id) : -1,
+    )
     return from < 0 || to < 0 ? [] : this.transcript.lines.slice(Math.min(from, to), Math.max(from, to) + 1)
   }
 
@@ -209,5 +244,7 @@ function caretAt(x, y) {
 /** Return what to call a line when it is read out. @param {Transcript} transcript @param {Line} line */
 export function spokenLine(transcript, line) {
   const place = transcript.speakerIndex(line.speaker)
-  return place < 0 ? line.text : t('transcript.says', { name: personOf(transcript.speakers[place], place), text: line.text })
+  return place < 0
+    ? line.text
+    : t('transcript.says', { name: personOf(transcript.speakers[place], place), text: line.text })
 }

@@ -18,7 +18,14 @@ export function decide(below, { base, mine, theirs, merged }) {
     }
     const edit = () => {
       const field = h('textarea', { class: 'input', rows: 3, dir: 'auto', 'aria-label': t('correct.label') }, merged)
-      acts.replaceWith(field, h('div', { class: 'row' }, button(t('act.save'), { kind: 'main small', onclick: () => choose(field.value.trim() || null)() })))
+      acts.replaceWith(
+        field,
+        h(
+          'div',
+          { class: 'row' },
+          button(t('act.save'), { kind: 'main small', onclick: () => choose(field.value.trim() || null)() }),
+        ),
+      )
       field.focus()
     }
     const acts = h('div', { class: 'row' }, [
@@ -43,7 +50,14 @@ export function decide(below, { base, mine, theirs, merged }) {
 }
 
 /** @param {string} title @param {string} before @param {string} after */
-const side = (title, before, after) => h('div', { class: 'side-by' }, h('p', { class: 'over' }, title), h('p', { class: 'read', dir: 'auto' }, shown(before, after)))
+const side = (title, before, after) =>
+  h(
+    'div',
+    { class: 'side-by' },
+    h('p', { class: 'over' }, title),
+    h('p', { class: 'read', dir: 'auto' }, shown(before, after)),
+  )
 
 /** Show the differences of two texts. @param {string} before @param {string} after */
-export const shown = (before, after) => difference(before, after).map(([kind, text]) => (kind === 'same' ? text : h(kind, null, text)))
+export const shown = (before, after) =>
+  difference(before, after).map(([kind, text]) => (kind === 'same' ? text : h(kind, null, text)))

@@ -34,11 +34,17 @@ export class Corrections {
       const settled = await this.#settle(line, before, text)
       this.transcript.write(line.id, null)
       if (!settled) return
-      if (!quiet) this.#undoable(t('correct.done'), () => this.#again(line.id, (now) => this.text(now, before, { quiet: true })))
+      if (!quiet)
+        this.#undoable(t('correct.done'), () => this.#again(line.id, (now) => this.text(now, before, { quiet: true })))
     })
   }
 
-  /** Send a text until it is in; merge it on the way with what others made of the line. @param {Line} line @param {string} base @param {string} mine */
+  /**
+   * Send a text until it is in; merge it on the way with what others made of the line.
+   * @param {Line} line
+   * @param {string} base
+   * @param {string} mine
+   */
   async #settle(line, base, mine) {
     for (let tries = 0; tries < TRIES; tries++) {
       try {
@@ -61,20 +67,27 @@ export class Corrections {
     throw new Refusal({ code: 'CONFLICT', message: '' })
   }
 
-  /** Give lines to a speaker; null: to nobody. @param {Line[]} lines @param {string | null} speakerId @param {{quiet?: boolean}} [how] */
+  /**
+   * Give lines to a speaker; null: to nobody.
+   * @param {Line[]} lines
+   * @param {string | null} speakerId
+   * @param {{quiet?: boolean}} [how]
+   */
   assign(lines, speakerId, { quiet } = {}) {
     const before = lines.map(({ id, speaker }) => ({ id, speakerId: speaker }))
     const edits = lines.filter(({ speaker }) => speaker !== speakerId).map(({ id }) => ({ id, speakerId }))
     if (!edits.length) return Promise.resolve()
     return this.#queue(async () => {
       await this.#edit(edits)
-      if (!quiet) this.#undoable(t('speakers.assigned', { n: edits.length }), () => this.#queue(() => this.#edit(before)))
+      if (!quiet)
+        this.#undoable(t('speakers.assigned', { n: edits.length }), () => this.#queue(() => this.#edit(before)))
     })
   }
 
   /** @param {{id: string, speakerId: string | null}[]} edits */
   async #edit(edits) {
-    for (const { id, speakerId } of edits) await this.#send('Correct', (expectedRevision) => ({ id, input: { expectedRevision, speakerId } }))
+    for (const { id, speakerId } of edits)
+      await this.#send('Correct', (expectedRevision) => ({ id, input: { expectedRevision, speakerId } }))
   }
 
   /** Cut a line before one of its words. @param {Line} line @param {number} atWord */
@@ -82,7 +95,9 @@ export class Corrections {
     return this.#queue(async () => {
       const place = this.transcript.placeOf(line.id)
       await this.#send('Split', (expectedRevision) => ({ id: line.id, input: { expectedRevision, atWord } }))
-      this.#undoable(t('correct.split'), () => this.join(this.transcript.lines.slice(place, place + 2), { quiet: true }))
+      this.#undoable(t('correct.split'), () =>
+        this.join(this.transcript.lines.slice(place, place + 2), { quiet: true }),
+      )
     })
   }
 
@@ -90,7 +105,9 @@ export class Corrections {
   join(lines, { quiet } = {}) {
     const atWord = lines[0].words.text.length
     return this.#queue(async () => {
-      await this.#send('Join', (expectedRevision) => ({ input: { expectedRevision, segmentIds: lines.map(({ id }) => id) } }))
+      await this.#send('Join', (expectedRevision) => ({
+        input: { expectedRevision, segmentIds: lines.map(({ id }) => id) },
+      }))
       if (!quiet) this.#undoable(t('correct.joined'), () => this.#again(lines[0].id, (now) => this.split(now, atWord)))
     })
   }
@@ -108,7 +125,9 @@ export class Corrections {
   /** Make two speakers one. @param {string} from @param {string} into */
   same(from, into) {
     return this.#queue(async () => {
-      await this.#send('SamePerson', (expectedRevision) => ({ input: { expectedRevision, speakerIds: [from], intoId: into } }))
+      await this.#send('SamePerson', (expectedRevision) => ({
+        input: { expectedRevision, speakerIds: [from], intoId: into },
+      }))
       this.#undoable(t('speakers.joined'), this.#back())
     })
   }
@@ -116,7 +135,10 @@ export class Corrections {
   /** Go back to an earlier revision. @param {number} toRevision */
   revert(toRevision) {
     return this.#queue(async () => {
-      await this.#send('GoBack', (expectedRevision) => ({ id: this.transcript.id, input: { expectedRevision, toRevision } }))
+      await this.#send('GoBack', (expectedRevision) => ({
+        id: this.transcript.id,
+        input: { expectedRevision, toRevision },
+      }))
       this.#undoable(t('history.wentBack', { n: toRevision }), this.#back())
     })
   }
@@ -133,7 +155,12 @@ export class Corrections {
     const { revision } = this.transcript
     return () => {
       if (this.transcript.revision !== revision) return Promise.reject(new Refusal({ code: 'CONFLICT', message: '' }))
-      return this.#queue(() => this.#send('GoBack', (expectedRevision) => ({ id: this.transcript.id, input: { expectedRevision, toRevision: revision - 1 } })))
+      return this.#queue(() =>
+        this.#send('GoBack', (expectedRevision) => ({
+          id: this.transcript.id,
+          input: { expectedRevision, toRevision: revision - 1 },
+        })),
+      )
     }
   }
 

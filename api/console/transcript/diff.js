@@ -68,7 +68,10 @@ function hunks(a, b) {
   const length = new Uint16Array((m + 1) * wide)
   for (let i = m - 1; i >= 0; i--)
     for (let j = n - 1; j >= 0; j--)
-      length[i * wide + j] = a[head + i] === b[head + j] ? length[(i + 1) * wide + j + 1] + 1 : Math.max(length[(i + 1) * wide + j], length[i * wide + j + 1])
+      length[i * wide + j] =
+        a[head + i] === b[head + j]
+          ? length[(i + 1) * wide + j + 1] + 1
+          : Math.max(length[(i + 1) * wide + j], length[i * wide + j + 1])
   /** @type {Hunk[]} */
   const found = []
   let [i, j] = [0, 0]

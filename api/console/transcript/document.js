@@ -72,12 +72,17 @@ export class Transcript extends EventTarget {
   lay(segments, removed = []) {
     const gone = new Set([...removed, ...segments.map(({ id }) => id)])
     const lines = this.saved.filter(({ id }) => !gone.has(id))
-    for (const segment of [...segments].sort((a, b) => a.index - b.index)) lines.splice(segment.index, 0, lineOf(segment))
+    for (const segment of [...segments].sort((a, b) => a.index - b.index))
+      lines.splice(segment.index, 0, lineOf(segment))
     this.saved = lines
     this.#show()
   }
 
-  /** Show a text before the server has said yes, or take that back (null). @param {string} id @param {string | null} text */
+  /**
+   * Show a text before the server has said yes, or take that back (null).
+   * @param {string} id
+   * @param {string | null} text
+   */
   write(id, text) {
     if (text === null) this.written.delete(id)
     else this.written.set(id, text)
@@ -99,7 +104,10 @@ export class Transcript extends EventTarget {
     return this.#places.get(id) ?? -1
   }
 
-  /** Return the line that is spoken at a time, the one before in a pause; null before the first. @param {number} seconds */
+  /**
+   * Return the line that is spoken at a time, the one before in a pause; null before the first.
+   * @param {number} seconds
+   */
   lineAt(seconds) {
     let [from, to] = [0, this.lines.length]
     while (from < to) {
@@ -130,7 +138,9 @@ export class Transcript extends EventTarget {
     /** @type {Line[]} */
     this.lines = this.saved.map((line) => {
       const text = this.written.get(line.id)
-      return text === undefined || text === line.text ? line : { ...line, text, edited: true, words: guess(line.words, text) }
+      return text === undefined || text === line.text
+        ? line
+        : { ...line, text, edited: true, words: guess(line.words, text) }
     })
     /** @type {Map<string, number>} */
     this.#places = new Map(this.lines.map(({ id }, place) => [id, place]))
@@ -146,10 +156,32 @@ export class Transcript extends EventTarget {
 /** Make a line of a segment with its words. @param {any} segment @returns {Line} */
 export function lineOf({ id, text, start, end, speaker, edited, flags, words }) {
   const column = (/** @type {string} */ name) => words.map((/** @type {any} */ word) => word[name])
-  return { id, text, start, end, speaker: speaker?.id ?? null, edited, flags, words: spoken(text, start, end, column('text'), column('start'), column('end'), column('confidence'), column('reviewed')) }
+  return {
+    id,
+    text,
+    start,
+    end,
+    speaker: speaker?.id ?? null,
+    edited,
+    flags,
+    words: spoken(
+      text,
+      start,
+      end,
+      column('text'),
+      column('start'),
+      column('end'),
+      column('confidence'),
+      column('reviewed'),
+    ),
+  }
 }
 
-/** Group lines as they are read: what one says until another does, or until a long pause. @param {Line[]} lines @returns {Turn[]} */
+/**
+ * Group lines as they are read: what one says until another does, or until a long pause.
+ * @param {Line[]} lines
+ * @returns {Turn[]}
+ */
 function turnsOf(lines) {
   /** @type {Turn[]} */
   const turns = []

@@ -22,7 +22,11 @@ export class Editing {
     this.end = null
   }
 
-  /** Open a line for correction, with the caret at a place. @param {string} id @param {number} [at] offset in its text */
+  /**
+   * Open a line for correction, with the caret at a place.
+   * @param {string} id
+   * @param {number} [at] offset in its text
+   */
   open(id, at) {
     const span = this.text.spans.get(id)
     const line = this.transcript.line(id)
@@ -33,7 +37,13 @@ export class Editing {
     this.text.paint.dark()
     span.contentEditable = 'plaintext-only'
     span.classList.add('editing')
-    const attributes = { role: 'textbox', 'aria-label': t('correct.label'), 'aria-multiline': 'false', spellcheck: 'true', 'aria-describedby': 'edit-keys' }
+    const attributes = {
+      role: 'textbox',
+      'aria-label': t('correct.label'),
+      'aria-multiline': 'false',
+      spellcheck: 'true',
+      'aria-describedby': 'edit-keys',
+    }
     for (const [name, value] of Object.entries(attributes)) span.setAttribute(name, value)
     const bar = this.#bar()
     span.after(bar)
@@ -44,7 +54,11 @@ export class Editing {
   }
 
   #bar() {
-    const keys = [['Enter', 'saves'], ['⇧ Enter', 'splits'], ['Alt K', 'plays']].flatMap(([key, words]) => [h('kbd', null, key), ` ${t(`correct.${words}`)} `])
+    const keys = [
+      ['Enter', 'saves'],
+      ['⇧ Enter', 'splits'],
+      ['Alt K', 'plays'],
+    ].flatMap(([key, words]) => [h('kbd', null, key), ` ${t(`correct.${words}`)} `])
     return h(
       'span',
       { class: 'editbar', contenteditable: 'false', dir: document.dir },
@@ -72,7 +86,8 @@ export class Editing {
       this.end = null
       this.text.editing = null
       span.textContent = line.text
-      for (const name of ['contenteditable', 'role', 'aria-label', 'aria-multiline', 'aria-describedby', 'spellcheck']) span.removeAttribute(name)
+      for (const name of ['contenteditable', 'role', 'aria-label', 'aria-multiline', 'aria-describedby', 'spellcheck'])
+        span.removeAttribute(name)
       span.classList.remove('editing')
       bar.remove()
       if (save && text && text !== line.text) this.corrections.text(line, text)
@@ -83,19 +98,31 @@ export class Editing {
     }
     const on = { signal: gone.signal }
     span.addEventListener('keydown', (event) => this.#key(event, span, line), on)
-    span.addEventListener('input', () => {
-      if (!preferences.pauseWhileWriting) return
-      if (this.player.playing) {
-        paused = true
-        this.player.play(false)
-      }
-      clearTimeout(timer)
-      timer = setTimeout(goOn, GOES_ON_AFTER)
-    }, on)
-    span.addEventListener('paste', (event) => {
-      event.preventDefault()
-      document.execCommand('insertText', false, (event.clipboardData?.getData('text/plain') ?? '').replace(/\s+/g, ' '))
-    }, on)
+    span.addEventListener(
+      'input',
+      () => {
+        if (!preferences.pauseWhileWriting) return
+        if (this.player.playing) {
+          paused = true
+          this.player.play(false)
+        }
+        clearTimeout(timer)
+        timer = setTimeout(goOn, GOES_ON_AFTER)
+      },
+      on,
+    )
+    span.addEventListener(
+      'paste',
+      (event) => {
+        event.preventDefault()
+        document.execCommand(
+          'insertText',
+          false,
+          (event.clipboardData?.getData('text/plain') ?? '').replace(/\s+/g, ' '),
+        )
+      },
+      on,
+    )
   }
 
   /** @param {KeyboardEvent} event @param {HTMLElement} span @param {Line} line */
@@ -135,7 +162,9 @@ export class Editing {
   /** @param {Line} line @param {number} place */
   #join(line, place) {
     this.end?.(true)
-    this.corrections.join([this.transcript.lines[place - 1], this.transcript.lines[place]].filter((one) => one.id === line.id || one))
+    this.corrections.join(
+      [this.transcript.lines[place - 1], this.transcript.lines[place]].filter((one) => one.id === line.id || one),
+    )
   }
 }
 

@@ -61,11 +61,21 @@ function move({ transcript, text, player }, by) {
 
 /** Ask for a time, and go there. @param {View} view */
 function goTo({ player, transcript }) {
-  const input = h('input', { class: 'input num', inputmode: 'text', placeholder: clock(transcript.duration), autocomplete: 'off' })
+  const input = h('input', {
+    class: 'input num',
+    inputmode: 'text',
+    placeholder: clock(transcript.duration),
+    autocomplete: 'off',
+  })
   const go = () => {
     const at = seconds(input.value)
     if (at !== null) player.seek(at)
     box.close()
   }
-  const box = dialog(t('keys.goTo'), { narrow: true, body: field(t('player.time'), input), foot: [leave(t('act.cancel')), button(t('act.go'), { kind: 'main', type: 'submit' })], submit: go })
+  const box = dialog(t('keys.goTo'), {
+    narrow: true,
+    body: field(t('player.time'), input),
+    foot: [leave(t('act.cancel')), button(t('act.go'), { kind: 'main', type: 'submit' })],
+    submit: go,
+  })
 }

@@ -14,6 +14,10 @@ export function followLive(transcript, signal, got) {
     if (event.job && !['QUEUED', 'RUNNING'].includes(event.job.state)) await again(transcript)
     if (event.job) got(event.job)
   }
-  const stop = watch('Live', { job: transcript.facts.job.id }, { next, stale: () => signal.aborted || again(transcript) })
+  const stop = watch(
+    'Live',
+    { job: transcript.facts.job.id },
+    { next, stale: () => signal.aborted || again(transcript) },
+  )
   signal.addEventListener('abort', stop)
 }

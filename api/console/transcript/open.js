@@ -20,7 +20,7 @@ const read = async (id) => (await ask('Open', { id })).transcript
 /** @param {string} id */
 async function lines(id) {
   const found = []
-  for (let after = null; ; ) {
+  for (let after = null; ;) {
     /** @type {any} */
     const { segments } = (await ask('Lines', { id, after })).transcript
     found.push(...segments.edges.map((/** @type {any} */ { node }) => lineOf(node)))

@@ -1,16 +1,14 @@
 // One transcript: read, listen, find, correct, name speakers.
-import { button, h, notice, own, present, say } from '../base/dom.js'
-import { clock, languageName, t } from '../base/words.js'
-import { apart } from '../library/acts.js'
+import { h, notice, say } from '../base/dom.js'
+import { t } from '../base/words.js'
 import { learn } from '../library/jobs.js'
 import { ask } from '../net/graph.js'
-import { problemWords } from '../net/reasons.js'
 import { exportDialog } from '../panels/export.js'
 import { findPanel, lookFor } from '../panels/find.js'
 import { historyPanel } from '../panels/history.js'
-import { Review, doubts } from '../panels/review.js'
+import { Review } from '../panels/review.js'
 import { Side } from '../panels/side.js'
-import { DRAGGED, speakerMenu, speakersPanel } from '../panels/speakers.js'
+import { speakersPanel } from '../panels/speakers.js'
 import { stagesPanel } from '../panels/stages.js'
 import { Player } from '../player/player.js'
 import { Reading } from '../reader/reading.js'
@@ -22,6 +20,8 @@ import { keys } from './keys.js'
 import { followLive } from './live.js'
 import { personOf } from './names.js'
 import { open } from './open.js'
+import { pointing } from './pointing.js'
+import { Top } from './top.js'
 
 /** @typedef {import('./document.js').Transcript} Transcript */
 /** @typedef {import('./document.js').Line} Line */
@@ -35,8 +35,21 @@ export async function transcript(id, query, start) {
 }
 
 function missing() {
-  const words = notice('warn', 'warn', [h('b', null, t('transcript.missing')), ` ${t('transcript.missingHint')}`], [h('a', { class: 'btn line small', href: '#/' }, t('bar.back'))])
-  return { title: t('transcript.missing'), main: h('main', { id: 'main', tabindex: -1, class: 'page lib' }, h('h1', { class: 'sr' }, t('transcript.missing')), words) }
+  const words = notice(
+    'warn',
+    'warn',
+    [h('b', null, t('transcript.missing')), ` ${t('transcript.missingHint')}`],
+    [h('a', { class: 'btn line small', href: '#/' }, t('bar.back'))],
+  )
+  return {
+    title: t('transcript.missing'),
+    main: h(
+      'main',
+      { id: 'main', tabindex: -1, class: 'page lib' },
+      h('h1', { class: 'sr' }, t('transcript.missing')),
+      words,
+    ),
+  }
 }
 
 export class View {
@@ -50,17 +63,28 @@ export class View {
     this.stepHits = null
     /** @type {Review | null} */
     this.review = null
-    this.article = h('article', { class: 'text', tabindex: 0, 'aria-label': t('transcript.label'), 'aria-keyshortcuts': 'ArrowUp ArrowDown Enter' })
+    this.article = h('article', {
+      class: 'text',
+      tabindex: 0,
+      'aria-label': t('transcript.label'),
+      'aria-keyshortcuts': 'ArrowUp ArrowDown Enter',
+    })
     this.text = new TextView(this.article, transcript)
     this.reading = new Reading(this.text, transcript)
     this.player = this.#player()
     this.reading.player = this.player
-    this.corrections = new Corrections(transcript, (conflict) => decide(/** @type {HTMLElement} */ (this.text.spans.get(conflict.line.id)), conflict))
+    this.corrections = new Corrections(transcript, (conflict) =>
+      decide(/** @type {HTMLElement} */ (this.text.spans.get(conflict.line.id)), conflict),
+    )
     this.editing = new Editing(transcript, this.text, this.player, this.corrections)
     this.side = new Side(this.#panels(), this.live ? 'stages' : 'speakers')
-    this.head = h('header', { class: 'thead' })
-    this.notes = h('div', { class: 'notes' })
-    this.writing = h('p', { class: 'writing', hidden: !this.live }, h('span', { class: 'cursor' }), t('transcript.listening'))
+    this.top = new Top(this)
+    this.writing = h(
+      'p',
+      { class: 'writing', hidden: !this.live },
+      h('span', { class: 'cursor' }),
+      t('transcript.listening'),
+    )
     this.#listen()
   }
 
@@ -76,11 +100,23 @@ export class View {
 
   /** Return the view for the page. @param {URLSearchParams} query */
   shown(query) {
-    const main = h('main', { id: 'main', tabindex: -1, class: 'tpage' }, this.head, this.notes, h('div', { class: 'cols' }, h('div', { class: 'middle' }, this.article, this.writing), this.side.el))
-    this.#top()
+    const main = h(
+      'main',
+      { id: 'main', tabindex: -1, class: 'tpage' },
+      this.top.el,
+      this.top.notes,
+      h('div', { class: 'cols' }, h('div', { class: 'middle' }, this.article, this.writing), this.side.el),
+    )
+    this.top.update()
     document.body.classList.add('docked')
     requestAnimationFrame(() => this.#begin(query))
-    return { title: this.transcript.title, main, inside: true, after: [this.reading.pill, this.player.el], close: () => this.close() }
+    return {
+      title: this.transcript.title,
+      main,
+      inside: true,
+      after: [this.reading.pill, this.player.el],
+      close: () => this.close(),
+    }
   }
 
   close() {
@@ -117,7 +153,12 @@ export class View {
         const place = transcript.speakerIndex(transcript.lineAt(seconds)?.speaker ?? null)
         return place < 0 ? '' : personOf(transcript.speakers[place], place)
       },
-      turns: () => transcript.turns.map(({ speaker, start, end }) => ({ start, end, speaker: speaker === null ? null : transcript.speakerIndex(speaker) })),
+      turns: () =>
+        transcript.turns.map(({ speaker, start, end }) => ({
+          start,
+          end,
+          speaker: speaker === null ? null : transcript.speakerIndex(speaker),
+        })),
       tick: (seconds, playing) => this.reading.tick(seconds, playing),
     })
   }
@@ -128,7 +169,13 @@ export class View {
       speakers: () => speakersPanel(this.speakerContext()),
       stages: () => stagesPanel(transcript.facts.job),
       history: () => historyPanel({ transcript, may: this.may, back: (number) => this.corrections.revert(number) }),
-      find: () => findPanel({ transcript, text: this.text, seek: (id, at) => this.seekTo(id, at), stepped: (step) => (this.stepHits = step) }),
+      find: () =>
+        findPanel({
+          transcript,
+          text: this.text,
+          seek: (id, at) => this.seekTo(id, at),
+          stepped: (step) => (this.stepHits = step),
+        }),
     }
   }
 
@@ -141,12 +188,13 @@ export class View {
   #listen() {
     const on = { signal: this.gone.signal }
     this.transcript.addEventListener('change', () => this.#changed(), on)
-    this.article.addEventListener('click', (/** @type {MouseEvent} */ event) => this.#click(event), on)
-    this.article.addEventListener('dblclick', (/** @type {MouseEvent} */ event) => this.#double(event), on)
-    this.article.addEventListener('dragover', (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes(DRAGGED) && event.preventDefault(), on)
-    this.article.addEventListener('drop', (/** @type {DragEvent} */ event) => this.#dropped(event), on)
+    pointing(this, this.gone.signal)
     addEventListener('keydown', keys(this), on)
-    addEventListener('beforeunload', (event) => (this.corrections.waiting || this.text.editing) && event.preventDefault(), on)
+    addEventListener(
+      'beforeunload',
+      (event) => (this.corrections.waiting || this.text.editing) && event.preventDefault(),
+      on,
+    )
     if (this.live) followLive(this.transcript, this.gone.signal, (job) => this.#got(job))
   }
 
@@ -160,83 +208,17 @@ export class View {
     this.side.usual = 'speakers'
     this.side.shut()
     this.writing.hidden = true
-    this.#top()
+    this.top.update()
     say(t(`finished.${job.state}`, { name: this.transcript.title }))
   }
 
   #changed() {
     this.text.update()
-    this.#top()
+    this.top.update()
     this.player.redraw()
     this.side.refresh('speakers')
     if (this.side.name === 'history') this.side.refresh('history')
     this.review?.update()
-  }
-
-  /** The title, what is known of it, and the tools. */
-  #top() {
-    const { transcript, live, side } = this
-    const focused = document.activeElement instanceof HTMLElement && this.head.contains(document.activeElement) ? document.activeElement.dataset.tool : null
-    const facts = [
-      clock(transcript.duration),
-      transcript.language && languageName(transcript.language),
-      transcript.speakers.length > 0 && t('library.speakers', { n: transcript.speakers.length }),
-      live ? t('transcript.now') : transcript.revision > 1 ? t('transcript.corrected', { n: transcript.revision }) : t('transcript.asHeard'),
-    ].filter(Boolean)
-    const tool = (/** @type {HTMLElement} */ el, /** @type {string} */ name) => (el.setAttribute('data-tool', name), el)
-    const count = live ? 0 : doubts(transcript).length
-    const tools = h('div', { class: 'tools', role: 'toolbar', 'aria-label': t('transcript.label') }, [
-      tool(side.button('find', t('transcript.find'), 'search'), 'find'),
-      live ? tool(side.button('stages', t('library.stages'), 'history', 'narrow-only'), 'stages') : tool(side.button('speakers', t('transcript.speakers'), 'people', 'narrow-only'), 'speakers'),
-      !live && tool(button(t('transcript.doubtful', { n: count }), { glyph: 'doubt', kind: 'line', 'aria-pressed': String(!!this.review), onclick: () => this.reviewing() }), 'doubts'),
-      !live && tool(side.button('history', t('transcript.history'), 'history'), 'history'),
-      !live && tool(button(t('act.exportShort'), { glyph: 'export', kind: 'main', onclick: () => this.export() }), 'export'),
-    ])
-    this.head.replaceChildren(h('div', { class: 'grow' }, h('h1', { class: 'title', tabindex: -1 }, own(transcript.title, transcript.language)), h('p', { class: 'meta soft num' }, facts.join(' · '))), tools)
-    if (focused) this.head.querySelector(`[data-tool="${focused}"]`)?.focus()
-    this.notes.replaceChildren(...this.#notices())
-    document.title = `${transcript.title} · Graphophone`
-  }
-
-  #notices() {
-    const { transcript, live, may } = this
-    const { job, media } = transcript.facts
-    const [what, remedy] = job.problems.length ? problemWords(job.problems.at(-1)) : ['', '']
-    return present([
-      live && notice('', 'mark', [h('b', null, t('transcript.stillListening')), ` ${t('transcript.stillListeningHint')}`]),
-      job.state === 'PARTIAL' && notice('warn', 'warn', [h('b', null, what), ` ${remedy}`], [may && button(t('act.apartAgain'), { kind: 'line small', onclick: () => apart(job) })]),
-      !live && !may && notice('', 'people', [h('b', null, t('transcript.readOnly')), ` ${t('transcript.readOnlyHint')}`]),
-      !media?.playbackUrl && notice('warn', 'warn', [h('b', null, t('transcript.noAudio')), ` ${t('transcript.noAudioHint')}`]),
-      !live && !transcript.lines.length && notice('', 'mark', [h('b', null, t('transcript.noSpeech'))]),
-    ])
-  }
-
-  /** @param {MouseEvent} event */
-  #click(event) {
-    const target = /** @type {HTMLElement} */ (event.target)
-    const name = target.closest('button.name')
-    const turn = this.text.turnOf(target)
-    if (name instanceof HTMLElement && turn?.speaker) return speakerMenu(name, this.speakerContext(), turn.speaker, turn.lines)
-    if (target.closest('[contenteditable], button, .conflict') || getSelection()?.toString()) return
-    const at = this.text.under(event.clientX, event.clientY)
-    if (at) this.seekTo(at[0].id, at[1])
-  }
-
-  /** @param {MouseEvent} event */
-  #double(event) {
-    const at = this.may && this.text.under(event.clientX, event.clientY)
-    if (!at || at[0].id === this.text.editing) return
-    getSelection()?.removeAllRanges()
-    this.editing.open(at[0].id, at[1])
-  }
-
-  /** @param {DragEvent} event */
-  #dropped(event) {
-    const speaker = event.dataTransfer?.getData(DRAGGED)
-    const turn = this.text.turnOf(event.target)
-    if (!speaker || !turn || !this.may) return
-    event.preventDefault()
-    this.corrections.assign(turn.lines, speaker)
   }
 
   /** Go to where a place in a line is spoken. @param {string} id @param {number} at */
@@ -267,11 +249,20 @@ export class View {
       this.review = null
       this.text.paint.mark('doubt', [])
     } else {
-      const edit = this.may ? (/** @type {string} */ line, /** @type {number} */ at) => this.editing.open(line, at) : null
-      this.review = new Review({ transcript: this.transcript, text: this.text, player: this.player, edit, right: (doubt) => this.#right(doubt), closed: () => this.reviewing() })
+      const edit = this.may
+        ? (/** @type {string} */ line, /** @type {number} */ at) => this.editing.open(line, at)
+        : null
+      this.review = new Review({
+        transcript: this.transcript,
+        text: this.text,
+        player: this.player,
+        edit,
+        right: (doubt) => this.#right(doubt),
+        closed: () => this.reviewing(),
+      })
       this.player.el.before(this.review.el)
     }
-    this.#top()
+    this.top.update()
   }
 
   /** @param {import('../panels/review.js').Doubt} doubt */

@@ -27,10 +27,21 @@ export function spoken(line, from, to, text, start, end, confidence, reviewed = 
     ends[index] = end[index] ?? start[index + 1] ?? (index + 1 < text.length ? starts[index] : to)
     before = ends[index]
   }
-  return { text, start: starts, end: ends, confidence, reviewed: text.map((_, index) => reviewed[index] ?? false), at: places(line, text) }
+  return {
+    text,
+    start: starts,
+    end: ends,
+    confidence,
+    reviewed: text.map((_, index) => reviewed[index] ?? false),
+    at: places(line, text),
+  }
 }
 
-/** Find each word in a text, by reading on: scripts without spaces and words without their punctuation too. @param {string} line @param {string[]} text */
+/**
+ * Find each word in a text, by reading on: scripts without spaces and words without their punctuation too.
+ * @param {string} line
+ * @param {string[]} text
+ */
 function places(line, text) {
   const at = new Int32Array(text.length)
   let from = 0
@@ -42,7 +53,12 @@ function places(line, text) {
   return at
 }
 
-/** Guess when the words of a new text are spoken, until the server says so: words that stay keep their times. @param {Words} words @param {string} text @returns {Words} */
+/**
+ * Guess when the words of a new text are spoken, until the server says so: words that stay keep their times.
+ * @param {Words} words
+ * @param {string} text
+ * @returns {Words}
+ */
 export function guess(words, text) {
   const fresh = text.split(/\s+/).filter(Boolean)
   let head = 0
@@ -55,13 +71,29 @@ export function guess(words, text) {
   const to = words.start[last] ?? words.end.at(-1) ?? from
   const step = (to - from) / Math.max(1, middle)
   const put = (/** @type {(index: number) => any} */ made) => Array.from({ length: middle }, (_, index) => made(index))
-  const weave = (/** @type {any[]} */ column, /** @type {any[]} */ between) => [...column.slice(0, head), ...between, ...column.slice(last)]
+  const weave = (/** @type {any[]} */ column, /** @type {any[]} */ between) => [
+    ...column.slice(0, head),
+    ...between,
+    ...column.slice(last),
+  ]
   return {
     text: fresh,
-    start: weave(words.start, put((index) => from + index * step)),
-    end: weave(words.end, put((index) => from + (index + 1) * step)),
-    confidence: weave(words.confidence, put(() => null)),
-    reviewed: weave(words.reviewed, put(() => true)),
+    start: weave(
+      words.start,
+      put((index) => from + index * step),
+    ),
+    end: weave(
+      words.end,
+      put((index) => from + (index + 1) * step),
+    ),
+    confidence: weave(
+      words.confidence,
+      put(() => null),
+    ),
+    reviewed: weave(
+      words.reviewed,
+      put(() => true),
+    ),
     at: places(text, fresh),
   }
 }
