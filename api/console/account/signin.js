@@ -1,4 +1,4 @@
-// Signing in: with the token that the server printed, or by way of a provider.
+// Signing in: with the token that the server printed.
 import { button, h, icon } from '../base/dom.js'
 import { dialog } from '../base/popups.js'
 import { t } from '../base/words.js'
@@ -8,13 +8,18 @@ import { keep } from '../net/session.js'
 
 /** Show the page that signs in. @param {() => void} done */
 export function signIn(done) {
+  const { fields, send } = tokenField(done)
+  const submit = (/** @type {Event} */ event) => {
+    event.preventDefault()
+    send()
+  }
   const card = h(
     'div',
     { class: 'sign-card' },
     icon('mark', 'horn'),
     h('h1', { class: 'title' }, 'Graphophone'),
     h('p', { class: 'soft' }, t('signIn.about')),
-    form(done),
+    h('form', { class: 'sign-form', onsubmit: submit }, fields),
     h('p', { class: 'hint' }, t('signIn.untilClosed')),
   )
   return { title: t('signIn.title'), main: h('main', { id: 'main', tabindex: -1, class: 'signin' }, card) }
@@ -22,19 +27,17 @@ export function signIn(done) {
 
 /** Ask for a sign-in over the view that is open, which stays as it is. @param {() => void} done */
 export function signInAgain(done) {
-  if (document.querySelector('dialog .sign-card')) return
-  const finish = () => {
+  if (document.querySelector('dialog .sign-form')) return
+  const { fields, send } = tokenField(() => {
     box.close()
     done()
-  }
-  const box = dialog(t('signIn.endedTitle'), {
-    narrow: true,
-    body: h('div', { class: 'sign-card' }, h('p', null, t('signIn.ended')), form(finish)),
   })
+  const body = [h('p', null, t('signIn.ended')), h('div', { class: 'sign-form' }, fields)]
+  const box = dialog(t('signIn.endedTitle'), { narrow: true, body, submit: send })
 }
 
-/** @param {() => void} done */
-function form(done) {
+/** Build the field for a token, its button, and what tries it. @param {() => void} done */
+function tokenField(done) {
   const help = h('p', { class: 'hint', id: 'token-help' }, t('signIn.help'))
   const input = h('input', {
     class: 'input num',
@@ -54,24 +57,21 @@ function form(done) {
     help.replaceChildren(icon('warn'), words)
     input.focus()
   }
-  const send = async (/** @type {Event} */ event) => {
-    event.preventDefault()
-    event.stopPropagation()
+  const send = async () => {
     submit.disabled = true
+    const secret = input.value.trim()
     try {
-      if (!(await takes(input.value.trim()))) wrong(t('signIn.wrong'))
-      else {
-        keep(input.value.trim())
+      if (await takes(secret)) {
+        keep(secret)
         done()
-      }
+      } else wrong(t('signIn.wrong'))
     } catch (error) {
       wrong(reason(error))
     }
     submit.disabled = false
   }
-  const fields = h('div', { class: 'field' }, h('label', { for: 'token' }, t('signIn.token')), input, help)
-  const box = h('div', { class: 'sign-form' }, fields, submit)
-  submit.addEventListener('click', send)
-  input.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && send(event))
-  return box
+  return {
+    fields: [h('div', { class: 'field' }, h('label', { for: 'token' }, t('signIn.token')), input, help), submit],
+    send,
+  }
 }
