@@ -64,7 +64,9 @@ class Browser:
     def click(self, selector: str, text: str = "", *, times: int = 1, x: int = 0, y: int = 0) -> None:
         """Press the mouse on an element, off its middle by so many pixels."""
         element = self.find(selector, text)
-        self.command("POST", "/execute/sync", {"script": "arguments[0].scrollIntoView({block: 'nearest'})", "args": [element]})
+        self.command(
+            "POST", "/execute/sync", {"script": "arguments[0].scrollIntoView({block: 'nearest'})", "args": [element]}
+        )
         move = {"type": "pointerMove", "duration": 0, "origin": element, "x": x, "y": y}
         presses = [{"type": kind, "button": 0} for _ in range(times) for kind in ("pointerDown", "pointerUp")]
         mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move, *presses]}
@@ -89,9 +91,7 @@ class Browser:
 
 
 @contextmanager
-def browser(
-    profile: Path, port: int, driver: str = "chromedriver", downloads: Path | None = None
-) -> Iterator[Browser]:
+def browser(profile: Path, port: int, driver: str = "chromedriver", downloads: Path | None = None) -> Iterator[Browser]:
     """Starts ChromeDriver and a window; both are gone afterwards."""
     process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

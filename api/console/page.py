@@ -60,7 +60,9 @@ def console_routes() -> list[BaseRoute]:
 @cache
 def files() -> Mapping[str, File]:
     """Return all files by their path, the page itself among them as `index.html`."""
-    found = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*.*") if path.suffix in TYPES}
+    found = {
+        path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*.*") if path.suffix in TYPES
+    }
     found["index.html"] = _preloading(found["index.html"])
     return {name: _made(name, body) for name, body in found.items()}
 
