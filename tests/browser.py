@@ -64,9 +64,8 @@ class Browser:
     def click(self, selector: str, text: str = "", *, times: int = 1, x: int = 0, y: int = 0) -> None:
         """Press the mouse on an element, off its middle by so many pixels."""
         element = self.find(selector, text)
-        self.command(
-            "POST", "/execute/sync", {"script": "arguments[0].scrollIntoView({block: 'nearest'})", "args": [element]}
-        )
+        script = "arguments[0].scrollIntoView({block: 'nearest'})"
+        self.command("POST", "/execute/sync", {"script": script, "args": [element]})
         move = {"type": "pointerMove", "duration": 0, "origin": element, "x": x, "y": y}
         presses = [{"type": kind, "button": 0} for _ in range(times) for kind in ("pointerDown", "pointerUp")]
         mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move, *presses]}

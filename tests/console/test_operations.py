@@ -23,4 +23,4 @@ def test_every_operation_is_one_that_the_schema_answers() -> None:
 
 
 def test_every_operation_that_is_sent_stands_there_and_the_other_way_round() -> None:
-    assert USED == set(OPERATIONS)
+    assert set(OPERATIONS) == USED
