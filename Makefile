@@ -29,11 +29,13 @@ test: setup ## set up what is missing and run the whole suite
 coverage: setup ## the suite with branch coverage of all processes; fails below 85 %
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-check: sync ## the quick part: ruff, mypy, import contracts, the schema against its snapshot
+check: sync ## the quick part: ruff, mypy, import contracts, declared packages, the schema against its snapshot
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude __pycache__ --ignore DEP002,DEP004
 	@$(BIN)/python -m api schema | diff schema/schema.graphql - || { echo "if that is meant: make schema"; exit 1; }
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
@@ -42,21 +44,21 @@ schema: sync ## print the schema into its snapshot, after a change that is meant
 # How long each database is put under chaos, in seconds.
 SECONDS_EACH ?= 600
 chaos: sync ## kill, freeze, flush and restart everything under load, then check the history (SECONDS_EACH=600, SEED=)
-	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.programs.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime for one)
-	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.bench.$$figures || failed=1; done; exit $${failed:-0}
+	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.programs.bench.$$figures || failed=1; done; exit $${failed:-0}
 
 clients: sync ## real programs against a real server: gql, graphql-ws, graphql-sse, Apollo, urql, Relay, TypeScript (needs npm)
-	@$(BIN)/python -m tests.clients.run
+	@$(BIN)/python -m tests.programs.clients.run
 
 # Which revision's schema the clients know.
 BASE ?= HEAD~1
 breaking: sync ## what the schema takes from clients that know the one of BASE=HEAD~1; fails if anything (needs npm)
-	@$(BIN)/python -m tests.clients.breaking $(BASE)
+	@$(BIN)/python -m tests.programs.clients.breaking $(BASE)
 
 mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
-	@$(BIN)/python -m tests.mutants
+	@$(BIN)/python -m tests.programs.mutants.rules
 
 setup: sync ## only the set-up: environment and speech models
 	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 SCHEMA = ROOT / "schema" / "schema.graphql"
 FOLDER = Path(os.environ.get("GRAPHOPHONE_CLIENTS", Path(tempfile.gettempdir()) / "graphophone-clients"))
 PROGRAMS = FOLDER / "node_modules" / ".bin"

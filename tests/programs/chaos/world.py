@@ -16,10 +16,10 @@ from db.migrate import upgrade
 from db.owners import LOCAL_OWNER
 from tasks import valkey
 from tasks.processes import dies_with_parent
-from tests.chaos.proxy import Proxy
-from tests.chaos.watcher import Watcher
 from tests.fixtures.databases import Postgres
 from tests.fixtures.workers import Crew, Worker
+from tests.programs.chaos.proxy import Proxy
+from tests.programs.chaos.watcher import Watcher
 
 OWNERS = (LOCAL_OWNER, "usr_other")
 TOKEN = "a-token-for-the-time-being"
