@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: models bench clients breaking schema help run demo test coverage check setup sync lock chaos mutants
+.PHONY: bench breaking chaos check clients coverage demo help lock models mutants quick run schema setup sync test
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -25,6 +25,12 @@ demo: setup ## the same, but transcribe a real recording with progress, print it
 
 test: setup ## set up what is missing and run the whole suite
 	$(BIN)/python -m pytest
+
+# What another Python or another version of a package breaks first: reading media, the graph, HTTP, the pure parts.
+QUICK = tests/schema tests/api tests/tasks/pipeline tests/tasks/test_formats.py tests/test_audio_formats.py \
+  tests/db/test_states.py tests/db/test_words.py tests/db/test_retiming.py tests/db/test_migrations.py
+quick: setup ## the tests that need no workers and no server of all processes: some minutes
+	$(BIN)/python -m pytest $(QUICK) --ignore=tests/tasks/pipeline/test_models.py
 
 coverage: setup ## the suite with branch coverage of all processes; fails below 85 %
 	$(BIN)/python -m pytest --cov --cov-report=term
