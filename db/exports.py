@@ -7,14 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import cleanups, io_queue, leases
-from db.clock import now
-from db.ids import new_id
-from db.leases import Lease
+from db.accounts.owners import lock_owner
+from db.domain.clock import now
+from db.domain.ids import new_id
+from db.domain.states import Transition
+from db.domain.values import ErrorCode, JobState, Problem
 from db.models import Export
-from db.owners import lock_owner
-from db.states import Move
-from db.values import ErrorCode, JobState, Problem
+from db.queue import background, cleanups, leases
+from db.queue.leases import Lease
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
 """How long a rendered document is kept; it can always be made again."""
@@ -59,7 +59,7 @@ async def create(
     )
     session.add(export)
     await session.flush()
-    io_queue.ring(session, Export, owner_id)
+    background.ring(session, Export, owner_id)
     return export, False
 
 
@@ -90,7 +90,7 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
     await leases.move(
         session,
         lease,
-        Move.SUCCEED,
+        Transition.SUCCEED,
         blob_key=blob_key,
         byte_size=byte_size,
         sha256=sha256,
@@ -101,12 +101,12 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """The document cannot be made. Raises LeaseLost."""
-    await leases.move(session, lease, Move.FAIL, problem=problem, finished_at=now())
+    await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
 
 
 async def rescue(session: AsyncSession) -> int:
     """Takes back the exports of silent workers; one that took its workers down too often fails."""
-    return await io_queue.rescue(session, Export, _given_up)
+    return await background.rescue(session, Export, _given_up)
 
 
 def _given_up(crashes: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.secrets import signing_key
-from api.signing import Signer
-from db.clock import now
+from api.http.secrets import signing_key
+from api.http.signing import Signer
+from db.domain.clock import now
 from db.settings import StoreSettings
 from tests.fixtures.servers import Server
 
