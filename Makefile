@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: bench breaking chaos check clients coverage demo help lock models mutants quick run schema setup sync test
+.PHONY: bench breaking chaos check clients coverage demo help lock models mutants pictures quick run schema setup sync test
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -46,6 +46,9 @@ check: sync ## the quick part: ruff, mypy, import contracts, declared packages, 
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
 	@$(BIN)/python -m api schema > schema/schema.graphql
+
+pictures: sync ## draw the diagrams in the documents anew, from the code
+	@$(BIN)/python -m tests.programs.pictures
 
 # How long each database is put under chaos, in seconds.
 SECONDS_EACH ?= 600

@@ -122,9 +122,7 @@ async def all_of(engine: Engine, call: Execution) -> list[GraphQLResponse]:
      {"directives": [shouting]}],
 )  # fmt: skip
 def test_a_schema_with_extensions_that_would_not_be_run_is_refused(ignored: dict[str, Any]) -> None:
-    with pytest.raises(
-        ExtensionsNotRun, match=r"would run these.*: (MaxAliasesLimiter|<lambda>|StrawberryDirective)\."
-    ):
+    with pytest.raises(ExtensionsNotRun, match=r"(MaxAliasesLimiter|<lambda>|StrawberryDirective)\."):
         Engine(strawberry.Schema(Query, **ignored), Limits())
 
 
