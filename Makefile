@@ -66,8 +66,8 @@ BASE ?= HEAD~1
 breaking: sync ## what the schema takes from clients that know the one of BASE=HEAD~1; fails if anything (needs npm)
 	@$(BIN)/python -m tests.programs.clients.breaking $(BASE)
 
-mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
-	@$(BIN)/python -m tests.programs.mutants.rules
+mutants: sync ## take rules away one by one, and show that the suite notices each (SAMPLE=200: random small changes)
+	@$(BIN)/python -m tests.programs.mutants.$(if $(SAMPLE),sample $(SAMPLE) $(if $(SEED),--seed $(SEED)),rules)
 
 setup: sync ## only the set-up: environment and speech models
 	@$(BIN)/python -m tasks.models.pack $(GRAPHOPHONE_MODELS)
