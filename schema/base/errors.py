@@ -15,6 +15,15 @@ from strawberry.types.field import StrawberryField
 from db.domain import errors as domain
 from schema.base.enums import ErrorCode
 from schema.base.fields import field
+from schema.execution import Facts
+
+
+def explain(fault: Exception) -> Facts | None:
+    """Return what a client may know of a domain exception; None for everything else."""
+    if isinstance(fault, domain.GraphophoneError) and fault.code is not ErrorCode.INTERNAL:
+        return Facts(fault.code.value, fault.message, fault.details)
+    return None
+
 
 E = TypeVar("E", bound="Error")
 

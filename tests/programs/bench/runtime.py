@@ -1,6 +1,6 @@
 """The runtime's figures, on real parts: real processes, a real Valkey, databases that flush to the disk.
 
-python -m tests.bench.runtime [start] [throughput] [events] [cancel] [drain]
+python -m tests.programs.bench.runtime [start] [throughput] [events] [cancel] [drain]
 
 Absolute times of a shared machine say little: the load of the last minute is printed beside them.
 """
@@ -37,10 +37,10 @@ from db.models import Job
 from db.store.session import Database
 from tasks.wakeups import valkey
 from tasks.wakeups.broker import Notifier, make_broker, make_client
-from tests.chaos.world import TOKEN, a_folder
 from tests.factories import PLENTY, recording, sentence
 from tests.fixtures.databases import Postgres
 from tests.fixtures.workers import Crew
+from tests.programs.chaos.world import TOKEN, a_folder
 
 KINDS = ("sqlite", "postgres")
 PRODUCT = {"JOBS_PER_OWNER": "1000"}

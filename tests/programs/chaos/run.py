@@ -1,6 +1,6 @@
 """`make chaos`: breaks everything for a while, then reads the history. Prints the seed first and the verdict last.
 
-python -m tests.chaos.run [--seconds 600] [--seed N] [--database sqlite] [--workers 3] [--lease 15]
+python -m tests.programs.chaos.run [--seconds 600] [--seed N] [--database sqlite] [--workers 3] [--lease 15]
 """
 
 import argparse
@@ -29,9 +29,9 @@ from db.events import StateChanged
 from db.models import Job
 from db.store.session import DatabaseDown
 from tasks.wakeups import valkey
-from tests.chaos import history
-from tests.chaos.world import LONG, OWNERS, SHORT, World, a_folder
 from tests.fixtures.workers import Worker
+from tests.programs.chaos import history
+from tests.programs.chaos.world import LONG, OWNERS, SHORT, World, a_folder
 
 PER_TEN_MINUTES = {
     "kill a worker": 48,

@@ -1,6 +1,6 @@
 """The real `jobEvents` on SQLite: messages a second to 200 subscribers of one job, against a stock server.
 
-    python -m tests.bench.job_events [subscribers]
+    python -m tests.programs.bench.job_events [subscribers]
 
 The stock server gets the same schema, which reads once for all who watch the same; it executes and encodes for each.
 """
@@ -18,8 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from db.migrate import upgrade
-from tests.bench.graph import report, server
-from tests.bench.real_servers import EVENTS, fill, url
+from tests.programs.bench.graph import report, server
+from tests.programs.bench.real_servers import EVENTS, fill, url
 
 WATCH = """subscription($id: ID!) { jobEvents(jobId: $id) { __typename cursor at job { id state progress }
   ... on SegmentsAppended { segments { id start end text words { text start end } } } } }"""

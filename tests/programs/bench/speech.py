@@ -1,6 +1,6 @@
 """The speech pipeline beside WhisperX, with the same weights and settings, in one run.
 
-    python -m tests.bench.speech [text words speakers align warm long command memory rerun …]
+    python -m tests.programs.bench.speech [text words speakers align warm long command memory rerun …]
 
 Each line is a ratio or a figure with its limit; exit 1 when one is missed. Recordings come out of pyannote.audio's
 wheel and, where it is there, from a folder of recordings with ground truth (GRAPHOPHONE_TRUTH, else ../shared/audio).
@@ -45,7 +45,7 @@ from tasks.pipeline.types import (
     WindowTranscribed,
     Work,
 )
-from tests.bench.peer import Peer
+from tests.programs.bench.peer import Peer
 from tests.tasks.pipeline.recordings import repeat
 
 MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models")).absolute()
@@ -116,7 +116,7 @@ class Bench:
         _ = self.peer
         options = f"--model {MODELS}/base --compute_type int8 --device cpu --batch_size 8 --vad_method pyannote"
         options += f" --diarize --diarize_model {self.folder}/peer/speakers --hf_token none"
-        arguments = ["tests.bench.peer", str(path), *options.split(), "--output_dir", str(self.folder / "out")]
+        arguments = ["tests.programs.bench.peer", str(path), *options.split(), "--output_dir", str(self.folder / "out")]
         begun = time.perf_counter()
         subprocess.run(
             [sys.executable, "-W", "ignore", "-m", *arguments],
@@ -313,7 +313,7 @@ def memory(bench: Bench) -> None:
     peaks = []
     for minutes in (10, 60):
         path = repeat(base(), bench.folder / f"{minutes}.flac", minutes * 60)
-        program = [sys.executable, "-W", "ignore", "-m", "tests.bench.speech", "--peak", str(path)]
+        program = [sys.executable, "-W", "ignore", "-m", "tests.programs.bench.speech", "--peak", str(path)]
         done = subprocess.run(program, check=True, capture_output=True, text=True)
         peaks.append(float(done.stdout.split()[-1]))
     bench.say(

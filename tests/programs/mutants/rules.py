@@ -1,6 +1,6 @@
 """Breaks the runtime on purpose, one rule at a time, and shows that the tests notice. Works on a copy of the project.
 
-python -m tests.mutants        prints each mutant with the test that killed it; exits 1 when one survives
+python -m tests.programs.mutants.rules        prints each mutant with the test that killed it; exits 1 when one survives
 """
 
 import shutil
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 QUICK = ("tests/db/test_leases.py", "tests/db/test_events.py", "tests/db/test_invariants.py", "tests/db/test_jobs.py")
 
 

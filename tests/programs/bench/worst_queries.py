@@ -1,6 +1,6 @@
 """How long the event loop stands still for hostile queries of 1 KB: at most 50 ms each.
 
-python -m tests.bench.worst_queries [bytes]
+python -m tests.programs.bench.worst_queries [bytes]
 """
 
 import asyncio

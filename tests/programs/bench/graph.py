@@ -1,6 +1,6 @@
 """GraphQL speed as ratios: our endpoint against a stock Strawberry server with the same resolvers, in the same run.
 
-    python -m tests.bench.graph
+    python -m tests.programs.bench.graph
 
 Each figure is the best of alternating rounds, so that a busy machine hurts both alike.
 """
@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 
 from db.migrate import upgrade
 from db.transcripts import transcript_id
-from tests.bench.real_servers import fill, url
+from tests.programs.bench.real_servers import fill, url
 
 FIELDS = "index text start end confidence"
 ROWS = f"{{ words {{ {FIELDS} }} }}"
@@ -41,7 +41,8 @@ async def server(name: str, module: str = "graph_servers") -> AsyncIterator[int]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", f"tests.bench.{module}:{name}", "--port", str(port)]
+    application = f"tests.programs.bench.{module}:{name}"
+    command = [sys.executable, "-m", "uvicorn", "--factory", application, "--port", str(port)]
     process = await asyncio.create_subprocess_exec(*command, "--log-level", "warning", "--no-access-log")
     try:
         for _ in range(900):

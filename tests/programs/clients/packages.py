@@ -1,16 +1,15 @@
-"""The npm packages of the clients, in a folder of their own outside of the project."""
+"""The npm packages of the clients, in a folder that git ignores. Run as a program it fetches them."""
 
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parents[2]
 SCHEMA = ROOT / "schema" / "schema.graphql"
-FOLDER = Path(os.environ.get("GRAPHOPHONE_CLIENTS", Path(tempfile.gettempdir()) / "graphophone-clients"))
+FOLDER = Path(os.environ.get("GRAPHOPHONE_CLIENTS", ROOT / "data" / "clients")).resolve()
 PROGRAMS = FOLDER / "node_modules" / ".bin"
 
 
@@ -27,3 +26,7 @@ def install() -> None:
         command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=FOLDER, check=True)
         done.write_bytes(wanted)
+
+
+if __name__ == "__main__":
+    install()

@@ -1,6 +1,6 @@
 """Runs the clients that people use against a server, each as a small real program.
 
-    python -m tests.clients.run [name …]
+    python -m tests.programs.clients.run [name …]
 
 The server has all its processes and a fake engine. Needs Node and npm.
 """
@@ -12,14 +12,14 @@ import tempfile
 import wave
 from pathlib import Path
 
-from tests.clients.packages import FOLDER, PROGRAMS, ROOT, install
 from tests.fixtures.servers import running
+from tests.programs.clients.packages import FOLDER, PROGRAMS, ROOT, install
 
 NODE = ("audit", "graphql-ws", "graphql-sse", "apollo", "urql")
 README = ["-m", "pytest", "-n0", "-q", "tests/test_readme.py", "-k", "client"]
 COMMANDS = {
     "readme": [[sys.executable, *README]],
-    "gql": [[sys.executable, "-m", "tests.clients.python_gql"]],
+    "gql": [[sys.executable, "-m", "tests.programs.clients.python_gql"]],
     **{name: [["node", f"{name}.mjs"]] for name in NODE},
     "relay": [[str(PROGRAMS / "relay-compiler"), "relay.config.json"]],
     "typescript": [

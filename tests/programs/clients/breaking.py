@@ -1,12 +1,12 @@
 """Finds what an earlier revision's clients would lose, with npm's graphql-inspector.
 
-python -m tests.clients.breaking [revision]
+python -m tests.programs.clients.breaking [revision]
 """
 
 import subprocess
 import sys
 
-from tests.clients.packages import FOLDER, PROGRAMS, ROOT, SCHEMA, install
+from tests.programs.clients.packages import FOLDER, PROGRAMS, ROOT, SCHEMA, install
 
 
 def main(base: str) -> int:

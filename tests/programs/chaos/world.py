@@ -16,10 +16,10 @@ from db.accounts.owners import LOCAL_OWNER
 from db.migrate import upgrade
 from tasks.system.processes import dies_with_parent
 from tasks.wakeups import valkey
-from tests.chaos.proxy import Proxy
-from tests.chaos.watcher import Watcher
 from tests.fixtures.databases import Postgres
 from tests.fixtures.workers import Crew, Worker
+from tests.programs.chaos.proxy import Proxy
+from tests.programs.chaos.watcher import Watcher
 
 OWNERS = (LOCAL_OWNER, "usr_other")
 TOKEN = "a-token-for-the-time-being"

@@ -1,6 +1,6 @@
 """WhisperX as it comes, with the same weights and settings as ours, to be measured beside it.
 
-    python -m tests.bench.peer AUDIO --model FOLDER … (the arguments of the `whisperx` command)
+    python -m tests.programs.bench.peer AUDIO --model FOLDER … (the arguments of the `whisperx` command)
 
 WhisperX cannot be told of our aligner on its command line and wants an ffmpeg program, so three names in it are
 replaced: the decoder (PyAV), the aligner's loader, and `align` (words spelled in phonemes around the unmodified
