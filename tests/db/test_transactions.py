@@ -1,10 +1,8 @@
 """One dialect: a transaction of statements gives the same, run alone or within a session, on both databases."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, bindparam, func, literal, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy import BigInteger, Integer, bindparam, func, literal, make_url, select
 from sqlmodel import col
 
 from db.domain.values import Options
@@ -19,7 +17,7 @@ JOBS = select(table_of(Job)).where(table_of(Job).c.id == bindparam("id"))
 
 
 @Verb
-def look(id_: str) -> Transaction[tuple[Sequence[Any], Sequence[Any]]]:
+def look(id_: str) -> Transaction[tuple[tuple[Any, ...], tuple[Any, ...]]]:
     [whole] = yield Execute(JOBS, {"id": id_})
     [some] = yield Execute(select(col(Job.rescued), col(Job.rescued), literal(1), literal(1), col(Job.options)), {})
     [counts] = yield Execute(select(func.count(), func.count(), func.avg(col(Job.priority))), {})
@@ -41,7 +39,7 @@ def test_what_is_read_of_a_compiled_statement_is_there_in_the_installed_version(
     table = table_of(Job)
     second, first = bindparam("second", type_=Integer), bindparam("first", type_=BigInteger)
     statement = select(table.c.options, table.c.id).where(table.c.crashes == second, table.c.fence < first + second)
-    compiled = Compiled(statement.limit(7), dialect())
+    compiled = Compiled(statement.limit(7), make_url("postgresql+asyncpg://").get_dialect()())
     assert [compiled.sql.count(f"${number}") for number in (1, 2, 3, 4)] == [2, 1, 1, 0]
     assert sorted(compiled.arguments({"first": 1, "second": 2})) == [1, 2, 7]
     assert compiled.arguments({"first": 1, "second": 2})[0] == 2
