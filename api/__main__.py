@@ -70,13 +70,18 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from db.migrate import upgrade
+    from db.migrate import NewerDatabase, upgrade
     from db.settings import StoreSettings
+    from tasks.system import logs
 
+    logs.configure("migrate")
     store = StoreSettings()
     store.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         upgrade(store.resolved_database_url)
+    except NewerDatabase as error:
+        typer.echo(f"GRAPHOPHONE_DATABASE_URL: {error}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from None
     except (OSError, SQLAlchemyError) as error:
         typer.echo(f"GRAPHOPHONE_DATABASE_URL: the database says: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(1) from None

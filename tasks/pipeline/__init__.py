@@ -1,6 +1,6 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
-    DECODE      anything FFmpeg reads, to samples on disk          decoding.py (tasks/decoding), peaks.py
+    DECODE      anything that is promised, to samples on disk     decoding.py (tasks/decoding), peaks.py
     TRANSCRIBE  what was said: Whisper, window by window  detect.py, transcribe.py, hallucination.py, sentences.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
