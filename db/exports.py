@@ -74,17 +74,12 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     return {export.id: export for export in (await session.execute(statement)).scalars()}
 
 
-async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
-    """A transcript's exports, newest first."""
-    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
-    newest = statement.order_by(col(Export.created_at).desc(), col(Export.id).desc())
-    return list((await session.execute(newest)).scalars())
-
-
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
+async def finish(
+    session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str, page_count: int | None = None
+) -> None:
     """The document is stored. Raises LeaseLost."""
     at = now()
     await leases.move(
@@ -94,6 +89,7 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
         blob_key=blob_key,
         byte_size=byte_size,
         sha256=sha256,
+        page_count=page_count,
         finished_at=at,
         expires_at=at + EXPORT_TTL_MS,
     )

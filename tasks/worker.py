@@ -24,7 +24,7 @@ from db.queue import background, leases, workers
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database, DatabaseDown
-from tasks.exports import EXPORTS
+from tasks.documents.exports import EXPORTS
 from tasks.runtime import transcription
 from tasks.runtime.cleanups import CLEANUPS
 from tasks.runtime.context import Runtime, worker_name
