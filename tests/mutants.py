@@ -24,10 +24,10 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...] = QUICK
 
 
-TAKE_LOCK = "token = yield from lock(owner_id)"
-TAKE_BEST = 'rows = yield Ask(_take_best(table), values | {"owner": owner_id})'
-TAKE_NUMBER = "number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step"
-CHECK_ROOM = "yield from _room(owner_id, limits)"
+TAKE_LOCK = "token = yield from journal.lock(owner_id)"
+TAKE_BEST = 'rows = yield Execute(_take_best(table), values | {"owner": owner_id})'
+TAKE_NUMBER = "number = yield from events.take_numbers(owner_id)  # its lock makes the count and the insert one step"
+CHECK_ROOM = "yield from check_room.steps(owner_id, limits)"
 
 MUTANTS = (
     Mutant(
@@ -45,20 +45,20 @@ MUTANTS = (
     Mutant(
         "numbers of events are not taken under the owner's lock",
         "db/events.py",
-        '    rows = yield Ask(_BUMP, {"owner": owner_id, "count": count})\n    last: int = rows[0][0]\n',
+        '    rows = yield Execute(_BUMP, {"owner": owner_id, "count": count})\n    last: int = rows[0][0]\n',
         "    newest = select(_OWNERS.c.last_event).where(_OWNERS.c.id == owner_id)\n"
-        "    last = (yield Ask(newest, {}))[0][0] + count\n"
-        "    yield Ask(update(_OWNERS).where(_OWNERS.c.id == owner_id).values(last_event=last), {})\n",
+        "    last = (yield Execute(newest, {}))[0][0] + count\n"
+        "    yield Execute(update(_OWNERS).where(_OWNERS.c.id == owner_id).values(last_event=last), {})\n",
     ),
     Mutant(
         "a claim does not raise the fence",
-        "db/queue/leases.py",
+        "db/queue/claims.py",
         "            fence=col(table.fence) + 1,\n",
         "",
     ),
     Mutant(
         "a claim counts what is running before it takes the owner's lock",
-        "db/queue/leases.py",
+        "db/queue/claims.py",
         f"    {TAKE_LOCK}\n    {TAKE_BEST}\n",
         f"    {TAKE_BEST}\n    {TAKE_LOCK}\n",
     ),
@@ -77,15 +77,15 @@ MUTANTS = (
     ),
     Mutant(
         "rescued jobs wait like the others",
-        "db/queue/leases.py",
+        "db/queue/claims.py",
         ".order_by(col(best.rescued).desc(), busy,",
         ".order_by(busy,",
     ),
     Mutant(
         "crashes are not counted",
-        "db/jobs/attempts.py",
-        "        crashes = job.crashes + 1\n",
-        "        crashes = job.crashes\n",
+        "db/queue/background.py",
+        "crashes, lease = row.crashes + 1,",
+        "crashes, lease = row.crashes,",
     ),
     Mutant(
         "the room in the queue is counted before the owner's lock is taken",
@@ -96,7 +96,7 @@ MUTANTS = (
     Mutant(
         "an idempotency key is looked up without the owner's lock",
         "db/jobs/lifecycle.py",
-        "        yield from locked(owner_id)  # makes the look-up",
+        "        yield from lock_owner.steps(owner_id)  # makes the look-up",
         "        # makes the look-up",
     ),
     Mutant(
@@ -109,8 +109,8 @@ MUTANTS = (
     Mutant(
         "a clean-up is given up like an export",
         "db/queue/background.py",
-        "hopeless = give_up is not None and crashes",
-        "hopeless = crashes",
+        "crashes >= leases.MAX_CRASHES and give_up is not None",
+        "crashes >= leases.MAX_CRASHES",
         ("tests/db/test_cleanups.py",),
     ),
     Mutant(

@@ -4,12 +4,16 @@ Times inside a recording are seconds as float. A confidence is a probability, 0.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
+Queue = Literal["speech", "io"]
+"""The kinds of workers: those with a speech engine, and those for everything else. Each hears one queue."""
+
 
 class JobState(StrEnum):
-    """Where a piece of work stands. The allowed moves are the table in `db.domain.states`."""
+    """The state of a piece of work. The allowed transitions are the table in `db.domain.states`."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -31,7 +35,7 @@ class Stage(StrEnum):
 
 
 class StageState(StrEnum):
-    """Where one stage of a job stands."""
+    """The state of one stage of a job."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -65,7 +69,7 @@ class ErrorCode(StrEnum):
 
 
 class WordTiming(StrEnum):
-    """Where a word's times come from."""
+    """The source of a word's times."""
 
     ALIGNED = "ALIGNED"
     INTERPOLATED = "INTERPOLATED"
@@ -83,7 +87,7 @@ class QualityFlag(StrEnum):
 
 
 class TranscriptionTask(StrEnum):
-    """What Whisper is asked to do."""
+    """The task that Whisper is given."""
 
     TRANSCRIBE = "TRANSCRIBE"
     TRANSLATE = "TRANSLATE"
@@ -112,7 +116,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done against text that nobody spoke. None (or False) switches a rule off; the defaults are Whisper's own.
+    """The hallucination filters, against text that nobody spoke. None (or False) switches a rule off; the defaults are
+    Whisper's own.
 
     With `voice_detector`, Whisper hears only where somebody speaks. A chunk whose text compresses better than
     `compression_ratio` or is less likely than `log_prob` is recognised again at the next of the `temperatures`. One
@@ -132,7 +137,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client asked of a job. `language` None means: detect it."""
+    """The options that the client asked for. `language` None means: detect it."""
 
     model: str
     language: str | None = None
@@ -186,7 +191,7 @@ class SpeakerLabel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording is, as probed, never as claimed."""
+    """The facts of a recording, as probed, never as claimed."""
 
     container: str
     codec: str
@@ -196,7 +201,7 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What exactly made a transcript: models with revision or hash, device, options, versions, seconds per stage."""
+    """The exact origin of a transcript: models with revision or hash, device, options, versions, seconds per stage."""
 
     asr_model: str
     align_model: str | None = None
@@ -227,7 +232,7 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker can do. `any_model`: other models than those listed can be fetched by name.
+    """The abilities of a worker. `any_model`: other models than those listed can be fetched by name.
 
     `problems`: why it cannot work at all, its model missing or damaged, say.
     """

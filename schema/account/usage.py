@@ -28,7 +28,7 @@ class Usage:
     running_jobs: int = field("Jobs that run now.")
     queued_jobs: int = field("Jobs that wait.")
     audio_seconds_this_month: float = field("Length of the recordings whose jobs began this month (UTC), in seconds.")
-    max_concurrent_jobs: int = field("How many jobs may run at once.")
+    max_concurrent_jobs: int = field("How many jobs may run at once; 0: as many as there are workers.")
     max_queued_jobs: int = field("How many jobs may wait.")
     max_audio_seconds_per_month: float | None = field("How much may be transcribed in a month; null: no limit.")
 

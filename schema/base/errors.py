@@ -83,6 +83,20 @@ class ForbiddenError(Error):
     required_scope: str | None = field("The scope that is missing.")
 
 
+_PATHS = {
+    "at_word": "input.atWord",
+    "segments": "input.segmentIds",
+    "speakers": "input.speakerIds",
+    "revision": "input.toRevision",
+}
+"""Where the domain's values stand in a mutation's input."""
+
+
+def in_input(error: domain.InvalidValue) -> domain.InvalidInput:
+    """Return the error with the value's path in the client's input."""
+    return domain.InvalidInput(_PATHS.get(error.name, error.name), error.message)
+
+
 class _Handler:
     """One exception and its type; implements `strawberry.ExceptionHandler`."""
 
@@ -92,6 +106,8 @@ class _Handler:
 
     def handle(self, exception: domain.GraphophoneError, *, field: StrawberryField, info: strawberry.Info) -> Error:  # noqa: ARG002  strawberry's signature
         """The union member for an exception."""
+        if isinstance(exception, domain.InvalidValue):
+            exception = in_input(exception)
         return self.error_type.of(exception, info.context.correlation_id)
 
 
@@ -99,6 +115,7 @@ def handlers() -> list[Any]:
     """The whole mapping."""
     return [
         _Handler(domain.InvalidInput, InvalidInputError),
+        _Handler(domain.InvalidValue, InvalidInputError),
         _Handler(domain.UnsupportedMedia, UnsupportedMediaError),
         _Handler(domain.LimitExceeded, LimitExceededError),
         _Handler(domain.QueueFull, QueueFullError),
