@@ -38,6 +38,7 @@ check: sync ## the quick part: ruff, mypy, import contracts, the schema against 
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
 	@$(BIN)/python -m api schema > schema/schema.graphql
+	@$(BIN)/python -m tasks.documents.formats.data.json
 
 # How long each database is put under chaos, in seconds.
 SECONDS_EACH ?= 600

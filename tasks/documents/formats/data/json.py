@@ -1,5 +1,6 @@
 """Our own JSON: everything that the transcript holds, in the layout that `json.schema.json` publishes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ from tasks.documents.format import Format
 from tasks.documents.options import Options
 
 SCHEMA_ID = "urn:graphophone:transcript:1"
+_DESCRIPTION = (
+    "A transcript as Graphophone exports it. Times are seconds from the start of the recording, `created_at` is an "
+    "instant in milliseconds since 1970, a confidence is a probability, and the `speaker` of a segment or word is an "
+    "index into `speakers`."
+)
 SCHEMA_FILE = Path(__file__).with_name("json.schema.json")
 
 
@@ -27,9 +33,12 @@ def read(data: bytes) -> Document:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of what is written."""
     found = msgspec.json.schema(Document)
+    for definition in found["$defs"].values():  # in it, docstrings speak to programmers
+        definition.pop("description", None)
     root = found["$defs"][Document.__name__]
     root["properties"] = {"$schema": {"const": SCHEMA_ID}} | root["properties"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID} | found
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, "description": _DESCRIPTION}
+    return head | found
 
 
 FORMAT = Format(
@@ -40,3 +49,6 @@ FORMAT = Format(
     options=Options,
     write=write,
 )
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(json.dumps(schema(), indent=1) + "\n")
