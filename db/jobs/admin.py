@@ -62,7 +62,7 @@ async def requeue(session: AsyncSession, id_: str) -> Leased:
     if isinstance(row, Job):
         if row.state is JobState.RUNNING:
             return await jobs.force_transition(session, row, Transition.RESCUE, rescued=True, stage=None)
-        limits = jobs.QueueLimits(total=1 << 30, per_owner=1 << 30)  # who does this by hand knows why
+        limits = jobs.QueueLimits(max_queued=1 << 30, max_queued_per_owner=1 << 30)  # who does this by hand knows why
         return await jobs.retry(session, row.owner_id, row.id, limits)
     how, fresh = (Transition.RESCUE, {"rescued": True}) if row.state is JobState.RUNNING else (Transition.RETRY, _FRESH)
     await _move(session, row, how, **fresh)

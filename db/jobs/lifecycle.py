@@ -46,8 +46,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 class QueueLimits(msgspec.Struct, frozen=True):
     """The numbers of jobs that may wait: in all, and of one owner."""
 
-    total: int
-    per_owner: int
+    max_queued: int
+    max_queued_per_owner: int
 
 
 _log = structlog.get_logger(__name__)
@@ -266,7 +266,7 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
 def check_room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
     """Raise QueueFull when no more jobs may wait."""
     [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
-    if total >= limits.total or own >= limits.per_owner:
+    if total >= limits.max_queued or own >= limits.max_queued_per_owner:
         raise QueueFull((yield from _seconds_until_room()))
 
 

@@ -43,7 +43,7 @@ async def of_viewer(info: Info) -> UsageView:
         used.running,
         used.queued,
         used.audio_ms / 1000,
-        settings.max_concurrent,
-        settings.queue.per_owner,
+        settings.worker.jobs_per_owner,
+        settings.intake.max_queued_per_owner,
         None,
     )
