@@ -14,7 +14,7 @@ from db.models import Cleanup, Export
 from db.queue import background, claims, cleanups, leases
 from db.store.base import table_of
 from db.store.session import Database
-from tasks.exports import EXPORTS
+from tasks.documents.exports import EXPORTS
 from tasks.worker import HANDLERS
 from tests.factories import running, sentence
 
