@@ -1,4 +1,4 @@
-"""Jobs: accepted, claimed, moved on, ended; and how a client reads them.
+"""Jobs: accepted, claimed, ended; and how a client reads them.
 
 Every change of a job is one transaction that also records its event. A worker's changes carry its lease; a client's
 carry the owner.
