@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.auth.token import TokenAuth
+from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
@@ -116,6 +117,7 @@ def create_app() -> Starlette:
 
     return Starlette(
         routes=[
+            *console_routes(),
             Route("/healthz", healthz),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),

@@ -88,6 +88,7 @@ class WordTiming(StrEnum):
 
     ALIGNED = "ALIGNED"
     INTERPOLATED = "INTERPOLATED"
+    ATTENDED = "ATTENDED"
     ESTIMATED = "ESTIMATED"
 
 
@@ -98,6 +99,7 @@ class QualityFlag(StrEnum):
     REPETITION = "REPETITION"
     NO_SPEECH = "NO_SPEECH"
     UNALIGNED = "UNALIGNED"
+    MISSING_TEXT = "MISSING_TEXT"
     OVERLAP = "OVERLAP"
 
 
@@ -152,7 +154,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The options that the client asked for. `language` None means: detect it."""
+    """The options that the client asked for. `language` None means: detect it.
+
+    `speech_threshold` is the probability from which on the voice activity detector takes a sound for speech.
+    """
 
     model: str
     language: str | None = None
@@ -165,6 +170,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
     rules: Rules = Rules()
+    beam_size: int = 5
+    chunk_seconds: float = 20.0
+    suppress_numerals: bool = False
+    speech_threshold: float = 0.5
 
 
 class Word(msgspec.Struct, frozen=True):

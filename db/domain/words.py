@@ -10,7 +10,7 @@ import msgspec
 
 from db.domain.values import Word, WordTiming
 
-_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ESTIMATED: "E"}
+_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ATTENDED: "W", WordTiming.ESTIMATED: "E"}
 _TIMING = {letter: timing for timing, letter in _LETTER.items()}
 
 

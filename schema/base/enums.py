@@ -94,6 +94,7 @@ _describe(
         "REPETITION": "Whisper looped: the same words over and over.",
         "NO_SPEECH": "There is text where the voice detector heard nobody.",
         "UNALIGNED": "The aligner could not place the words.",
+        "MISSING_TEXT": "Speech was detected in it or right behind it in which nothing was recognised.",
         "OVERLAP": "More than one speaker talks at once.",
     },
 )
@@ -102,8 +103,9 @@ _describe(
     "Where a word's times come from.",
     {
         "ALIGNED": "From the CTC aligner.",
-        "INTERPOLATED": "Between aligned neighbours (numerals and symbols, say).",
-        "ESTIMATED": "Spread over the segment: no aligner for the language, or alignment was switched off or failed.",
+        "INTERPOLATED": "Between aligned neighbours (symbols, say).",
+        "ATTENDED": "By Whisper's own attention: no aligner for the language, or alignment was switched off or failed.",
+        "ESTIMATED": "Spread over the segment.",
     },
 )
 _describe(

@@ -163,7 +163,7 @@ class Transcription(Attempt[Job]):
                 await self._fail(problem)
             case Stopped():
                 await self.stopped()
-            case t.Kept(_, name):
+            case t.CheckpointSaved(_, name):
                 await self._keep(name)
             case t.Probed() | Ready():
                 pass

@@ -165,7 +165,7 @@ async def test_an_optional_stage_that_fails_leaves_the_transcript_and_a_retry_do
     assert reports[Stage.ALIGN].state is StageState.DONE
     await crew.again(job)
     assert (await crew.ends(job)).state is JobState.SUCCEEDED
-    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "voiceprints", "diarize")] == [1, 1, 1, 2]
+    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "embeddings", "diarize")] == [1, 1, 1, 2]
 
 
 async def test_another_number_of_speakers_neither_transcribes_nor_listens_again(crew: Crew) -> None:
@@ -173,5 +173,5 @@ async def test_another_number_of_speakers_neither_transcribes_nor_listens_again(
     job = await crew.ends(await crew.submit(seconds=90.0))
     await crew.rerun(job, Stage.DIARIZE, num_speakers=3)
     assert (await crew.ends(job)).state is JobState.SUCCEEDED
-    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "voiceprints", "diarize")] == [3, 3, 1, 2]
+    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "embeddings", "diarize")] == [3, 3, 1, 2]
     assert len(await crew.speakers(job)) == 3

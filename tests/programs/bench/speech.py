@@ -35,9 +35,9 @@ from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (
+    AlignmentSpan,
     Completed,
     Failed,
-    Passage,
     SegmentsRevised,
     SpeechEngine,
     Turn,
@@ -166,7 +166,7 @@ def words(bench: Bench) -> None:
         truth = [w for w in json.loads(path.with_suffix(".words.json").read_text()) if w["word"].strip("'").isalpha()]
         recording = samples(path, bench.folder)
         given = tuple(word["word"] for word in truth)
-        [places] = bench.engine.align(recording, [Passage(0.0, recording.seconds, given)], "en")
+        [places] = bench.engine.align(recording, [AlignmentSpan(0.0, recording.seconds, given)], "en")
         segment = {"text": " ".join(given), "start": 0.0, "end": recording.seconds}
         other = bench.peer.align([segment], recording.read())
         own = [abs(p.start - w["start"]) for p, w in zip(places, truth, strict=True) if p]
@@ -188,7 +188,7 @@ def speakers(bench: Bench) -> None:
         if not path.exists():
             continue
         ours = bench.run(path, language="en")
-        turns = bench.engine.diarize((ours.scratch / "voiceprints").read_bytes(), Options(model="base"))
+        turns = bench.engine.diarize((ours.scratch / "embeddings").read_bytes(), Options(model="base"))
         theirs = bench.peer.run(path, language="en")
         truth = next(iter(load_rttm(path.with_suffix(".rttm")).values()))  # type: ignore[no-untyped-call]
         own, other = der(truth, turns), der(truth, [Turn(*turn) for turn in theirs.turns])
@@ -198,9 +198,9 @@ def speakers(bench: Bench) -> None:
         bench.say(f"speakers: DER of segments, {path.stem}", told, min(limit, said + 0.001), note)
         known, counted = len(truth.labels()), len({turn.speaker for turn in turns})
         bench.say(f"speakers: count wrong by, {path.stem}", abs(known - counted), 0)
-        spoken = path.with_suffix(".stm")
-        if spoken.exists():
-            bench.say("speakers: cpWER above WER, sample (points)", 100 * cp(bench, spoken, ours), 3)
+        stm = path.with_suffix(".stm")
+        if stm.exists():
+            bench.say("speakers: cpWER above WER, sample (points)", 100 * cp(bench, stm, ours), 3)
 
 
 def cp(bench: Bench, stm: Path, ours: Ours) -> float:
@@ -237,17 +237,19 @@ def align(bench: Bench) -> None:
     """The alignment stage against whisperx.align, the pronunciations known to both."""
     recording = samples(ten_minutes(bench.folder), bench.folder)
     ours = bench.run(ten_minutes(bench.folder), align=False, diarize=False, language="en")
-    passages = [
-        Passage(min(s.start for s in group), max(s.end for s in group), tuple(w.text for s in group for w in s.words))
+    spans = [
+        AlignmentSpan(
+            min(s.start for s in group), max(s.end for s in group), tuple(w.text for s in group for w in s.words)
+        )
         for group in chunked(ours.segments)
     ]
-    segments = [{"start": p.start, "end": p.end, "text": " ".join(p.words)} for p in passages]
+    segments = [{"start": p.start, "end": p.end, "text": " ".join(p.words)} for p in spans]
     audio = recording.read()
-    list(bench.engine.align(recording, passages, "en"))
-    for passage in passages:
-        bench.peer.speller(" ".join(passage.words))
+    list(bench.engine.align(recording, spans, "en"))
+    for span in spans:
+        bench.peer.speller(" ".join(span.words))
     begun = time.perf_counter()
-    own = [place for places in bench.engine.align(recording, passages, "en") for place in places if place]
+    own = [place for places in bench.engine.align(recording, spans, "en") for place in places if place]
     middle = time.perf_counter()
     their = bench.peer.align(segments, audio)
     ended = time.perf_counter()
@@ -327,14 +329,13 @@ def peak(bench: Bench, path: Path) -> None:
 
 
 def rerun(bench: Bench) -> None:
-    """Diarizing again with another number of speakers, from stored voiceprints."""
+    """Diarizing again with another number of speakers, from stored embeddings."""
     path = ten_minutes(bench.folder)
     recording = samples(path, bench.folder)
-    bench.engine.diarize(
-        bench.engine.voiceprints(Recording(samples(sample(), bench.folder).path), print_nothing), Options(model="base")
-    )
+    short, options = samples(sample(), bench.folder), Options(model="base")
+    bench.engine.diarize(bench.engine.extract_embeddings(short, [(0.0, short.seconds)], print_nothing), options)
     begun = time.perf_counter()
-    prints = bench.engine.voiceprints(recording, print_nothing)
+    prints = bench.engine.extract_embeddings(recording, [(0.0, recording.seconds)], print_nothing)
     bench.engine.diarize(prints, Options(model="base"))
     middle = time.perf_counter()
     bench.engine.diarize(prints, Options(model="base", num_speakers=4))

@@ -87,7 +87,7 @@ class Chaos:
         """Jobs at a rate that the workers can just not keep up with; a client whose answer was lost asks again."""
         while not self.stopping:
             seconds = LONG if self.rng.random() < 0.25 else SHORT
-            pace = " ".join(f"pace:{stage}:0.02" for stage in ("transcribe", "align", "voiceprints", "diarize"))
+            pace = " ".join(f"pace:{stage}:0.02" for stage in ("transcribe", "align", "embeddings", "diarize"))
             owner = self.rng.choice(OWNERS)
             try:
                 job = await self.world.crew.submit(pace, seconds, owner)

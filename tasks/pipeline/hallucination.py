@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from db.domain.values import QualityFlag, Rules
 from tasks.pipeline.sentences import join, words
-from tasks.pipeline.types import Spoken
+from tasks.pipeline.types import Chunk, Hypothesis
 
 LOW_CONFIDENCE = 0.4
 """Segments less sure than this (mean token probability) are flagged."""
@@ -16,6 +16,7 @@ LOW_CONFIDENCE = 0.4
 LOOP = 4  # the same words so many times running are a loop
 LONGEST_LOOP = 30  # words
 FASTEST = 30.0  # characters a second; nobody speaks faster
+MARGIN = 0.1  # seconds by which the voice activity detector may see too little
 SPEECH_SHARE = 0.05  # of a segment: less speech than this is none
 UNLIKELY = -1.0  # mean log probability of a token, as Whisper has it, where `log_prob` names no other bound
 
@@ -34,31 +35,39 @@ def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) 
     return unlikely or (rules.compression_ratio is not None and compression_ratio(text) > rules.compression_ratio)
 
 
-def judge(spoken: Spoken, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
-    """The text that is kept of a chunk, and what should be looked at again."""
-    if _no_speech(spoken, rules):
+def filter_hypothesis(hypothesis: Hypothesis, language: str, rules: Rules) -> tuple[str, tuple[QualityFlag, ...]]:
+    """Return the text that is kept of a chunk, and what should be looked at again."""
+    if _no_speech(hypothesis, rules):
         return "", ()
-    silent = (QualityFlag.NO_SPEECH,) if rules.silence and not spoken.chunk.speech else ()
-    found = words(spoken.text, language)
+    silent = (QualityFlag.NO_SPEECH,) if rules.silence and not hypothesis.chunk.speech else ()
+    found = words(hypothesis.text, language)
     once = without_loops(found) if rules.repetition else found
-    if len(once) == len(found):
-        return spoken.text, silent
-    # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
-    speech = sum(end - start for start, end in spoken.chunk.stretches)
-    hurried = len(spoken.text) > FASTEST * max(speech, 0.1)
-    return join(once, language) if hurried else spoken.text, (*silent, QualityFlag.REPETITION)
+    text, flags = hypothesis.text, silent
+    if len(once) < len(found):
+        # Somebody may well say a thing four times. Only what is too fast to have been said is cut.
+        text = join(once, language) if too_fast(text, hypothesis.chunk) else text
+        flags = (*silent, QualityFlag.REPETITION)
+    if rules.repetition and too_fast(text, hypothesis.chunk):
+        return "", ()
+    return text, flags
 
 
-def _no_speech(spoken: Spoken, rules: Rules) -> bool:
+def too_fast(text: str, chunk: Chunk) -> bool:
+    """Return whether nobody can have said so much in the chunk's speech."""
+    speech = sum(end - start for start, end in chunk.stretches)
+    return len(text.strip()) > FASTEST * (speech + MARGIN)
+
+
+def _no_speech(hypothesis: Hypothesis, rules: Rules) -> bool:
     """Whisper's own rule: an unlikely text where it takes the sound for no speech at all."""
     if rules.no_speech is None:
         return False
     likely = UNLIKELY if rules.log_prob is None else rules.log_prob
-    return (spoken.avg_logprob or 0.0) < likely and (spoken.no_speech_prob or 0.0) > rules.no_speech
+    return (hypothesis.avg_logprob or 0.0) < likely and (hypothesis.no_speech_prob or 0.0) > rules.no_speech
 
 
 def without_loops(found: Sequence[str]) -> list[str]:
-    """The words with each loop said once."""
+    """Return the words with each loop said once."""
     plain = [word.strip(".,!?;:…。、！？").lower() for word in found]
     kept: list[str] = []
     at = 0

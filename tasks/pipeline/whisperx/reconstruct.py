@@ -9,10 +9,10 @@ Active = np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]
 Clusters = np.ndarray[tuple[int, int], np.dtype[np.int64]]
 
 
-def weave(
+def reconstruct(
     active: Active, clusters: Clusters, window: SlidingWindow, frame: SlidingWindow, most: int | None
 ) -> list[Turn]:
-    """Turns of each cluster: in every frame the most active ones, as many as speak there on average over the windows.
+    """Return turns of each cluster: in every frame the most active ones, as many as speak there on average.
 
     `active` is (windows, frames, voices), `clusters` the cluster of each (window, voice) or -2 for nobody.
     """

@@ -7,12 +7,12 @@ from queue import SimpleQueue
 
 from msgspec.structs import replace
 
-from db.domain.values import Options, QualityFlag, Segment, TranscriptionTask, Word
-from tasks.pipeline.rules import SPEECH_SHARE
+from db.domain.values import Options, Problem, QualityFlag, Segment, TranscriptionTask, Word
+from tasks.pipeline.hallucination import SPEECH_SHARE
 from tasks.pipeline.types import Chunk, Resume
 
 
-class Draft:
+class TranscriptBuilder:
     """Language and segments. One thread may add windows while another takes them as they come."""
 
     def __init__(self, options: Options, resume: Resume) -> None:
@@ -32,7 +32,7 @@ class Draft:
 
     def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
         """Segments that were just recognised in a chunk."""
-        self.listened(chunk)
+        self.add_speech(chunk)
         self.segments += segments
         self._hand_on(segments)
 
@@ -41,8 +41,8 @@ class Draft:
         self._hand_on()
         self._windows.put(None)
 
-    def listened(self, chunk: Chunk) -> None:
-        """The voice detector's word on a chunk."""
+    def add_speech(self, chunk: Chunk) -> None:
+        """Take over what the voice activity detector found in a chunk."""
         self.speech += chunk.speech
         self._spans.append((round(chunk.stretches[0][0], 3), round(chunk.stretches[-1][1], 3)))
         self._listened = (self._listened[0] if self._listened else chunk.start, chunk.end)
@@ -56,8 +56,8 @@ class Draft:
         """Segments as they come, until all are there."""
         yield from iter(self._windows.get, None)
 
-    def spoken(self, word: Word) -> Word:
-        """The word without the pause after it: an aligner gives a word all the silence up to the next."""
+    def trim_pause(self, word: Word) -> Word:
+        """Return the word without the pause after it: an aligner gives a word all the silence up to the next."""
         start, end = word.start, word.end
         if start is None or end is None:
             return word
@@ -80,8 +80,8 @@ class Draft:
         at = bisect_right(self._spans, start + 0.001, key=lambda span: span[0]) - 1
         return self._spans[at] if at >= 0 and end <= self._spans[at][1] + 0.001 else (start, end)
 
-    def heard(self, segment: Segment) -> Segment:
-        """The segment, flagged when the voice detector heard nobody during it."""
+    def flag_silence(self, segment: Segment) -> Segment:
+        """Return the segment, flagged when the voice detector heard nobody during it."""
         known = self._listened and self._listened[0] <= segment.start and segment.end <= self._listened[1]
         if not self.options.rules.silence or not known:
             return segment
@@ -93,6 +93,7 @@ class Draft:
             flags = (*flags, QualityFlag.NO_SPEECH)
         return replace(segment, flags=flags)
 
-    def revise(self, segments: Iterable[Segment]) -> None:
-        """Put these in the place of all there were."""
+    def revise(self, segments: Iterable[Segment], problem: Problem | None = None) -> Problem | None:
+        """Put these in the place of all there were; returns what should be told of them all the same."""
         self.segments = list(segments)
+        return problem
