@@ -1,5 +1,8 @@
 """What the documents draw and list is what the code holds."""
 
+import re
+import tomllib
+
 import pytest
 
 from tests.programs.pictures import PICTURES, ROOT, drawn
@@ -19,3 +22,11 @@ def test_each_room_says_in_half_a_page_what_lives_there(room: str) -> None:
     text = (ROOT / room / "README.md").read_text()
     assert text.startswith(f"# `{room}`: ")
     assert len(text.splitlines()) <= 90
+
+
+def test_the_readme_names_the_pythons_that_the_project_allows_where_ci_looks_for_them() -> None:
+    allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    first, after = (int(number) for number in re.findall(r"3\.(\d+)", allowed))
+    [line] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("They need Python")]
+    named = re.findall(r"3\.(\d+)", line.partition(" and make")[0])
+    assert [int(number) for number in named] == list(range(first, after))
