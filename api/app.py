@@ -36,31 +36,13 @@ from schema.execution import Limits
 from schema.settings import IntakeSettings
 from schema.subscriptions.broadcaster import Broadcaster
 from schema.subscriptions.event_log import event_key
+from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
-
-AUDIO_FORMATS = (
-    "aac",
-    "aiff",
-    "amr",
-    "avi",
-    "flac",
-    "m4a",
-    "mkv",
-    "mov",
-    "mp3",
-    "mp4",
-    "ogg",
-    "opus",
-    "wav",
-    "webm",
-    "wma",
-)
-"""Those that a test decodes; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
@@ -151,6 +133,6 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         public_url=state.server.resolved_public_url,
         intake=state.intake,
         worker=state.worker,
-        audio_formats=AUDIO_FORMATS,
+        audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
     )
