@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,12 @@ def test_the_readme_names_the_pythons_that_the_project_allows_where_ci_looks_for
     [line] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("They need Python")]
     named = re.findall(r"3\.(\d+)", line.partition(" and make")[0])
     assert [int(number) for number in named] == list(range(first, after))
+
+
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("*/README.md")), ROOT / "schema/execution/README.md"]
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_files_and_folders_that_a_document_names_are_there(file: Path) -> None:
+    named = re.findall(r"`((?:api|schema|tasks|db|tests|docker|requirements)/[\w./-]+)`", file.read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -54,7 +54,7 @@ IMPORTED_ONCE = (
     "websockets",
 )
 MOST_TESTS = 60
-SECONDS = 300
+SECONDS = 180
 
 
 class Mutant(NamedTuple):
