@@ -30,7 +30,7 @@ from tests.programs.mutants.changes import Change, changes
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("api", "schema", "tasks", "db")
-IN_PROCESS = ("tests/db", "tests/schema", "tests/api", "tests/tasks/test_formats.py", "tests/tasks/pipeline")
+IN_PROCESS = ("tests/db", "tests/schema", "tests/api", "tests/tasks/documents", "tests/tasks/pipeline")
 WITH_MODELS = ("test_models.py", "test_speech.py", "test_languages.py")
 CONFIGURATION = "[run]\nsource = api,schema,tasks,db\nconcurrency = thread,greenlet\n"
 IMPORTED_ONCE = (
