@@ -58,7 +58,7 @@ class LeaseKeeper:
         self._heard_at = time.monotonic()
         self._stopped_at = 0.0
 
-    def heard(self) -> None:
+    def note_life(self) -> None:
         """Note a sign of life."""
         self._heard_at = time.monotonic()
 
