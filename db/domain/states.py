@@ -1,4 +1,4 @@
-"""The table of allowed moves between states; no other code decides."""
+"""The table of allowed transitions between states; no other code decides."""
 
 from enum import Enum
 
@@ -6,7 +6,7 @@ from db.domain.values import JobState as State
 
 
 class Transition(Enum):
-    """A named move: from which states, to which, and what it means."""
+    """A named transition: from which states, to which, and what it means."""
 
     CLAIM = ({State.QUEUED}, State.RUNNING, "a worker takes the work, under a lease")
     RESCUE = ({State.RUNNING}, State.QUEUED, "the lease ended without a word from its worker")
@@ -16,18 +16,18 @@ class Transition(Enum):
     END_PARTIAL = ({State.RUNNING}, State.PARTIAL, "done, but for an optional stage")
     FAIL = ({State.RUNNING}, State.FAILED, "it cannot be done, or was tried too often")
     CANCEL_QUEUED = ({State.QUEUED}, State.CANCELED, "by the client, while nobody works on it")
-    CANCEL_RUNNING = ({State.RUNNING}, State.CANCELED, "by the worker, whom the client's wish has reached")
+    CANCEL_RUNNING = ({State.RUNNING}, State.CANCELED, "by the worker, which heard of the client's request")
     RETRY = ({State.FAILED, State.CANCELED, State.PARTIAL}, State.QUEUED, "by the client: what failed, again")
     RERUN = ({State.SUCCEEDED, State.PARTIAL}, State.QUEUED, "by the client: one stage again")
 
     @property
     def sources(self) -> frozenset[State]:
-        """The states that the move may start from."""
+        """Return the states that it may start from."""
         return frozenset(self.value[0])
 
     @property
     def target(self) -> State:
-        """The state that it ends in."""
+        """Return the state that it ends in."""
         return self.value[1]
 
 

@@ -32,7 +32,7 @@ OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhe
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """The recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
+    """Return the recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             refuse("The file is empty.", "Upload it again; it may not have been sent completely.")
@@ -91,7 +91,8 @@ def _told_length(container: InputContainer, audio: AudioStream) -> float | None:
 
 def check_sound(audio: AudioStream) -> None:
     """Refuse sound that is none, by what its header says; raises `InputFault`."""
-    codec = audio.codec_context.codec.name if audio.codec_context else "unknown"  # PyAV has none for what FFmpeg lacks
+    context: Any = audio.codec_context  # None for what FFmpeg has no decoder for, whatever PyAV's types say
+    codec = "unknown" if context is None else context.codec.name
     if codec not in CODECS:
         convert(f"The sound is in a format that is not read here ({codec}).")
     if not 0 < audio.channels <= MOST_CHANNELS:

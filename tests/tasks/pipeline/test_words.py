@@ -159,6 +159,15 @@ def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_
     assert assign(parts, turns, "en")[1] == parts
 
 
+def test_whoever_spoke_before_goes_on_where_two_are_heard_alike() -> None:
+    first = Segment(key="00000000", start=0.0, end=1.0, text="So.", words=(Word("So.", 0.0, 1.0),))
+    second = Segment(key="00000001", start=2.0, end=3.0, text="Go.", words=(Word("Go.", 2.0, 3.0),))
+    both = [Turn(1.5, 3.0, "B"), Turn(1.6, 3.0, "A")]
+    speakers, told = assign([first, second], [Turn(0.0, 1.0, "A"), *both], "en")
+    assert [part.speaker for part in told] == [0, 0]
+    assert [speaker.word_count for speaker in speakers] == [2, 0]
+
+
 def test_a_segment_lasts_as_long_as_its_speaker_but_not_into_the_next() -> None:
     first = Segment(key="00000000", start=0.0, end=1.0, text="So", words=(Word("So", 0.0, 1.0),))
     second = Segment(key="00000001", start=1.3, end=2.0, text="what?", words=(Word("what?", 1.3, 2.0),))
