@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from api.http.settings import ServerSettings, explain
 from api.process.supervisor import EXIT_CONFIGURATION
+from db.settings import UnreadableSecret
 
 app = typer.Typer(
     name="python -m api",
@@ -177,10 +178,10 @@ def main() -> None:
     """Run a command; a wrong setting is a line of its own, not a traceback."""
     try:
         app()
-    except ValidationError as error:
-        if not error.title.endswith("Settings"):
+    except (ValidationError, UnreadableSecret) as error:
+        if isinstance(error, ValidationError) and not error.title.endswith("Settings"):
             raise
-        sys.stderr.write(explain(error) + "\n")
+        sys.stderr.write((explain(error) if isinstance(error, ValidationError) else str(error)) + "\n")
         sys.exit(EXIT_CONFIGURATION)
 
 

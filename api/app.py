@@ -13,18 +13,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.auth.token import TokenAuth
+from api.auth.credentials import Credentials
+from api.auth.settings import AuthSettings
+from api.auth.standings import Standings
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
 from api.http.playback import Playback
-from api.http.secrets import access_token, signing_key
+from api.http.secrets import access_token, signing_keys
 from api.http.settings import ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.uploads import Uploads
-from db.accounts import owners
-from db.accounts.owners import LOCAL_OWNER
+from db.accounts import accounts
 from db.jobs import QueueLimits
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
@@ -65,17 +66,20 @@ AUDIO_FORMATS = (
 def create_app() -> Starlette:
     """The application, from the environment; uvicorn's factory."""
     logs.configure("web")
-    server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
+    server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
+    keys = signing_keys(auth, store)
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
+    database = Database(store.resolved_database_url, notifier)
+    standings = Standings(database)
     edge = AppState(
         server=server,
         worker=worker,
-        db=Database(store.resolved_database_url, notifier),
+        db=database,
         blobs=Blobs(store),
         live=Live(client),
         notifier=notifier,
-        signer=Signer(signing_key(store)),
+        signer=Signer(keys, lambda: standings.disabled),
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
     settings, broadcaster = _schema_settings(edge), Broadcaster(edge.db, edge.live)
@@ -100,16 +104,17 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with edge.db.write() as session:
-            await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(edge.live.run())
+            await accounts.ensure_local(session)
+        background = [asyncio.create_task(edge.live.run()), asyncio.create_task(standings.run())]
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await edge.notifier.close()
             await edge.db.close()
 
@@ -121,7 +126,7 @@ def create_app() -> Starlette:
             Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
-                authenticate=TokenAuth(access_token(server, store)),
+                authenticate=Credentials(edge.db, standings, access_token(server, store)),
                 context_factory=context,
                 broadcast=event_key,
                 settings=_graphql_settings(server, store.home),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.http.secrets import access_token, signing_key
+from api.auth.settings import AuthSettings
+from api.http.secrets import access_token, signing_keys
 from api.http.settings import ServerSettings
 from db.settings import StoreSettings
 
@@ -66,7 +67,7 @@ def test_the_token_is_made_once_whoever_asks_first_and_only_its_owner_can_read_i
     assert len(tokens) == 1
     assert stat.S_IMODE((store.home / "token").stat().st_mode) == 0o600
     assert [file.name for file in store.home.iterdir()] == ["token"]
-    assert signing_key(store) == signing_key(store) != tokens.pop().encode()
+    assert signing_keys(AuthSettings(), store) == signing_keys(AuthSettings(), store) != [tokens.pop().encode()]
 
 
 def test_a_token_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ class GraphQLSettings:
     """At the same time on one WebSocket."""
     max_message_bytes: int = 256 * 2**10
     """Of one WebSocket message."""
+    recheck_seconds: float = 2.5
+    """How often whatever is open looks whether the viewer's credentials still hold."""
     heartbeat_seconds: float = 15.0
     """Between two signs of life on an event stream."""
     compress_from_bytes: int = 1024

@@ -142,8 +142,10 @@ class GraphQLView:
             raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
         answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
-        expires_at = getattr(call.viewer, "expires_at", None)
-        return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, expires_at)
+        settings = self.endpoint.settings
+        return AnswerStream(
+            answers, framing, settings.heartbeat_seconds, viewer=call.viewer, recheck_seconds=settings.recheck_seconds
+        )
 
     def _answered(self, http: HttpRequest, accept: Accepted, answer: GraphQLResponse) -> Response:
         if accept.stream_quality and (accept.json is None or accept.prefers_stream):

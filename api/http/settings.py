@@ -1,17 +1,14 @@
 """Where the server listens, who may enter, and what it accepts."""
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings
 
-from db.settings import SETTINGS
+from db.settings import Settings
 
 SHORTEST_TOKEN = 16
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(Settings):
     """The edge: address, token, sizes."""
-
-    model_config = SETTINGS
 
     host: str = Field(default="127.0.0.1", min_length=1, description="The address that the server listens at.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port that it listens at; 0 takes a free one.")

@@ -11,7 +11,8 @@ from functools import partial
 
 from rich.console import Console
 
-from api.http.secrets import access_token, signing_key
+from api.auth.settings import AuthSettings
+from api.http.secrets import access_token, signing_keys
 from api.http.settings import ServerSettings
 from api.process.address import forget_address, tell_address
 from api.process.serve import listen
@@ -50,7 +51,7 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     loop.add_signal_handler(signal.SIGTERM, partial(supervisor.ask_to_stop, patient=True))  # a service manager
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
-    signing_key(store)  # made before two processes ask for it
+    signing_keys(AuthSettings(), store)  # made before two processes ask for it
     environment = os.environ | {
         "GRAPHOPHONE_PORT": str(listener.getsockname()[1]),  # 0 has become a real one
         "GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener),

@@ -6,7 +6,9 @@ import strawberry
 
 from db.domain.clock import now
 from db.models import Owner
+from schema.account.tokens import AccessToken, access_tokens
 from schema.account.usage import Usage, of_viewer
+from schema.base.connections import Connection
 from schema.base.context import Context, Info
 from schema.base.fields import field
 from schema.base.nodes import Node
@@ -68,6 +70,9 @@ class Viewer:
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
     rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
     usage: Usage = field("What was used, and what is allowed.", of_viewer)
+    access_tokens: Connection[AccessToken] = field(
+        "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
 
 
 def viewer(info: Info) -> Context:

@@ -18,12 +18,38 @@ if TYPE_CHECKING:  # what it shows needs the context in its turn
     from schema.subscriptions.broadcaster import Broadcaster
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Standing:
+    """Whether credentials still hold, for as long as something is open to them.
+
+    `credential` is the id of its row, `expires_at` in epoch seconds; whoever learns that it was revoked puts the end
+    into the past.
+    """
+
+    owner_id: str
+    credential: str = ""
+    expires_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who asks, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
+    groups: frozenset[str] = frozenset()
+    standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the credentials end, in epoch seconds."""
+        return self.standing.expires_at
+
+    @property
+    def token_end(self) -> int | None:
+        """When a personal token ends (epoch milliseconds) that asks; None for one that does not, and for people."""
+        own = self.standing.credential.startswith("tok_") and self.standing.expires_at is not None
+        return round((self.standing.expires_at or 0) * 1000) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,6 @@ async def create_job(
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context
-    context.require("jobs:write")
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
         job, reused = await _accept(context, wanted, found)
