@@ -13,15 +13,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.auth.credentials import Credentials
-from api.auth.settings import AuthSettings
+from api.auth.routes import SignIn
 from api.auth.standings import Standings
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
 from api.http.playback import Playback
+from api.http.problems import HttpProblem
 from api.http.secrets import access_token, signing_keys
-from api.http.settings import ServerSettings
+from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.uploads import Uploads
@@ -83,6 +83,9 @@ def create_app() -> Starlette:
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
     settings, broadcaster = _schema_settings(edge), Broadcaster(edge.db, edge.live)
+    signin = SignIn(
+        edge.db, standings, auth, token=access_token(server, store), keys=keys, url=server.resolved_public_url
+    )
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -121,20 +124,27 @@ def create_app() -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", healthz),
+            *signin.routes,
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
-                authenticate=Credentials(edge.db, standings, access_token(server, store)),
+                authenticate=signin.credentials,
                 context_factory=context,
                 broadcast=event_key,
                 settings=_graphql_settings(server, store.home),
             ),
         ],
         middleware=[Middleware(Correlation)],
+        exception_handlers={HttpProblem: _problem},
         lifespan=lifespan,
     )
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for these
+    return problem.response(request.scope["correlation_id"])
 
 
 def _graphql_settings(server: ServerSettings, home: Path) -> GraphQLSettings:

@@ -13,7 +13,7 @@ SETTINGS = SettingsConfigDict(
 
 
 class FileSettingsSource(EnvSettingsSource):
-    """Values that stand in a file, as containers get their secrets: `GRAPHOPHONE_TOKEN_FILE` for `GRAPHOPHONE_TOKEN`."""
+    """Values that stand in a file, as containers get secrets: `GRAPHOPHONE_TOKEN_FILE` for `GRAPHOPHONE_TOKEN`."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Read the file that the variable names, if there is one. Its last line end does not count."""

@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.workers",
     "tests.fixtures.graph",
     "tests.fixtures.web",
+    "tests.fixtures.issuer",
 ]

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.auth.settings import AuthSettings
 from api.http.secrets import access_token, signing_keys
-from api.http.settings import ServerSettings
+from api.http.settings import AuthSettings, ServerSettings
 from db.settings import StoreSettings
 
 

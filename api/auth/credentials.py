@@ -7,6 +7,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from starlette.requests import cookie_parser
+
+from api.auth.cookies import Cookie
 from api.auth.standings import Standings
 from db.accounts import principals
 from db.accounts.owners import LOCAL_OWNER
@@ -25,7 +28,7 @@ KNOWN = 10_000
 """How many credentials are remembered."""
 
 LONGEST = 8192
-"""Characters of a token; longer ones are refused unread."""
+"""Characters of the header with a token; longer ones are refused unread."""
 
 Find = Callable[[str], Awaitable[Principal | None]]
 """Finds who a bearer token stands for; None when it is not of this kind, or does not hold."""
@@ -34,8 +37,15 @@ Find = Callable[[str], Awaitable[Principal | None]]
 class Credentials:
     """Lets in whoever has a token, as `Authorization: Bearer …` or in a WebSocket's `connection_init`."""
 
-    def __init__(self, db: Database, standings: Standings, token: str, others: Sequence[Find] = ()) -> None:
-        self._db, self._standings = db, standings
+    def __init__(
+        self,
+        db: Database,
+        standings: Standings,
+        token: str,
+        others: Sequence[Find] = (),
+        session: Cookie | None = None,
+    ) -> None:
+        self._db, self._standings, self._session = db, standings, session
         self._own = hashlib.sha256(token.encode()).digest()
         self._finders: Sequence[Find] = (self._installation, self._personal, *others)
         self._known: OrderedDict[str, tuple[float, Viewer]] = OrderedDict()
@@ -43,18 +53,26 @@ class Credentials:
     async def __call__(self, credentials: Mapping[str, Any]) -> Viewer | None:
         """Return the viewer, or None. `credentials` are headers or connection parameters."""
         value = credentials.get("authorization")
-        if not isinstance(value, str):
+        if value is None:
+            return await self._of_browser(credentials.get("cookie"))
+        if not isinstance(value, str) or len(value) > LONGEST:
             return None
         scheme, _, token = value.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not 0 < len(token) <= LONGEST:
+        if scheme.lower() != "bearer" or not token:
             return None
-        return await self._viewer(hash_of(token), token)
+        return await self._viewer(hash_of(token), token, self._finders)
 
-    async def _viewer(self, key: str, token: str) -> Viewer | None:
+    async def _of_browser(self, cookies: Any) -> Viewer | None:
+        if self._session is None or not isinstance(cookies, str):
+            return None
+        value = self._session.read(cookie_parser(cookies))
+        return None if value is None else await self._viewer(value["id"], value["id"], (self._signed_in,))
+
+    async def _viewer(self, key: str, token: str, finders: Sequence[Find]) -> Viewer | None:
         until, viewer = self._known.get(key, (0.0, None))
         if viewer is None or until < time.monotonic():
-            viewer = await self._found(token)
+            viewer = await self._found(token, finders)
             if viewer is None:
                 self._known.pop(key, None)
                 return None
@@ -62,8 +80,8 @@ class Credentials:
         ended = viewer.expires_at is not None and viewer.expires_at <= time.time()
         return None if ended or viewer.owner_id in self._standings.disabled else viewer
 
-    async def _found(self, token: str) -> Viewer | None:
-        for find in self._finders:
+    async def _found(self, token: str, finders: Sequence[Find]) -> Viewer | None:
+        for find in finders:
             principal = await find(token)
             if principal is not None:
                 expires = None if principal.expires_at is None else principal.expires_at / 1000
@@ -82,6 +100,10 @@ class Credentials:
         """The token of the first start, or the operator's."""
         known = hmac.compare_digest(hashlib.sha256(token.encode()).digest(), self._own)
         return Principal(owner_id=LOCAL_OWNER, scopes=ALL_SCOPES, credential=LOCAL_OWNER) if known else None
+
+    async def _signed_in(self, session_id: str) -> Principal | None:
+        async with self._db.read() as session:
+            return await principals.of_session(session, session_id)
 
     async def _personal(self, token: str) -> Principal | None:
         if not is_secret(token, PERSONAL):

@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from api.auth.keys import Keys, ProviderUnreachable
-from api.auth.settings import ProviderSettings
+from api.http.settings import ProviderSettings
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Those with a public key. Neither `none` nor an HMAC, for which a public key could be taken as the secret."""

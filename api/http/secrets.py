@@ -5,8 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from api.auth.settings import AuthSettings, keys_of
-from api.http.settings import ServerSettings
+from api.http.settings import AuthSettings, ServerSettings, keys_of
 from db.settings import StoreSettings
 
 

@@ -11,9 +11,8 @@ from functools import partial
 
 from rich.console import Console
 
-from api.auth.settings import AuthSettings
 from api.http.secrets import access_token, signing_keys
-from api.http.settings import ServerSettings
+from api.http.settings import AuthSettings, ServerSettings
 from api.process.address import forget_address, tell_address
 from api.process.serve import listen
 from api.process.supervisor import Child, Supervisor

@@ -15,7 +15,8 @@ from db.accounts.tables import Account, BrowserSession, Quota
 from db.domain.clock import now
 from db.domain.errors import NotFound
 from db.domain.ids import new_id
-from db.models import Owner, table_of
+from db.models import Owner
+from db.store.base import table_of
 
 
 class Person(NamedTuple):

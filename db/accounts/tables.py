@@ -5,7 +5,7 @@ from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from db.accounts.scopes import Role
-from db.models import Row
+from db.store.base import Row
 from db.store.columns import Json, choice
 
 _OWNER = "owner.id"
