@@ -158,7 +158,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
     await session.execute(wish)
     notify_on_commit(session, Notification("cancel", owner_id))
-    await session.refresh(job)
+    await _read_again(session, job)
     return job
 
 
@@ -242,6 +242,12 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     return job
 
 
+async def _read_again(session: AsyncSession, job: Job) -> None:
+    """Bring a row up to date; the owner is part of this statement as of every other."""
+    mine = select(Job).where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
+    await session.execute(mine.execution_options(populate_existing=True))
+
+
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
     """A move of a locked row that ends whatever lease there was: the fence goes up."""
     before = job.state
@@ -253,7 +259,7 @@ async def force_transition(session: AsyncSession, job: Job, how: Transition, **v
     )
     if (await session.execute(statement)).first() is None:
         raise Conflict(f"The job is {before}.", {"state": before})
-    await session.refresh(job)
+    await _read_again(session, job)
     await _moved(session, job, before, how.target)
     return job
 

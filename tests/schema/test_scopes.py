@@ -14,7 +14,8 @@ from tests.fixtures.graph import Graph, engine
 READ = {
     "Job": "jobs:read", "JobEvent": "jobs:read", "Media": "jobs:read", "UploadSession": "jobs:read",
     "Transcript": "transcripts:read", "Segment": "transcripts:read", "Speaker": "transcripts:read",
-    "Word": "transcripts:read", "Caption": "transcripts:read", "SearchHit": "transcripts:read", "Revision": "transcripts:read",
+    "Word": "transcripts:read", "Caption": "transcripts:read", "SearchHit": "transcripts:read",
+    "Revision": "transcripts:read",
     "Export": "exports:read", "AccessToken": "account",
 }  # fmt: skip
 """What it takes to see a thing. Whatever else a type shows belongs to one of these, or is nobody's secret."""
