@@ -32,13 +32,15 @@ class AnswerStream(Response):
         answers: AsyncGenerator[GraphQLResponse, None],
         framing: Framing,
         heartbeat_seconds: float,
-        first: GraphQLResponse | None = None,
         *,
         viewer: Any = None,
         recheck_seconds: float = 2.5,
+        first: GraphQLResponse | None = None,
+        ended: Callable[[], None] | None = None,
     ) -> None:
         self.answers = answers
         self.first = first
+        self.ended = ended
         self.framing = framing
         self.media_type = framing.media_type
         self.heartbeat_seconds = heartbeat_seconds
@@ -72,6 +74,8 @@ class AnswerStream(Response):
         finally:
             for task in (sending, leaving):
                 task.cancel()
+            if self.ended is not None:
+                self.ended()
             await wait({sending, leaving})
             await self.answers.aclose()
 
