@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
-from api.http.settings import ServerSettings, explain
+from api.http.settings import AuthSettings, ServerSettings, explain
 from api.process.supervisor import EXIT_CONFIGURATION
 from db.settings import UnreadableSecret
 
@@ -46,12 +46,18 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
     """Run the web process alone."""
     import socket
 
+    from api.process.exposure import Unguarded, check_guarded
     from api.process.serve import listen
     from api.process.serve import serve as run
     from tasks.system.processes import end_with_parent
 
     if supervised:
         end_with_parent()
+    try:
+        check_guarded(ServerSettings(), AuthSettings())
+    except Unguarded as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
     run(listen(ServerSettings()) if fd is None else socket.socket(fileno=fd))
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import structlog
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,11 +21,13 @@ from api.http.correlation import Correlation
 from api.http.downloads import Downloads
 from api.http.playback import Playback
 from api.http.problems import HttpProblem
+from api.http.rates import RateLimitHeaders
 from api.http.secrets import access_token, signing_keys
 from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.uploads import Uploads
+from api.process.exposure import warning_of
 from db.accounts import accounts
 from db.jobs import QueueLimits
 from db.settings import StoreSettings
@@ -68,6 +71,8 @@ def create_app() -> Starlette:
     logs.configure("web")
     server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
     keys = signing_keys(auth, store)
+    if warning := warning_of(server):
+        structlog.get_logger(__name__).warning("server.exposed", reason=warning)
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
     database = Database(store.resolved_database_url, notifier)
@@ -136,7 +141,7 @@ def create_app() -> Starlette:
                 settings=_graphql_settings(server, store.home),
             ),
         ],
-        middleware=[Middleware(Correlation)],
+        middleware=[Middleware(Correlation), Middleware(RateLimitHeaders)],
         exception_handlers={HttpProblem: _problem},
         lifespan=lifespan,
     )
@@ -169,4 +174,5 @@ def _schema_settings(edge: AppState) -> SchemaSettings:
         max_concurrent=worker.jobs_per_owner,
         audio_formats=AUDIO_FORMATS,
         sign=edge.signer.sign,
+        warnings=tuple(warning for warning in (warning_of(edge.server),) if warning),
     )

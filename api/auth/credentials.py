@@ -87,7 +87,9 @@ class Credentials:
                 expires = None if principal.expires_at is None else principal.expires_at / 1000
                 standing = Standing(principal.owner_id, principal.credential, expires)
                 self._standings.hold(standing)
-                return Viewer(principal.owner_id, principal.scopes, frozenset(principal.groups), standing)
+                return Viewer(
+                    principal.owner_id, principal.scopes, frozenset(principal.groups), principal.quota, standing
+                )
         return None
 
     def _remember(self, key: str, viewer: Viewer) -> None:

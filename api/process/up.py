@@ -14,6 +14,7 @@ from rich.console import Console
 from api.http.secrets import access_token, signing_keys
 from api.http.settings import AuthSettings, ServerSettings
 from api.process.address import forget_address, tell_address
+from api.process.exposure import Unguarded, check_guarded
 from api.process.serve import listen
 from api.process.supervisor import Child, Supervisor
 from db.settings import StoreSettings
@@ -34,11 +35,12 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
     twice, they do not); returns the exit code. Raises `CannotStart`.
     """
     try:
+        check_guarded(server, AuthSettings())
         with valkey.lock(store.home), _listener(server) as listener:
             return asyncio.run(_up(server, store, worker, listener))
     except valkey.FolderInUse as error:
         raise CannotStart(f"{error}: stop that one, or set GRAPHOPHONE_HOME to another folder") from None
-    except valkey.ValkeyFailed as error:
+    except (valkey.ValkeyFailed, Unguarded) as error:
         raise CannotStart(str(error)) from None
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.accounts.scopes import scopes_of
-from db.accounts.tables import AccessToken, Account, BrowserSession
+from db.accounts.tables import AccessToken, Account, BrowserSession, Quota
 from db.domain.clock import now
 
 
@@ -21,6 +21,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: str
     scopes: frozenset[str]
     groups: tuple[str, ...] = ()
+    quota: Quota = Quota()
     credential: str = ""
     expires_at: int | None = None
     last_used_at: int | None = None
@@ -31,7 +32,11 @@ def of_account(account: Account) -> Principal | None:
     if account.disabled_at is not None:
         return None
     return Principal(
-        owner_id=account.id, scopes=scopes_of(account.role), groups=tuple(account.groups), credential=account.id
+        owner_id=account.id,
+        scopes=scopes_of(account.role),
+        groups=tuple(account.groups),
+        quota=account.quota,
+        credential=account.id,
     )
 
 

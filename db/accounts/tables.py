@@ -15,10 +15,8 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """What an account may use; None stands for the server's default."""
 
     points_per_minute: int | None = None
-    concurrent_jobs: int | None = None
     queued_jobs: int | None = None
     audio_seconds_per_month: float | None = None
-    upload_bytes_per_day: int | None = None
 
 
 class Account(Row, table=True):

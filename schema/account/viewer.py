@@ -58,7 +58,8 @@ class RateLimit:
 
 async def _rate_limit(info: Info) -> RateLimitView:
     context = info.context
-    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    own = context.viewer.quota.points_per_minute
+    left = await context.rates.left(context.owner_id, own) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
 
 

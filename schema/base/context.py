@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import strawberry
 
+from db.accounts.tables import Quota
 from db.domain.errors import Forbidden
 from db.jobs import QueueLimits
 from db.store.blobs import Blobs
@@ -38,6 +39,7 @@ class Viewer:
     owner_id: str
     scopes: frozenset[str]
     groups: frozenset[str] = frozenset()
+    quota: Quota = Quota()
     standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
 
     @property
@@ -69,6 +71,7 @@ class SchemaSettings:
     max_concurrent: int
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
+    warnings: tuple[str, ...] = ()  # about the installation, for administrators
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,10 +105,16 @@ class Context:
         signed = self.settings.sign(path, self.owner_id, expires)
         return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
 
+    @property
+    def queue_limits(self) -> QueueLimits:
+        """How many jobs may wait: the account's own number, or the server's."""
+        queue, own = self.settings.queue, self.viewer.quota.queued_jobs
+        return queue if own is None else QueueLimits(total=queue.total, per_owner=own)
+
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
         if self.rates is not None:
-            await self.rates.charge(self.owner_id, self.cost)
+            await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
 
     def require(self, scope: str) -> None:
         """Raises Forbidden unless the credentials have this scope."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -220,3 +221,13 @@ async def _stream_end(web: Web, secret: str, query: str) -> int:
         async for _ in answer.aiter_bytes():
             pass
         return answer.status_code
+
+
+async def test_an_answer_tells_what_is_left_to_ask_for(web: Web) -> None:
+    answer = await web.ask(VIEWER)
+    assert answer.headers["ratelimit-policy"] == '"points";q=200000;w=60'
+    left = re.fullmatch(r'"points";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
+    assert left
+    assert int(left[1]) < 200_000
+    assert int(left[2]) <= 60
+    assert "ratelimit" not in (await web.ask(VIEWER, None)).headers
