@@ -88,10 +88,10 @@ def create_app() -> Starlette:
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
     settings, broadcaster = _schema_settings(edge), Broadcaster(edge.db, edge.live)
-    signin = SignIn(
-        edge.db, standings, auth, token=access_token(server, store), keys=keys, url=server.resolved_public_url
-    )
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
+    signin = SignIn(
+        edge.db, standings, rates, auth, token=access_token(server, store), keys=keys, url=server.resolved_public_url
+    )
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(

@@ -15,7 +15,7 @@ from db.accounts import principals
 from db.accounts.owners import LOCAL_OWNER
 from db.accounts.principals import Principal
 from db.accounts.scopes import ALL_SCOPES
-from db.accounts.secrets import PERSONAL, hash_of, is_secret
+from db.accounts.secrets import ACCESS, PERSONAL, hash_of, is_secret
 from db.accounts.tokens import USE_WRITTEN_MS
 from db.domain.clock import now
 from db.store.session import Database
@@ -47,7 +47,7 @@ class Credentials:
     ) -> None:
         self._db, self._standings, self._session = db, standings, session
         self._own = hashlib.sha256(token.encode()).digest()
-        self._finders: Sequence[Find] = (self._installation, self._personal, *others)
+        self._finders: Sequence[Find] = (self._installation, self._personal, self._granted, *others)
         self._known: OrderedDict[str, tuple[float, Viewer]] = OrderedDict()
 
     async def __call__(self, credentials: Mapping[str, Any]) -> Viewer | None:
@@ -102,6 +102,12 @@ class Credentials:
         """The token of the first start, or the operator's."""
         known = hmac.compare_digest(hashlib.sha256(token.encode()).digest(), self._own)
         return Principal(owner_id=LOCAL_OWNER, scopes=ALL_SCOPES, credential=LOCAL_OWNER) if known else None
+
+    async def _granted(self, token: str) -> Principal | None:
+        if not is_secret(token, ACCESS):
+            return None
+        async with self._db.read() as session:
+            return await principals.of_grant(session, hash_of(token))
 
     async def _signed_in(self, session_id: str) -> Principal | None:
         async with self._db.read() as session:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db.accounts.grants import Grant
 from db.accounts.scopes import scopes_of
 from db.accounts.tables import AccessToken, Account, BrowserSession, Quota
 from db.domain.clock import now
@@ -63,6 +64,22 @@ async def of_token(session: AsyncSession, secret_hash: str) -> Principal | None:
     )
 
 
+async def of_grant(session: AsyncSession, access_hash: str) -> Principal | None:
+    """Return who an access token of the token endpoint stands for."""
+    statement = (
+        select(Grant, Account)
+        .join(Account, col(Account.id) == col(Grant.owner_id))
+        .where(col(Grant.access_hash) == access_hash, col(Grant.access_until) > now(), col(Grant.revoked_at).is_(None))
+    )
+    found = (await session.execute(statement)).one_or_none()
+    principal = None if found is None else of_account(found[1])
+    if found is None or principal is None:
+        return None
+    grant = found[0]
+    scopes = principal.scopes & frozenset(grant.scopes)
+    return msgspec.structs.replace(principal, scopes=scopes, credential=grant.id, expires_at=grant.access_until)
+
+
 async def of_session(session: AsyncSession, session_id: str) -> Principal | None:
     """Return who has signed in with a browser."""
     statement = (
@@ -85,11 +102,13 @@ async def still_there(session: AsyncSession, credentials: Collection[str]) -> fr
     there: set[str] = set(
         (await session.execute(select(col(Account.id)).where(col(Account.id).in_(credentials), opened))).scalars()
     )
-    for table in (AccessToken, BrowserSession):
+    for table in (AccessToken, BrowserSession, Grant):
         statement = (
             select(col(table.id))
             .join(Account, col(Account.id) == col(table.owner_id))
             .where(col(table.id).in_(credentials), opened)
         )
+        if table is Grant:
+            statement = statement.where(col(Grant.revoked_at).is_(None))
         there.update((await session.execute(statement)).scalars())
     return frozenset(there)

@@ -39,7 +39,7 @@ class Viewer:
     owner_id: str
     scopes: frozenset[str]
     groups: frozenset[str] = frozenset()
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
 
     @property
