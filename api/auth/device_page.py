@@ -29,7 +29,8 @@ _HEADERS = {
 }
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in a device: Graphophone</title>
 <meta name="viewport" content="width=device-width"><style>body{{font:1rem/1.5 system-ui;max-width:32rem;
-margin:3rem auto;padding:0 1rem}}input,button{{font:inherit;padding:.3rem .6rem}}label{{display:block;margin:1rem 0}}</style>
+margin:3rem auto;padding:0 1rem}}input,button{{font:inherit;padding:.3rem .6rem}}
+label{{display:block;margin:1rem 0}}</style>
 <h1>Sign in a device</h1>{body}</html>"""
 _FORM = """{links}<p>Allow this only if you have just begun it yourself, and your device shows the same code.</p>
 <form method="post" action="/device"><label>Code <input name="user_code" value="{code}" required></label>{token}

@@ -1,7 +1,8 @@
 """Every error that a client can cause or meet, as one tree of small classes that carry their facts.
 
     GraphophoneError
-     ├── InvalidInput        a value that cannot be used: which field, and what is allowed
+     ├── InvalidInput        a value that cannot be used: its path in the client's input, and what is allowed
+     ├── InvalidValue        the same of a value whose path in the client's input is not known here: its name
      ├── NotFound            there is no such thing, or the viewer may not see it (the same answer)
      ├── Conflict            it exists, but not in a state (or a revision) in which this can be done
      ├── Forbidden           the credentials lack a scope
@@ -9,6 +10,7 @@
      ├── QueueFull           too much waits already: when to try again
      ├── RateLimited         this minute's budget of query cost is spent: when to try again
      ├── UnsupportedMedia    the recording cannot be read: why, and what to do
+     ├── Unavailable         a part of the installation is away, or there is no room: when to try again
      ├── CursorExpired       the events after this cursor are no longer kept
      └── LeaseLost           a worker wrote after its lease had ended; never shown to a client
 
@@ -40,6 +42,16 @@ class InvalidInput(GraphophoneError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message, {"field": field})
         self.field = field.split(".")
+
+
+class InvalidValue(GraphophoneError):
+    """A value that makes no sense; `name` is the domain's own, which only who took the input can place in it."""
+
+    code = ErrorCode.INVALID_INPUT
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message, {"field": name})
+        self.name = name
 
 
 class NotFound(GraphophoneError):
@@ -107,6 +119,16 @@ class UnsupportedMedia(GraphophoneError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message, {"remedy": problem.remedy})
         self.problem = problem
+
+
+class Unavailable(GraphophoneError):
+    """A part of the installation is away or has no room: nothing was done, and it may be tried again."""
+
+    code = ErrorCode.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, {"retryAfterSeconds": round(retry_after_seconds, 1)})
+        self.retry_after_seconds = retry_after_seconds
 
 
 class CursorExpired(GraphophoneError):

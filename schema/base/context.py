@@ -14,6 +14,8 @@ from db.store.blobs import Blobs
 from db.store.session import Database
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
+from schema.settings import IntakeSettings
+from tasks.settings import WorkerSettings
 
 if TYPE_CHECKING:  # what it shows needs the context in its turn
     from schema.subscriptions.broadcaster import Broadcaster
@@ -64,11 +66,8 @@ class SchemaSettings:
 
     version: str
     public_url: str
-    default_model: str
-    max_upload_bytes: int
-    max_seconds: float
-    queue: QueueLimits
-    max_concurrent: int
+    intake: IntakeSettings
+    worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
     warnings: tuple[str, ...] = ()  # about the installation, for administrators
@@ -108,8 +107,8 @@ class Context:
     @property
     def queue_limits(self) -> QueueLimits:
         """How many jobs may wait: the account's own number, or the server's."""
-        queue, own = self.settings.queue, self.viewer.quota.queued_jobs
-        return queue if own is None else QueueLimits(total=queue.total, per_owner=own)
+        queue, own = self.settings.intake.queue, self.viewer.quota.queued_jobs
+        return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
 
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
