@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from api.http.settings import AuthSettings, ServerSettings, explain
+from api.process.people_commands import clients, users
 from api.process.supervisor import EXIT_CONFIGURATION
 from db.settings import UnreadableSecret
 from tasks.documents.registry import FORMATS
@@ -114,6 +115,8 @@ def schema() -> None:
     typer.echo(sdl())
 
 
+app.add_typer(users, name="users")
+app.add_typer(clients, name="clients")
 jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")
 app.add_typer(jobs, name="jobs")
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]

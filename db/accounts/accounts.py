@@ -1,7 +1,7 @@
 """Accounts: made at the first sign-in, disabled and given quotas by an administrator."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -118,7 +118,7 @@ async def _create(session: AsyncSession, person: Person) -> Account:
     owner_id = new_id("usr")
     await ensure(session, owner_id, person.name)
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    values = {"id": owner_id, "issuer": person.issuer, "subject": person.subject, "role": person.role}
+    values: dict[str, Any] = {"id": owner_id, "issuer": person.issuer, "subject": person.subject, "role": person.role}
     values |= {"groups": [], "quota": Quota(), "created_at": now()}
     await session.execute(insert(table_of(Account)).values(values).on_conflict_do_nothing())
     account = await find(session, person.issuer, person.subject)
