@@ -1,8 +1,9 @@
 """What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 import strawberry
@@ -14,8 +15,12 @@ from db.session import Database
 from schema.loaders import Loaders
 from schema.rates import Rates
 
-if TYPE_CHECKING:  # what it shows needs the context in its turn
-    from schema.tails import Tails
+
+class Follows(Protocol):
+    """Where subscribers find a job's newest events: `schema.tails.Tails`."""
+
+    def follow(self, owner_id: str, job_id: str | None) -> AbstractAsyncContextManager[Any]:
+        """The tail of a job, or of all of an owner's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Context:
     viewer: Viewer
     db: Database
     blobs: Blobs
-    tails: "Tails"
+    tails: Follows
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None

@@ -5,7 +5,7 @@ without a resolver are read off it by name, so nothing is copied on the way out.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -13,6 +13,12 @@ import strawberry
 def field(description: str, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
     """A field with its description; without a resolver, the attribute of the same name."""
     return strawberry.field(description=description, resolver=resolver, **options)  # type: ignore[arg-type]  # None is its default
+
+
+def link(name: str, module: str, of: Any = None) -> Any:
+    """A type of another module, named so that neither imports the other."""
+    type_: Any = Annotated[name, strawberry.lazy(module)]
+    return type_ if of is None else of[type_]
 
 
 def arg(description: str, **options: Any) -> Any:

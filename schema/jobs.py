@@ -1,6 +1,6 @@
 """Jobs as clients see them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -14,16 +14,13 @@ from schema import feeds, pages, rules, validation
 from schema.context import Info
 from schema.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.errors import ConflictError, ForbiddenError, NotFoundError
-from schema.fields import arg, field
+from schema.fields import arg, field, link
 from schema.media import Media
 from schema.nodes import Node, known
 from schema.pages import Connection, ConnectionView, EdgeView
 from schema.rules import HallucinationRules
 from schema.scalars import Instant
 from schema.transcripts import After, Before, First, Last, Transcript
-
-if TYPE_CHECKING:
-    from schema.events import JobEvent
 
 Parent = strawberry.Parent[models.Job]
 
@@ -144,8 +141,10 @@ class Job(Node):
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
-    events: Connection[Annotated["JobEvent", strawberry.lazy("schema.events")]] = field(
-        "What was recorded about it, in order; percentages are not.", _events
+    events: Any = field(
+        "What was recorded about it, in order; percentages are not.",
+        _events,
+        graphql_type=link("JobEvent", "schema.events", Connection),
     )
 
     @classmethod

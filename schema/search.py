@@ -1,7 +1,7 @@
 """Search in what was said."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
@@ -12,13 +12,10 @@ from db.search import Place
 from db.terms import Phrase
 from schema import pages, segments
 from schema.context import Context, Info
-from schema.fields import arg, field
+from schema.fields import arg, field, link
 from schema.pages import ConnectionView, EdgeView
 from schema.segments import Segment, SegmentView
 from schema.words import WordView
-
-if TYPE_CHECKING:
-    from schema.transcripts import Transcript
 
 SNIPPET_CHARS = 200
 _ORDER = "Hit"
@@ -42,9 +39,7 @@ async def _transcript(parent: strawberry.Parent[HitView], info: Info) -> models.
 class SearchHit:
     """HitView in the graph."""
 
-    transcript: Annotated["Transcript", strawberry.lazy("schema.transcripts")] = field(
-        "Where it was said.", _transcript
-    )
+    transcript: Any = field("Where it was said.", _transcript, graphql_type=link("Transcript", "schema.transcripts"))
     segment: Segment = field("What was said.")
     start: float = field("Where the first match begins, in seconds.")
     end: float = field("Where the first match ends, in seconds.")

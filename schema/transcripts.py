@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -15,7 +15,7 @@ from schema import segments as segment_views
 from schema.captions import Caption, CaptionOptions
 from schema.context import Info
 from schema.enums import QualityFlag
-from schema.fields import arg, field
+from schema.fields import arg, field, link
 from schema.media import Media
 from schema.nodes import Node, known
 from schema.pages import Connection, ConnectionView
@@ -29,10 +29,6 @@ from schema.words import Word, WordColumns
 from tasks.formats.captions import captions as cut
 from tasks.formats.document import Document, Voice
 from tasks.formats.text import plain
-
-if TYPE_CHECKING:
-    from schema.exports import Export
-    from schema.jobs import Job
 
 Parent = strawberry.Parent[models.Transcript]
 First = Annotated[int | None, arg("How many from the start, at most 100.")]
@@ -185,7 +181,7 @@ async def _exports(parent: Parent, info: Info, first: First = 20, after: After =
 class Transcript(Node):
     """db.models.Transcript in the graph."""
 
-    job: Annotated["Job", strawberry.lazy("schema.jobs")] = field("The job that made it.", _job)
+    job: Any = field("The job that made it.", _job, graphql_type=link("Job", "schema.jobs"))
     media: Media | None = field("The recording.", _media)
     title: str = field("The file's name without its extension.")
     language: str | None = field("What is spoken, as an ISO 639-1 code; null until it is known.")
@@ -203,8 +199,8 @@ class Transcript(Node):
     speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
     search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)
     revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
-    exports: Connection[Annotated["Export", strawberry.lazy("schema.exports")]] = field(
-        "Documents made of it, newest first.", _exports
+    exports: Any = field(
+        "Documents made of it, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
     )
     provenance: Provenance = field("What exactly made it.", _provenance)
 
