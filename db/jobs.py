@@ -220,6 +220,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     )
     keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
+    await events.erase(session, owner_id, job_id)
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
     if (await session.execute(others)).first() is None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)

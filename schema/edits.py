@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from db import edits, models
-from db.edits import Begun
+from db.edits import Begun, Wording
 from db.errors import InvalidInput, NotFound
 from db.ids import split_child_id
 from schema import validation
@@ -102,7 +102,7 @@ async def edit_segment(
         speaker = None if data.speaker_id is None else _position(data.speaker_id, transcript)
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.reword(session, begun, key, text=text, speaker=speaker))
+        return _payload(await edits.reword(session, begun, [Wording(key, text, speaker)]))
 
 
 async def split_segment(

@@ -7,7 +7,17 @@ import msgspec
 
 from db import events, models, segments, transcripts
 from db.errors import InvalidInput
-from db.events import Recorded, SegmentsAdded, SegmentsChanged, StageReported, StateChanged
+from db.events import (
+    Corrected,
+    Deleted,
+    ExportReported,
+    FactsChanged,
+    Recorded,
+    SegmentsAdded,
+    SegmentsChanged,
+    StageReported,
+    StateChanged,
+)
 from db.session import Database
 from db.transcripts import segment_id, transcript_id
 from db.values import JobState, Stage, StageReport
@@ -17,6 +27,8 @@ from schema.segments import SegmentView, views
 from schema.speakers import speaker_view
 
 CURSOR = "Event"
+
+NOT_SHOWN = (FactsChanged, Corrected, ExportReported, Deleted)
 
 BATCH = 200
 """How many recorded events are read at once."""
@@ -131,7 +143,7 @@ class EventLog:
         owner_id = self._owner_id
         async with self._db.read() as session:
             found = await events.after(session, owner_id, after, job_id=self._job_id, limit=size)
-            rows = [row for row in found if row.seq <= upto]
+            rows = [row for row in found if row.seq <= upto and not isinstance(row.body, NOT_SHOWN)]
             keys: dict[str, set[str]] = {}
             for row in rows:
                 if told := _keys(row):
@@ -145,7 +157,7 @@ class EventLog:
             people = [speaker_view(row) for row in voices[id_]]
             shown |= {(id_, row.key): view for row, view in zip(of_one, views(of_one, people), strict=True)}
         happened = [self._event(row, jobs[row.job_id], shown) for row in rows if row.job_id in jobs]
-        return Page(happened, rows[-1].seq if len(found) == size and rows else upto)
+        return Page(happened, min(found[-1].seq, upto) if len(found) == size else upto)
 
     def _event(self, row: Recorded, job: models.Job, shown: dict[tuple[str, str], SegmentView]) -> Event:
         number, cursor, at, body = row.seq, self.cursor(row.seq), row.at, row.body

@@ -36,6 +36,7 @@ class WordView(msgspec.Struct):
     confidence: float | None
     timing: WordTiming
     speaker: SpeakerView | None
+    reviewed: bool
 
 
 @strawberry.type(description="A word as written, with its punctuation.")
@@ -48,7 +49,8 @@ class Word:
     end: float | None = field("Where it ends, in seconds.")
     confidence: float | None = field("How sure the aligner is of it, 0..1.")
     timing: WordTiming = field("Where the times come from.")
-    speaker: Speaker | None = field("Who says it.")
+    speaker: Speaker | None = field("The speaker who says it.")
+    reviewed: bool = field("True when a person has written it or said that it is right.")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -75,17 +77,19 @@ class Wanted(msgspec.Struct, frozen=True):
 def unpack(packed: str, first: int, voices: Mapping[int | None, SpeakerView]) -> list[WordView]:
     """A segment's words; `first` is the index of its first."""
     c = columns(packed)
+    reviewed = set(c.reviewed)
     return [
         WordView(
-            index,
+            first + place,
             text,
             None if start is None else start / 1000,
             None if end is None else end / 1000,
             None if confidence is None else confidence / 1000,
             _TIMING[timing],
             voices.get(speaker),
+            place in reviewed,
         )
-        for index, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c, strict=True), first)
+        for place, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c[:6], strict=True))
     ]
 
 
@@ -139,6 +143,7 @@ def _cut(c: Columns, row: segments.Packed, between: tuple[float, float]) -> Colu
         list(compress(c.confidence, keep)),
         "".join(compress(c.timing, keep)),
         list(compress(c.speaker, keep)),
+        tuple(sum(keep[:place]) for place in c.reviewed if keep[place]),
     )
 
 
