@@ -59,11 +59,11 @@ mutants: sync ## take the runtime's rules away one by one, and show that the sui
 	@$(BIN)/python -m tests.mutants
 
 setup: sync ## only the set-up: environment and speech models
-	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)
+	@$(BIN)/python -m tasks.models.pack $(GRAPHOPHONE_MODELS)
 
 models: sync ## fetch what is missing or damaged of the offline model pack, check every file by its hash, list all models
-	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS)
-	@$(BIN)/python -m tasks.pack $(GRAPHOPHONE_MODELS) --list
+	@$(BIN)/python -m tasks.models.pack $(GRAPHOPHONE_MODELS)
+	@$(BIN)/python -m tasks.models.pack $(GRAPHOPHONE_MODELS) --list
 
 sync:
 	@$(if $(PYTHON),,$(error Python 3.11, 3.12 or 3.13 with its venv module was not found))

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
-from api.settings import ServerSettings, explain
-from api.supervisor import EXIT_CONFIGURATION
+from api.http.settings import ServerSettings, explain
+from api.process.supervisor import EXIT_CONFIGURATION
 
 app = typer.Typer(
     name="python -m api",
@@ -22,8 +22,8 @@ app = typer.Typer(
 @app.command()
 def up() -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
-    from api.up import CannotStart
-    from api.up import up as run
+    from api.process.up import CannotStart
+    from api.process.up import up as run
     from db.settings import StoreSettings
     from tasks.settings import WorkerSettings
 
@@ -45,9 +45,9 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
     """Run the web process alone."""
     import socket
 
-    from api.serve import listen
-    from api.serve import serve as run
-    from tasks.processes import end_with_parent
+    from api.process.serve import listen
+    from api.process.serve import serve as run
+    from tasks.system.processes import end_with_parent
 
     if supervised:
         end_with_parent()
@@ -57,7 +57,7 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
 @app.command()
 def worker(kind: Literal["speech", "io"], *, supervised: Supervised = False) -> None:
     """Run one worker alone: `speech` transcribes, `io` renders documents and deletes files."""
-    from tasks.processes import end_with_parent
+    from tasks.system.processes import end_with_parent
     from tasks.worker import main
 
     if supervised:
@@ -85,7 +85,7 @@ def migrate() -> None:
 @app.command()
 def token() -> None:
     """Print the access token; one is made if there is none yet."""
-    from api.secrets import access_token
+    from api.http.secrets import access_token
     from db.settings import StoreSettings
 
     typer.echo(access_token(ServerSettings(), StoreSettings()))
@@ -117,7 +117,7 @@ def list_jobs(context: typer.Context) -> None:
 def requeue(job: JobId) -> None:
     """Queue a job again: one that failed or was quarantined, that waits for its time, or that a worker has in hand."""
     from api.operations import act
-    from db.operations import requeue
+    from db.jobs.admin import requeue
 
     raise typer.Exit(act(requeue, job))
 
@@ -126,7 +126,7 @@ def requeue(job: JobId) -> None:
 def cancel(job: JobId) -> None:
     """Cancel a job at once, also one in a worker's hands."""
     from api.operations import act
-    from db.operations import cancel
+    from db.jobs.admin import cancel
 
     raise typer.Exit(act(cancel, job))
 
@@ -148,10 +148,10 @@ def transcribe(  # noqa: PLR0917 - options of the command line
     Exit codes: 0 done, 2 wrong usage, 3 no server or not let in, 4 the recording or an option is at fault,
     5 the server could not do it, 6 cancelled or interrupted, 1 anything else.
     """
-    from api.address import default_address
     from api.client.commands import run, transcribe_to
     from api.client.connection import Connection
-    from api.secrets import known_token
+    from api.http.secrets import known_token
+    from api.process.address import default_address
     from db.settings import StoreSettings
 
     if output and not output.parent.is_dir():

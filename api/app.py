@@ -13,32 +13,32 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.auth import TokenAuth
-from api.correlation import Correlation
-from api.edge import Edge
-from api.exports import Downloads
+from api.auth.token import TokenAuth
 from api.graphql import GraphQLSettings, graphql_routes
-from api.media import Playback
-from api.secrets import access_token, signing_key
-from api.settings import ServerSettings
-from api.signing import Signer
-from api.uploads import Uploads
-from db import owners
-from db.blobs import Blobs
+from api.http.correlation import Correlation
+from api.http.downloads import Downloads
+from api.http.playback import Playback
+from api.http.secrets import access_token, signing_key
+from api.http.settings import ServerSettings
+from api.http.signing import Signer
+from api.http.state import AppState
+from api.http.uploads import Uploads
+from db.accounts import owners
+from db.accounts.owners import LOCAL_OWNER
 from db.jobs import QueueLimits
-from db.owners import LOCAL_OWNER
-from db.session import Database
 from db.settings import StoreSettings
+from db.store.blobs import Blobs
+from db.store.session import Database
 from schema import build_schema
-from schema.context import Context, SchemaSettings, Viewer
-from schema.event_log import event_key
+from schema.base.context import Context, SchemaSettings, Viewer
+from schema.base.rates import Rates
 from schema.execution import Limits
-from schema.rates import Rates
-from schema.tails import Tails
-from tasks import logs
-from tasks.broker import Doorbell, make_broker, make_client
-from tasks.live import Live
+from schema.subscriptions.broadcaster import Broadcaster
+from schema.subscriptions.event_log import event_key
 from tasks.settings import WorkerSettings
+from tasks.system import logs
+from tasks.wakeups.broker import Notifier, make_broker, make_client
+from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
 
@@ -67,18 +67,18 @@ def create_app() -> Starlette:
     logs.configure("web")
     server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
     client = make_client(worker.resolved_redis_url(store))
-    doorbell = Doorbell(make_broker(worker.resolved_redis_url(store)), client)
-    edge = Edge(
+    notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
+    edge = AppState(
         server=server,
         worker=worker,
-        db=Database(store.resolved_database_url, doorbell),
+        db=Database(store.resolved_database_url, notifier),
         blobs=Blobs(store),
         live=Live(client),
-        doorbell=doorbell,
+        notifier=notifier,
         signer=Signer(signing_key(store)),
     )
     uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
-    settings, tails = _schema_settings(edge), Tails(edge.db, edge.live)
+    settings, broadcaster = _schema_settings(edge), Broadcaster(edge.db, edge.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -88,7 +88,7 @@ def create_app() -> Starlette:
             blobs=edge.blobs,
             settings=settings,
             correlation_id=correlation_id,
-            tails=tails,
+            broadcaster=broadcaster,
             rates=rates,
         )
 
@@ -110,7 +110,7 @@ def create_app() -> Starlette:
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening
-            await edge.doorbell.close()
+            await edge.notifier.close()
             await edge.db.close()
 
     return Starlette(
@@ -142,7 +142,7 @@ def _graphql_settings(server: ServerSettings, home: Path) -> GraphQLSettings:
     )
 
 
-def _schema_settings(edge: Edge) -> SchemaSettings:
+def _schema_settings(edge: AppState) -> SchemaSettings:
     server, worker = edge.server, edge.worker
     return SchemaSettings(
         version=VERSION,

@@ -7,14 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import operations
-from db.clock import now
-from db.errors import GraphophoneError
+from db.domain.clock import now
+from db.domain.errors import GraphophoneError
+from db.domain.values import JobState
+from db.jobs import admin
+from db.jobs.admin import Line
 from db.models import Job
-from db.operations import Line
-from db.session import Database, DatabaseDown
 from db.settings import StoreSettings
-from db.values import JobState
+from db.store.session import Database, DatabaseDown
 
 Act = Callable[[AsyncSession, str], Awaitable[Job]]
 
@@ -49,7 +49,7 @@ async def _with_database(work: Callable[[Database], Awaitable[int]]) -> int:
 
 async def _show(database: Database) -> int:
     async with database.read() as session:
-        lines = await operations.listing(session)
+        lines = await admin.listing(session)
     console = Console()
     if not console.is_terminal:
         console.width = 300  # into a pipe, nothing is cut off

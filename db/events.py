@@ -13,14 +13,14 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, inser
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.clock import now
-from db.errors import CursorExpired
+from db.accounts.owners import lock_owner
+from db.domain.clock import now
+from db.domain.errors import CursorExpired
+from db.domain.states import TERMINAL
+from db.domain.values import EventScope, JobState, Stage, StageReport
 from db.models import Job, JobEvent, Owner, table_of
-from db.news import News
-from db.owners import lock_owner
-from db.scripts import Ask, Script, inside
-from db.states import TERMINAL
-from db.values import EventScope, JobState, Stage, StageReport
+from db.store.notifications import Notification
+from db.store.transactions import Execute, Transaction, inside
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -104,29 +104,29 @@ async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequ
     return await inside(session, appended(owner_id, job_id, bodies))
 
 
-def appended(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Script[int]:
+def appended(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Transaction[int]:
     """The same as a script."""
     last = yield from numbered(owner_id, len(bodies))
     yield from recorded(owner_id, job_id, last, bodies)
     return last
 
 
-def numbered(owner_id: str, count: int = 1) -> Script[int]:
+def numbered(owner_id: str, count: int = 1) -> Transaction[int]:
     """Locks the owner's row and takes the next numbers, which the transaction must use; returns the last of them."""
-    rows = yield Ask(_BUMP, {"owner": owner_id, "count": count})
+    rows = yield Execute(_BUMP, {"owner": owner_id, "count": count})
     last: int = rows[0][0]
     return last
 
 
-def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Script[None]:
+def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Transaction[None]:
     """Writes events under numbers that were taken before, up to `last`."""
     at = now()
     for seq, body in enumerate(bodies, last - len(bodies) + 1):
         text = msgspec.json.encode(body).decode()
         about = EventScope.TRANSCRIPT if isinstance(body, _OF_TRANSCRIPTS) else EventScope.JOB
         row = {"owner_id": owner_id, "seq": seq, "job_id": job_id, "about": about, "at": at, "body": text}
-        yield Ask(_INSERT, row)
-    yield News("events", owner_id)
+        yield Execute(_INSERT, row)
+    yield Notification("events", owner_id)
 
 
 async def after(

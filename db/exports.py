@@ -7,16 +7,17 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import cleanups, events, io_queue, leases
-from db.clock import now
-from db.errors import NotFound
-from db.ids import new_id
-from db.leases import Lease
+from db import events
+from db.accounts.owners import lock_owner
+from db.domain.clock import now
+from db.domain.errors import NotFound
+from db.domain.ids import new_id
+from db.domain.states import Transition
+from db.domain.values import ErrorCode, JobState, Problem
 from db.models import Export
-from db.owners import lock_owner
-from db.states import Move
+from db.queue import background, cleanups, leases
+from db.queue.leases import Lease
 from db.transcripts import job_id
-from db.values import ErrorCode, JobState, Problem
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
 """How long a rendered document is kept; it can always be made again."""
@@ -62,7 +63,7 @@ async def create(
     session.add(export)
     await session.flush()
     await _report(session, export.owner_id, export.id, transcript_id)
-    io_queue.ring(session, Export, owner_id)
+    background.ring(session, Export, owner_id)
     return export, False
 
 
@@ -104,7 +105,7 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
     await leases.move(
         session,
         lease,
-        Move.SUCCEED,
+        Transition.SUCCEED,
         blob_key=blob_key,
         byte_size=byte_size,
         sha256=sha256,
@@ -116,14 +117,14 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """The document cannot be made. Raises LeaseLost."""
-    await leases.move(session, lease, Move.FAIL, problem=problem, finished_at=now())
+    await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
     await _report(session, lease.owner_id, lease.id)
 
 
 async def rescue(session: AsyncSession) -> int:
     """Takes back the exports of silent workers; one that took its workers down too often fails."""
     hopeless = [row for row in await leases.expired(session, Export) if row.crashes + 1 >= leases.MAX_CRASHES]
-    count = await io_queue.rescue(session, Export, _given_up)
+    count = await background.rescue(session, Export, _given_up)
     for row in hopeless:
         await _report(session, row.owner_id, row.id, row.transcript_id)
     return count

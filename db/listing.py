@@ -6,9 +6,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Text, func, select, type_coerce
 from sqlmodel import col
 
+from db.domain.values import JobState
 from db.models import Export, Job, Transcript
-from db.pages import Order
-from db.values import JobState
+from db.store.pages import Order
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):

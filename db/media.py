@@ -6,12 +6,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import cleanups
-from db.clock import now
-from db.errors import Conflict, NotFound
-from db.ids import new_id
+from db.domain.clock import now
+from db.domain.errors import Conflict, NotFound
+from db.domain.ids import new_id
+from db.domain.values import MediaFacts
 from db.models import Job, Media, Upload
-from db.values import MediaFacts
+from db.queue import cleanups
 
 PEAKS = "peaks"
 """The name of the checkpoint that holds a waveform."""

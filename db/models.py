@@ -6,9 +6,9 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from db.columns import Json, choice
-from db.terms import terms
-from db.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+from db.domain.terms import terms
+from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+from db.store.columns import Json, choice
 
 METADATA = SQLModel.metadata
 _OWNER = "owner.id"
@@ -41,7 +41,7 @@ class Owner(Row, table=True):
 
 
 class Leased(Row):
-    """What makes a row claimable by a worker: see `db.leases`."""
+    """What makes a row claimable by a worker: see `db.queue.leases`."""
 
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState))
     fence: int = Field(default=0, sa_type=BigInteger)  # counts claims; a write with an older number is a zombie's
@@ -190,12 +190,12 @@ class _SegmentFacts(Row):
 
 
 class SegmentRow(_SegmentFacts, table=True):
-    """A segment with its words, packed (`db.words`). `position` and `first_word` count from 0 in the transcript."""
+    """A segment with its words, packed (`db.domain.words`). `position` and `first_word` count from 0 in the transcript."""
 
     __tablename__ = "segment"
     __table_args__ = (Index("segment_by_terms_id", "terms_id"),)
 
-    terms: str = Field(default="", sa_type=Text)  # of the text, for search (`db.terms`)
+    terms: str = Field(default="", sa_type=Text)  # of the text, for search (`db.domain.terms`)
     terms_id: int = Field(default=0, sa_type=BigInteger)  # the row's number in SQLite's index of terms
 
 
@@ -211,7 +211,7 @@ def index_terms(row: SegmentRow) -> SegmentRow:
 
 
 class PastSegment(_SegmentFacts, table=True):
-    """A segment as it was from revision `since` until before revision `until` (`db.revisions`)."""
+    """A segment as it was from revision `since` until before revision `until` (`db.transcripts.revisions`)."""
 
     __tablename__ = "segment_past"
 

@@ -7,11 +7,11 @@ from sqlalchemy import ColumnElement, delete, exists, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import cleanups
-from db.clock import now
+from db.domain.clock import now
+from db.domain.values import JobState
 from db.media import UPLOAD_TTL_MS
 from db.models import Export, Job, Media, Upload
-from db.values import JobState
+from db.queue import cleanups
 
 Kept = TypeVar("Kept", Export, Media)
 

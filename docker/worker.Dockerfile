@@ -6,7 +6,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
  && uv pip sync --system --no-cache --compile-bytecode --require-hashes requirements/speech.txt
 COPY db db
 COPY tasks tasks
-RUN python -m tasks.pack /models
+RUN python -m tasks.models.pack /models
 COPY api api
 COPY schema schema
 RUN useradd --uid 1000 graphophone && mkdir /data && chown graphophone /data

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import msgspec
 import strawberry
 
-from db import jobs, workers
-from db.values import FeatureFacts, ModelFacts, WorkerFacts
-from db.values import Problem as ProblemFacts
-from schema.context import Info
-from schema.enums import ExportFormat
-from schema.fields import field
-from schema.jobs import Problem
-from schema.scalars import BigInt
+from db import jobs
+from db.domain.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.domain.values import Problem as ProblemFacts
+from db.queue import workers
+from schema.base.context import Info
+from schema.base.enums import ExportFormat
+from schema.base.fields import field
+from schema.base.scalars import BigInt
+from schema.jobs.types import Problem
 
 _NO_WORKER = FeatureFacts(available=False, reason="No speech worker is online.")
 _UNTOLD = FeatureFacts(available=False, reason="The speech worker has not said yet; its models may still be loading.")
@@ -36,7 +37,7 @@ class CapabilitiesView(msgspec.Struct, frozen=True):
 
 @strawberry.type(description="A speech model that can be asked for.")
 class Model:
-    """db.values.ModelFacts in the graph."""
+    """db.domain.values.ModelFacts in the graph."""
 
     name: str = field("What to ask for.")
     languages: list[str] = field("The languages that it knows, as ISO 639-1 codes.")
@@ -46,7 +47,7 @@ class Model:
 
 @strawberry.type(description="Something that may or may not be available here.")
 class Feature:
-    """db.values.FeatureFacts in the graph."""
+    """db.domain.values.FeatureFacts in the graph."""
 
     available: bool = field("Whether it works now.")
     reason: str | None = field("Why it does not work, and what to do.")

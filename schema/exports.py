@@ -8,18 +8,18 @@ import msgspec
 import strawberry
 
 from db import exports, models
-from db.clock import now
-from db.errors import InvalidInput, NotFound
-from schema import validation
-from schema.captions import CaptionOptions, layout
-from schema.context import Info
-from schema.enums import ExportFormat, ExportState, JobState
-from schema.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
-from schema.fields import arg, field
-from schema.jobs import Problem
-from schema.nodes import Node, known
-from schema.scalars import BigInt, Instant
-from schema.transcripts import Transcript
+from db.domain.clock import now
+from db.domain.errors import InvalidInput, NotFound
+from schema.base import validation
+from schema.base.context import Info
+from schema.base.enums import ExportFormat, ExportState, JobState
+from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
+from schema.base.fields import arg, field
+from schema.base.nodes import Node, known
+from schema.base.scalars import BigInt, Instant
+from schema.jobs.types import Problem
+from schema.transcripts.captions import CaptionOptions, layout
+from schema.transcripts.types import Transcript
 from tasks.formats import FORMATS
 from tasks.formats.document import Request
 

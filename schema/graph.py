@@ -6,9 +6,21 @@ import strawberry
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from schema import errors, events
+from schema.account.viewer import Viewer, viewer
+from schema.base import errors
+from schema.base.connections import Connection
+from schema.base.fields import field, subscription
+from schema.base.nodes import Node, node, nodes
+from schema.base.scalars import scalar_map
 from schema.capabilities import Capabilities, capabilities
-from schema.edits import (
+from schema.exports import CreateExportResult, Export, create_export, export
+from schema.jobs import events
+from schema.jobs.estimates import EstimateResult, estimate
+from schema.jobs.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
+from schema.jobs.submissions import CreateJobResult, create_job
+from schema.jobs.types import CancelJobResult, Job, cancel_job, job, job_list
+from schema.media import CreateUploadResult, UploadSession, create_upload, upload
+from schema.transcripts.edits import (
     EditTranscriptResult,
     edit_segment,
     merge_segments,
@@ -17,19 +29,8 @@ from schema.edits import (
     revert_transcript,
     split_segment,
 )
-from schema.estimates import EstimateResult, estimate
-from schema.exports import CreateExportResult, Export, create_export, export
-from schema.fields import field, subscription
-from schema.jobs import CancelJobResult, Job, cancel_job, job, job_list
-from schema.media import CreateUploadResult, UploadSession, create_upload, upload
-from schema.nodes import Node, node, nodes
-from schema.pages import Connection
-from schema.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
-from schema.scalars import scalar_map
-from schema.search import SearchHit, find
-from schema.submissions import CreateJobResult, create_job
-from schema.transcripts import Transcript, transcript, transcript_list
-from schema.viewer import Viewer, viewer
+from schema.transcripts.search import SearchHit, find
+from schema.transcripts.types import Transcript, transcript, transcript_list
 
 
 @strawberry.type(description="What can be asked.")

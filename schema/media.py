@@ -6,14 +6,14 @@ from typing import Annotated
 import strawberry
 
 from db import media, models
-from db.clock import now
-from db.errors import InvalidInput, LimitExceeded, NotFound
-from schema import validation
-from schema.context import Info
-from schema.errors import InvalidInputError, LimitExceededError
-from schema.fields import arg, field
-from schema.nodes import Node, known
-from schema.scalars import BigInt, Instant
+from db.domain.clock import now
+from db.domain.errors import InvalidInput, LimitExceeded, NotFound
+from schema.base import validation
+from schema.base.context import Info
+from schema.base.errors import InvalidInputError, LimitExceededError
+from schema.base.fields import arg, field
+from schema.base.nodes import Node, known
+from schema.base.scalars import BigInt, Instant
 
 MAX_BUCKETS = 20_000
 

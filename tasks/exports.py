@@ -7,17 +7,18 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import exports, revisions, transcripts
-from db.errors import LeaseLost
-from db.leases import Lease
+from db import exports, transcripts
+from db.domain.errors import LeaseLost
+from db.domain.values import ErrorCode, Problem
 from db.models import Export, SpeakerRow
-from db.values import ErrorCode, Problem
-from tasks.files import new_file
+from db.queue.leases import Lease
+from db.transcripts import revisions
 from tasks.formats.document import Document, Request, Voice
-from tasks.io_queue import Kind
-from tasks.processes import ask
+from tasks.media.files import new_file
 from tasks.render import Rendering
-from tasks.runtime import Runtime
+from tasks.runtime.context import Runtime
+from tasks.runtime.io import Kind
+from tasks.system.processes import ask
 
 _log = structlog.get_logger(__name__)
 

@@ -5,9 +5,9 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from db.domain.values import Stage
 from db.settings import SETTINGS, StoreSettings
-from db.values import Stage
-from tasks import valkey
+from tasks.wakeups import valkey
 
 STOP_GRACE = 2.0
 """Seconds until an engine that does not leave off by itself is ended."""

@@ -1,4 +1,4 @@
-"""A worker process: hears the doorbell, claims, works; sweeps up what others left; drains when asked to stop."""
+"""A worker process: hears the notifier, claims, works; sweeps up what others left; drains when asked to stop."""
 
 import asyncio
 import os
@@ -15,23 +15,36 @@ from dramatiq.asyncio import async_to_sync
 from dramatiq.brokers.redis import RedisBroker
 from redis.exceptions import RedisError
 
-from db import events, io_queue, leases, retention, runs, workers
+from db import events, retention
 from db import exports as export_rows
-from db.blobs import Blobs
-from db.clock import now
+from db.domain.clock import now
+from db.jobs import attempts
 from db.models import Cleanup, Job
-from db.session import Database, DatabaseDown
+from db.queue import background, leases, workers
 from db.settings import StoreSettings
-from tasks import jobs, logs
-from tasks.broker import CANCEL_CHANNEL, QUEUES, Doorbell, Kind, actor_name, make_broker, make_client, silent, wake
-from tasks.cleanups import CLEANUPS
-from tasks.engine import EngineLost, EngineProcess, EngineUnable
+from db.store.blobs import Blobs
+from db.store.session import Database, DatabaseDown
 from tasks.exports import EXPORTS
-from tasks.io_queue import run_next
-from tasks.live import Live, listen
-from tasks.runtime import Runtime, worker_name
-from tasks.scratch import Scratch
+from tasks.runtime import transcription
+from tasks.runtime.cleanups import CLEANUPS
+from tasks.runtime.context import Runtime, worker_name
+from tasks.runtime.io import run_next
+from tasks.runtime.scratch import Scratch
 from tasks.settings import WorkerSettings
+from tasks.speech.process import EngineLost, EngineProcess, EngineUnable
+from tasks.system import logs
+from tasks.wakeups.broker import (
+    CANCEL_CHANNEL,
+    QUEUES,
+    Kind,
+    Notifier,
+    actor_name,
+    make_broker,
+    make_client,
+    silent,
+    wake,
+)
+from tasks.wakeups.live import Live, listen
 
 BEAT_SECONDS = 10.0
 """How often a worker tells that it is up."""
@@ -42,10 +55,10 @@ FORGET_SECONDS = 60.0
 """How often the io worker looks for what is kept for a time only."""
 
 _RUN_NEXT: dict[Kind, Callable[[Runtime], Awaitable[bool]]] = {
-    "speech": jobs.run_next,
+    "speech": transcription.run_next,
     "io": partial(run_next, (EXPORTS, CLEANUPS)),  # a person waits for an export
 }
-_TABLES = {"job": Job} | {topic: table for table, topic in io_queue.TOPICS.items()}
+_TABLES = {"job": Job} | {topic: table for table, topic in background.TOPICS.items()}
 _log = structlog.get_logger(__name__)
 
 
@@ -57,7 +70,7 @@ def main(kind: Kind) -> None:
     stop = threading.Event()
     broker = make_broker(redis_url)
     office = _Office(kind, broker, redis_url, settings, store)
-    _on_signals(lambda: office.hurry() if stop.is_set() else stop.set())
+    _on_signals(lambda: office.force_stop() if stop.is_set() else stop.set())
     threads = 1 if kind == "speech" else settings.io_threads
     worker = dramatiq.Worker(broker, queues={kind}, worker_threads=threads, worker_timeout=100)
     worker.queue_prefetch = threads  # a busy worker must not hold back a wake-up that an idle one could hear
@@ -127,9 +140,9 @@ class _Office:
         """Connects, starts the engine and the sweeper."""
         self._loop = asyncio.get_running_loop()
         client = make_client(self._redis_url)
-        self._doorbell = Doorbell(self._broker, client)
+        self._notifier = Notifier(self._broker, client)
         self._runtime = Runtime(
-            db=Database(self._store.resolved_database_url, self._doorbell),
+            db=Database(self._store.resolved_database_url, self._notifier),
             blobs=Blobs(self._store),
             live=Live(client),
             broker=self._broker,
@@ -143,11 +156,11 @@ class _Office:
             scratch=Scratch(self._store.home),
             worker=worker_name(self._kind),
         )
-        nudge = self._runtime.nudge.set
+        wakeup = self._runtime.wakeup.set
         self._helpers = [
             asyncio.create_task(self._sweep()),
             asyncio.create_task(self._beat()),
-            asyncio.create_task(listen(client, [CANCEL_CHANNEL], lambda *_: nudge(), nudge)),
+            asyncio.create_task(listen(client, [CANCEL_CHANNEL], lambda *_: wakeup(), wakeup)),
         ]
         if self._kind == "speech":
             await self._runtime.engine.start()
@@ -169,17 +182,17 @@ class _Office:
         except DatabaseDown as error:
             _log.warning("beat.failed", error=str(error))
 
-    def hurry(self) -> None:
+    def force_stop(self) -> None:
         """Asked a second time to stop: whatever is at hand is handed back at once."""
         if self._opened.is_set():
-            for event in (self._runtime.hurry, self._runtime.nudge):
+            for event in (self._runtime.force_stop, self._runtime.wakeup):
                 self._loop.call_soon_threadsafe(event.set)
 
     async def close(self) -> None:
         """Hands back the work in hand, then lets go of everything."""
         self._runtime.draining.set()
         self._opened.set()  # for those who wait for what never came about
-        self._runtime.nudge.set()
+        self._runtime.wakeup.set()
         async with self._idle:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait_for(lambda: self._busy == 0), self._settings.drain_limit)
@@ -191,7 +204,7 @@ class _Office:
                 async with self._runtime.db.write() as session:
                     await workers.gone(session, self._runtime.worker)
         await self._runtime.engine.end()
-        await self._doorbell.close()
+        await self._notifier.close()
         await self._runtime.db.close()
         await asyncio.to_thread(self._runtime.scratch.close)
 
@@ -227,9 +240,9 @@ class _Office:
 
     async def _rescue(self) -> None:
         async with self._runtime.db.write() as session:
-            await runs.rescue(session)
+            await attempts.rescue(session)
             await export_rows.rescue(session)
-            await io_queue.rescue(session, Cleanup)
+            await background.rescue(session, Cleanup)
 
     async def _ring_again(self) -> None:
         async with self._runtime.db.read() as session:

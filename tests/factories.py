@@ -3,12 +3,13 @@
 from itertools import count
 from typing import Any
 
-from db import jobs, media, owners, runs
-from db.jobs import NewJob, QueueLimits
-from db.leases import Lease
+from db import jobs, media
+from db.accounts import owners
+from db.domain.values import MediaFacts, Options, Segment, Word
+from db.jobs import NewJob, QueueLimits, attempts
 from db.models import Job, Media
-from db.session import Database
-from db.values import MediaFacts, Options, Segment, Word
+from db.queue.leases import Lease
+from db.store.session import Database
 
 PLENTY = QueueLimits(total=10_000, per_owner=10_000)
 _numbers = count()
@@ -42,7 +43,7 @@ async def queued(database: Database, owner: str = "usr_a", *, limits: QueueLimit
 
 async def claimed(database: Database, worker: str = "w1", per_owner: int = 1000) -> tuple[Job, Lease] | None:
     """The best job, taken by a worker."""
-    return await runs.claim(database, worker=worker, per_owner=per_owner)
+    return await attempts.claim(database, worker=worker, per_owner=per_owner)
 
 
 async def running(database: Database, owner: str = "usr_a", **fields: Any) -> tuple[Job, Lease]:

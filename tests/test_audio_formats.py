@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from api.app import AUDIO_FORMATS
-from db.values import Options
+from db.domain.values import Options
 from tasks.pipeline.decode import decode
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Work

@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 from sqlalchemy import text
 
-from db.session import Database
+from db.store.session import Database
 
 
 async def test_each_test_finds_a_migrated_database_of_its_own(database: Database) -> None:

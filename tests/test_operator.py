@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 
-from db import jobs, leases, runs
+from db import jobs
+from db.domain.states import Transition
+from db.domain.values import ErrorCode, JobState, Problem
+from db.jobs import attempts
 from db.models import Job
-from db.session import Database
-from db.states import Move
-from db.values import ErrorCode, JobState, Problem
+from db.queue import leases
+from db.store.session import Database
 from tests.factories import queued, running
 
 
@@ -33,7 +35,7 @@ async def test_an_operator_sees_what_runs_waits_and_is_quarantined_and_can_lend_
     poison, lease = await running(database)
     problem = Problem(code=ErrorCode.WORKER_LOST, message="The worker was lost 3 times.")
     async with database.write() as session:
-        await runs.finish(session, lease, Move.FAIL, crashes=leases.MAX_CRASHES, problems=[problem])
+        await attempts.finish(session, lease, Transition.FAIL, crashes=leases.MAX_CRASHES, problems=[problem])
     busy, _ = await running(database)
     waiting = await queued(database, "usr_b")
     lines = {line.split()[0]: line for line in (await typed(database)).stdout.splitlines()}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.secrets import access_token, signing_key
-from api.settings import ServerSettings
+from api.http.secrets import access_token, signing_key
+from api.http.settings import ServerSettings
 from db.settings import StoreSettings
 
 

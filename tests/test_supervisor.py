@@ -14,8 +14,8 @@ import psutil
 import pytest
 from rich.console import Console
 
-from api import supervisor as module
-from api.supervisor import Child, Supervisor
+from api.process import supervisor as module
+from api.process.supervisor import Child, Supervisor
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
 
@@ -138,7 +138,7 @@ async def test_a_child_whose_settings_are_wrong_stops_everything(supervisor: Sup
 def test_no_child_survives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     code = f"""
         import subprocess, sys
-        from tasks.processes import dies_with_parent
+        from tasks.system.processes import dies_with_parent
         child = [sys.executable, "-c", {STUBBORN!r}]
         print(subprocess.Popen(child, stdout=subprocess.PIPE, preexec_fn=dies_with_parent()).pid, flush=True)
         input()

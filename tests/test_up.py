@@ -28,7 +28,7 @@ def family(server: Server) -> dict[str, psutil.Process]:
             words = " ".join(process.cmdline())
         except psutil.NoSuchProcess:
             continue
-        for name in ("valkey-server", "api serve", "worker speech", "worker io", "tasks.child"):
+        for name in ("valkey-server", "api serve", "worker speech", "worker io", "tasks.speech.child"):
             if name in words:
                 found.setdefault(name, process)  # not its child, which looks like it until it becomes another
     return found
@@ -122,7 +122,7 @@ def test_an_engine_that_cannot_hear_does_not_hold_up_the_stop(start_server: Star
         while "transcribe: " not in client.stderr.readline():
             assert client.poll() is None
         processes = list(family(server).values())
-        assert [process for process in processes if "tasks.child" in process.cmdline()]
+        assert [process for process in processes if "tasks.speech.child" in process.cmdline()]
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(10) == 0
         assert not [process for process in processes if process.is_running()]

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import redis
 
-from tasks import valkey
+from tasks.wakeups import valkey
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
 from api.graphql import GraphQLSettings, UploadedFile, graphql_routes
-from db.errors import Conflict, CursorExpired, InvalidInput
+from db.domain.errors import Conflict, CursorExpired, InvalidInput
 
 
 @dataclass(frozen=True)

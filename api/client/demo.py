@@ -13,16 +13,16 @@ from typing import Any
 
 from rich.console import Console
 
-from api.address import known_address
 from api.client.commands import write
 from api.client.connection import Connection
 from api.client.failures import Failure
 from api.client.jobs import document, transcribe, transcript
 from api.client.progress import reporter
-from api.secrets import access_token
-from api.settings import ServerSettings
+from api.http.secrets import access_token
+from api.http.settings import ServerSettings
+from api.process.address import known_address
 from db.settings import StoreSettings
-from tasks.processes import dies_with_parent
+from tasks.system.processes import dies_with_parent
 
 STARTS_WITHIN = 60.0
 STOPS_WITHIN = 12.0

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry import Schema
 
-from api.correlation import Correlation
 from api.graphql.multipart import UploadedFile
 from api.graphql.negotiation import PARTS
 from api.graphql.playground import asset_response, examples
@@ -16,8 +15,9 @@ from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
 from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
-from schema.execution import Engine, SharedAnswers
-from schema.execution.sharing import EventKey
+from api.http.correlation import Correlation
+from schema.execution import CoalescedResponses, Engine
+from schema.execution.coalescing import EventKey
 
 __all__ = ["Authenticate", "ContextFactory", "GraphQLSettings", "UploadedFile", "graphql_routes"]
 
@@ -37,7 +37,7 @@ def graphql_routes(
     (equal, hashable), share one execution and one encoding of events with equal keys. Without it nothing is shared.
     A viewer's `expires_at` (epoch seconds), if it has one, ends its sockets and streams.
     """
-    engine = Engine(schema, settings.limits, SharedAnswers(broadcast) if broadcast else None)
+    engine = Engine(schema, settings.limits, CoalescedResponses(broadcast) if broadcast else None)
     endpoint = Endpoint(engine, authenticate, context_factory, settings)
     correlated = Middleware(Correlation)
     http = [correlated, *_cross_origin(settings)]

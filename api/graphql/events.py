@@ -1,10 +1,10 @@
 """Server-sent events: the distinct connections mode of the GraphQL over SSE protocol."""
 
 from api.graphql.stream import Framing
-from schema.execution import Answer
+from schema.execution import GraphQLResponse
 
 
-def encode_next(answer: Answer) -> bytes:
+def encode_next(answer: GraphQLResponse) -> bytes:
     """One answer as a `next` event; JSON holds no line ends. The id lets a browser resume behind this event."""
     identifier = answer.event_id or ""
     line = f"id: {identifier}\n".encode() if identifier and not set("\r\n\0") & set(identifier) else b""

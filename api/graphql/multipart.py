@@ -17,8 +17,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from api.graphql.settings import GraphQLSettings
-from api.problems import HttpProblem
-from db.values import ErrorCode
+from api.http.problems import HttpProblem
+from db.domain.values import ErrorCode
 
 DIGITS = 6
 """In the index of a list."""

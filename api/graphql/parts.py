@@ -11,7 +11,7 @@ import orjson
 from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.negotiation import Accepted
 from api.graphql.stream import Framing
-from schema.execution import Answer, Part
+from schema.execution import GraphQLResponse, Part
 from schema.execution.encoding import encode
 
 HEAD = b"\r\nContent-Type: application/json\r\n\r\n"
@@ -19,14 +19,14 @@ BOUNDARY = b"\r\n--graphql"
 END = b"--\r\n"
 
 
-def encode_part(answer: Answer) -> bytes:
+def encode_part(answer: GraphQLResponse) -> bytes:
     """An event as a part; one that was not executed ends the stream as an error of the transport."""
     if not answer.executed:
         return HEAD + encode({"payload": None, "errors": answer.errors}) + BOUNDARY
     return HEAD + b'{"payload":' + answer.json() + b"}" + BOUNDARY
 
 
-def encode_patch(answer: Answer) -> bytes:
+def encode_patch(answer: GraphQLResponse) -> bytes:
     """A part of an answer, as it is."""
     return HEAD + answer.json() + BOUNDARY
 
@@ -53,7 +53,7 @@ class Paths:
         self.data: Any = None
         self.pending: dict[str, Mapping[str, Any]] = {}
 
-    def encode(self, answer: Answer) -> bytes:
+    def encode(self, answer: GraphQLResponse) -> bytes:
         """The part in the older shape."""
         if not isinstance(answer, Part):
             return encode_patch(answer)
@@ -62,7 +62,7 @@ class Paths:
         patches += [self._failed(one) for one in answer.completed if one.get("errors")]
         if answer.first:
             self.data = answer.data
-            body = Answer.body(answer)
+            body = GraphQLResponse.body(answer)
         else:
             body = {"incremental": patches} if patches else {}
         return HEAD + encode(body | {"hasNext": answer.has_next}) + BOUNDARY

@@ -10,8 +10,8 @@ from starlette.requests import Request as HttpRequest
 
 from api.graphql.multipart import Uploads, read_multipart
 from api.graphql.settings import GraphQLSettings
-from api.problems import HttpProblem
-from db.values import ErrorCode
+from api.http.problems import HttpProblem
+from db.domain.values import ErrorCode
 from schema.execution import Request
 
 SINGLE_HEADERS = ("host", "authorization", "content-type", "content-encoding")

@@ -9,7 +9,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from schema.execution import Answer
+from schema.execution import GraphQLResponse
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Framing:
     """How answers are told apart in a response."""
 
     media_type: str
-    encode: Callable[[Answer], bytes]
+    encode: Callable[[GraphQLResponse], bytes]
     start: bytes
     heartbeat: bytes
     end: bytes
@@ -28,11 +28,11 @@ class AnswerStream(Response):
 
     def __init__(
         self,
-        answers: AsyncGenerator[Answer, None],
+        answers: AsyncGenerator[GraphQLResponse, None],
         framing: Framing,
         heartbeat_seconds: float,
         expires_at: float | None = None,
-        first: Answer | None = None,
+        first: GraphQLResponse | None = None,
     ) -> None:
         self.answers = answers
         self.first = first
@@ -46,10 +46,10 @@ class AnswerStream(Response):
         del self.headers["content-length"]
 
     @classmethod
-    def of(cls, answer: Answer, framing: Framing, heartbeat_seconds: float) -> "AnswerStream":
+    def of(cls, answer: GraphQLResponse, framing: Framing, heartbeat_seconds: float) -> "AnswerStream":
         """A stream of one answer."""
 
-        async def one() -> AsyncGenerator[Answer, None]:
+        async def one() -> AsyncGenerator[GraphQLResponse, None]:
             yield answer
 
         return cls(one(), framing, heartbeat_seconds)
@@ -76,7 +76,7 @@ class AnswerStream(Response):
         if self.first is not None:
             opening += self.framing.encode(self.first)
         await send({"type": "http.response.body", "body": opening, "more_body": True})
-        upcoming: Task[Answer] | None = None
+        upcoming: Task[GraphQLResponse] | None = None
         try:
             while True:
                 upcoming = upcoming or create_task(anext(self.answers))

@@ -22,10 +22,19 @@ from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
-from api.problems import HttpProblem, problem_of
-from db.errors import GraphophoneError
-from db.values import ErrorCode
-from schema.execution import Answer, Call, Engine, Operation, Part, Refused, Request, is_subscription
+from api.http.problems import HttpProblem, problem_of
+from db.domain.errors import GraphophoneError
+from db.domain.values import ErrorCode
+from schema.execution import (
+    Engine,
+    Execution,
+    GraphQLResponse,
+    Operation,
+    Part,
+    Request,
+    RequestRejected,
+    is_subscription,
+)
 
 log = structlog.get_logger("graphophone.graphql")
 
@@ -46,9 +55,11 @@ class Endpoint:
     context_factory: ContextFactory
     settings: GraphQLSettings
 
-    def call(self, operation: Operation, request: Request, viewer: Any, correlation_id: str) -> Call:
+    def call(self, operation: Operation, request: Request, viewer: Any, correlation_id: str) -> Execution:
         """An operation with a new context for itself and for each of its events."""
-        return Call(operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer)
+        return Execution(
+            operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer
+        )
 
 
 class GraphQLView:
@@ -106,7 +117,7 @@ class GraphQLView:
         request = await read_request(http, self.endpoint.settings, uploads)
         try:
             operation = self.endpoint.engine.operation(request)
-        except Refused as refused:
+        except RequestRejected as refused:
             return self._answered(http, accept, self.endpoint.engine.refusal(refused, correlation_id))
         if operation.type is OperationType.MUTATION and http.method != "POST":
             raise HttpProblem(405, ErrorCode.INVALID_INPUT, "Mutations are sent by POST.", headers={"Allow": "POST"})
@@ -115,7 +126,7 @@ class GraphQLView:
             return self._streamed(http, accept, call)
         return await self._executed(http, accept, call)
 
-    async def _executed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
+    async def _executed(self, http: HttpRequest, accept: Accepted, call: Execution) -> Response:
         framing = framing_of_parts(accept) if call.operation.in_parts else None
         if framing is None:
             return self._answered(http, accept, await self.endpoint.engine.execute(call))
@@ -126,7 +137,7 @@ class GraphQLView:
         await answers.aclose()
         return self._answered(http, accept, first)
 
-    def _streamed(self, http: HttpRequest, accept: Accepted, call: Call) -> Response:
+    def _streamed(self, http: HttpRequest, accept: Accepted, call: Execution) -> Response:
         if accept.stream_quality == accept.parts_quality == 0:
             raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
@@ -134,7 +145,7 @@ class GraphQLView:
         expires_at = getattr(call.viewer, "expires_at", None)
         return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, expires_at)
 
-    def _answered(self, http: HttpRequest, accept: Accepted, answer: Answer) -> Response:
+    def _answered(self, http: HttpRequest, accept: Accepted, answer: GraphQLResponse) -> Response:
         if accept.stream_quality and (accept.json is None or accept.prefers_stream):
             return AnswerStream.of(answer, SERVER_SENT_EVENTS, self.endpoint.settings.heartbeat_seconds)
         body = answer.json()

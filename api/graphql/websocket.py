@@ -12,8 +12,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.graphql.messages import BadMessage, Subscribe, check_message, headers_of
 from api.graphql.origin import may_open
 from api.graphql.view import Endpoint
-from db.values import ErrorCode
-from schema.execution import Refused, is_subscription
+from db.domain.values import ErrorCode
+from schema.execution import RequestRejected, is_subscription
 from schema.execution.encoding import encode
 from schema.execution.errors import facts
 
@@ -207,7 +207,7 @@ class Connection:
             return await failed([facts(ErrorCode.LIMIT_EXCEEDED, text, {"limit": limit}, correlation_id)])
         try:
             operation = engine.operation(message.request)
-        except Refused as refused:
+        except RequestRejected as refused:
             return await failed(engine.refusal(refused, correlation_id).errors)
         call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
         if not is_subscription(operation) and not operation.in_parts:

@@ -6,8 +6,8 @@ from alembic import context
 from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
-from db.columns import Json
 from db.models import METADATA
+from db.store.columns import Json
 
 
 def _plain(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:

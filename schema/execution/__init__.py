@@ -1,21 +1,21 @@
 """Executing GraphQL: parse and validation cache, limits, the quick way for lists, masked errors. Knows no transport."""
 
-from schema.execution.documents import Operation, Refused
+from schema.execution.coalescing import CoalescedResponses
+from schema.execution.documents import Operation, RequestRejected
 from schema.execution.engine import Engine, is_subscription
 from schema.execution.limits import Limits
-from schema.execution.messages import Answer, Call, Request
+from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part
-from schema.execution.sharing import SharedAnswers
 
 __all__ = [
-    "Answer",
-    "Call",
+    "GraphQLResponse",
+    "Execution",
     "Engine",
     "Limits",
     "Operation",
     "Part",
-    "Refused",
+    "RequestRejected",
     "Request",
-    "SharedAnswers",
+    "CoalescedResponses",
     "is_subscription",
 ]

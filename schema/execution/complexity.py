@@ -87,7 +87,7 @@ class Cost:
     """Whether it asks for nothing but the schema."""
 
 
-class Ruler:
+class CostVisitor:
     """Measures the operations of one document."""
 
     def __init__(

@@ -28,8 +28,8 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from db.values import ErrorCode
-from schema.execution.complexity import Cost, Ruler, TooComplex
+from db.domain.values import ErrorCode
+from schema.execution.complexity import Cost, CostVisitor, TooComplex
 from schema.execution.limits import Limits
 
 DIRECTIVES_IN_ONE_PLACE = 4
@@ -39,7 +39,7 @@ TOO_DEEP_INTROSPECTION = "Maximum introspection depth exceeded"
 """What graphql-core says of documents beyond its bounds; pinned by a test."""
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """A request that will not be executed: the errors say why."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -91,7 +91,7 @@ class Documents:
         self.characters = 0
 
     def operation(self, source: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
-        """The operation to execute; raises `Refused`."""
+        """The operation to execute; raises `RequestRejected`."""
         checked = self.remembered.get(source)
         if checked is None:
             checked = self._check(source)
@@ -99,14 +99,14 @@ class Documents:
         else:
             self.remembered.move_to_end(source)
         if checked.document is None:
-            raise Refused(list(checked.errors))
+            raise RequestRejected(list(checked.errors))
         node, cost = self._choose(checked, name)
         points = cost.points
         if cost.variable:
             try:
-                points = Ruler(self.schema, checked.document, self.limits, variables).measure(node).points
+                points = CostVisitor(self.schema, checked.document, self.limits, variables).measure(node).points
             except TooComplex as refusal:
-                raise Refused([too_complex(refusal)]) from None
+                raise RequestRejected([too_complex(refusal)]) from None
         return Operation(source, checked.document, node, points, cost.introspection, checked.in_parts)
 
     @staticmethod
@@ -114,11 +114,11 @@ class Documents:
         if name is None:
             if len(checked.operations) == 1:
                 return checked.operations[0]
-            raise Refused([GraphQLError("Must provide operation name if query contains multiple operations.")])
+            raise RequestRejected([GraphQLError("Must provide operation name if query contains multiple operations.")])
         for node, cost in checked.operations:
             if node.name and node.name.value == name:
                 return node, cost
-        raise Refused([GraphQLError(f"Unknown operation named '{name[:100]}'.")])
+        raise RequestRejected([GraphQLError(f"Unknown operation named '{name[:100]}'.")])
 
     def _check(self, source: str) -> Checked:
         try:
@@ -129,7 +129,7 @@ class Documents:
             if not any(isinstance(d, OperationDefinitionNode) for d in document.definitions):
                 raise GraphQLError("The document holds no operation.")
             directives = directives_of(document, self.limits.directives)
-            ruler = Ruler(self.schema, document, self.limits)
+            ruler = CostVisitor(self.schema, document, self.limits)
             operations = tuple(
                 (node, ruler.measure(node))
                 for node in document.definitions

@@ -10,53 +10,53 @@ from graphql.execution import create_source_event_stream
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
-from db.errors import RateLimited
-from db.values import ErrorCode
+from db.domain.errors import RateLimited
+from db.domain.values import ErrorCode
 from schema.execution import errors
-from schema.execution.documents import Documents, Operation, Refused
+from schema.execution.coalescing import CoalescedResponses
+from schema.execution.documents import Documents, Operation, RequestRejected
 from schema.execution.fast import FastExecutor
 from schema.execution.limits import Limits
-from schema.execution.messages import Answer, Call, Request
+from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part, PartsExecutor, later_parts
 from schema.execution.resume import resumed
-from schema.execution.sharing import SharedAnswers
 
 
 class Engine:
     """Executes operations of one schema within limits. Strawberry's schema extensions are not run: see `Limits`."""
 
-    def __init__(self, schema: Schema, limits: Limits, shared: SharedAnswers | None = None) -> None:
+    def __init__(self, schema: Schema, limits: Limits, shared: CoalescedResponses | None = None) -> None:
         self.schema = schema._schema  # noqa: SLF001  # Strawberry offers no other way to the graphql-core schema
         self.limits = limits
         self.documents = Documents(self.schema, limits)
         self.shared = shared
 
     def operation(self, request: Request) -> Operation:
-        """The operation that the request names; raises `Refused`."""
+        """The operation that the request names; raises `RequestRejected`."""
         return self.documents.operation(request.query, request.operation_name, request.variables)
 
-    def refusal(self, refused: Refused, correlation_id: str) -> Answer:
+    def refusal(self, refused: RequestRejected, correlation_id: str) -> GraphQLResponse:
         """The answer to a request that is not executed."""
         return self._not_executed(refused.errors, correlation_id)
 
-    async def execute(self, call: Call) -> Answer:
+    async def execute(self, call: Execution) -> GraphQLResponse:
         """Runs a query or a mutation."""
         async with self._ready(call) as ready:
-            if isinstance(ready, Answer):
+            if isinstance(ready, GraphQLResponse):
                 return ready
             result = await self._run(ready, call)
-        return Answer(**self._executed(result, call), extensions=self._cost(call))
+        return GraphQLResponse(**self._executed(result, call), extensions=self._cost(call))
 
-    async def deliver(self, call: Call) -> AsyncGenerator[Answer, None]:
-        """Runs a query or a mutation whose answer may come in parts (`@defer`, `@stream`): an `Answer`, or `Part`s."""
+    async def deliver(self, call: Execution) -> AsyncGenerator[GraphQLResponse, None]:
+        """Runs a query or a mutation whose answer may come in parts (`@defer`, `@stream`): an `GraphQLResponse`, or `Part`s."""
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
         async with self._ready(call, PartsExecutor) as ready:
-            if isinstance(ready, Answer):
+            if isinstance(ready, GraphQLResponse):
                 yield ready
                 return
             result = await self._run(ready, call)
             if isinstance(result, ExecutionResult):
-                yield Answer(**self._executed(result, call), extensions=self._cost(call))
+                yield GraphQLResponse(**self._executed(result, call), extensions=self._cost(call))
                 return
             first, later = result
             pending = [one.formatted for one in first.pending]
@@ -70,7 +70,7 @@ class Engine:
                 async for part in parts:
                     yield part
 
-    async def subscribe(self, call: Call, after: str | None = None) -> AsyncGenerator[Answer, None]:
+    async def subscribe(self, call: Execution, after: str | None = None) -> AsyncGenerator[GraphQLResponse, None]:
         """Runs a subscription. An answer that was not executed is the last one.
 
         `after` resumes behind an event: it takes the place of the root field's argument `after`.
@@ -78,11 +78,11 @@ class Engine:
         if after is not None:
             call = call.of(resumed(call.operation, self.schema, after))
         async with self._ready(call) as ready:
-            if isinstance(ready, Answer):
+            if isinstance(ready, GraphQLResponse):
                 yield ready
                 return
             source = await self._source(ready, call)
-            if isinstance(source, Answer):
+            if isinstance(source, GraphQLResponse):
                 yield source
                 return
             if isinstance(source, ExecutionResult):
@@ -98,7 +98,7 @@ class Engine:
                 if (aclose := getattr(events, "aclose", None)) is not None:
                     await aclose()
 
-    async def _source(self, executor: FastExecutor, call: Call) -> Any:
+    async def _source(self, executor: FastExecutor, call: Execution) -> Any:
         """The subscription's events, or why there are none."""
         source: Any = create_source_event_stream(executor)
         if not optimized_is_awaitable(source):
@@ -117,21 +117,23 @@ class Engine:
         extensions = {"code": ErrorCode.TIMED_OUT.value, "details": {"seconds": self.limits.seconds}}
         return GraphQLError(message, extensions=extensions)
 
-    async def _event(self, executor: FastExecutor, call: Call, payload: Any) -> Answer:
-        async def run() -> Answer:
+    async def _event(self, executor: FastExecutor, call: Execution, payload: Any) -> GraphQLResponse:
+        async def run() -> GraphQLResponse:
             async with _opened(call) as context:
                 event = executor.build_per_event_executor(payload)
                 event.context_value = context
                 result = await self._run(event, call)
             cursor = getattr(payload, "cursor", None)
-            return Answer(**self._executed(result, call), event_id=cursor if isinstance(cursor, str) else None)
+            return GraphQLResponse(**self._executed(result, call), event_id=cursor if isinstance(cursor, str) else None)
 
         if self.shared is None:
             return await run()
         return await self.shared.answer(call, payload, run)
 
     @asynccontextmanager
-    async def _ready(self, call: Call, kind: type[FastExecutor] = FastExecutor) -> AsyncIterator[FastExecutor | Answer]:
+    async def _ready(
+        self, call: Execution, kind: type[FastExecutor] = FastExecutor
+    ) -> AsyncIterator[FastExecutor | GraphQLResponse]:
         """What will execute the operation, or why it is not executed: for its variables, or for the viewer's budget."""
         async with _opened(call) as context:
             executor: FastExecutor | list[GraphQLError] = kind.build(  # type: ignore[assignment]  # of the class it is called on
@@ -151,7 +153,7 @@ class Engine:
             else:
                 yield executor
 
-    async def _run(self, executor: Any, call: Call) -> Any:
+    async def _run(self, executor: Any, call: Execution) -> Any:
         """The result of one execution, which is stopped when it takes too long."""
         try:
             if call.operation.introspection:  # pure CPU, up to a tenth of a second
@@ -165,20 +167,22 @@ class Engine:
             return ExecutionResult(None, [self._blame(fault)])
         return result
 
-    def _executed(self, result: Any, call: Call) -> dict[str, Any]:
+    def _executed(self, result: Any, call: Execution) -> dict[str, Any]:
         """The data and the errors of an answer."""
         found = result.errors
         shown = self._present(found, call.correlation_id, executing=True) if found else None
         return {"executed": True, "data": result.data, "errors": shown}
 
-    def _cost(self, call: Call) -> dict[str, Any]:
+    def _cost(self, call: Execution) -> dict[str, Any]:
         return {"cost": {"requested": call.operation.cost, "limit": self.limits.cost}}
 
     def _present(self, found: Sequence[GraphQLError], correlation_id: str, *, executing: bool) -> list[dict[str, Any]]:
         return errors.present_all(found, correlation_id, executing=executing, limit=self.limits.errors)
 
-    def _not_executed(self, found: list[GraphQLError], correlation_id: str, *, executing: bool = False) -> Answer:
-        return Answer(executed=False, errors=self._present(found, correlation_id, executing=executing))
+    def _not_executed(
+        self, found: list[GraphQLError], correlation_id: str, *, executing: bool = False
+    ) -> GraphQLResponse:
+        return GraphQLResponse(executed=False, errors=self._present(found, correlation_id, executing=executing))
 
 
 def _wrapped(fault: Exception) -> GraphQLError:
@@ -197,7 +201,7 @@ async def _over_budget(context: Any) -> GraphQLError | None:
 
 
 @asynccontextmanager
-async def _opened(call: Call) -> AsyncIterator[Any]:
+async def _opened(call: Execution) -> AsyncIterator[Any]:
     """A fresh context, told what the operation costs if it has a `cost`, and closed afterwards."""
     context = call.new_context()
     if hasattr(context, "cost"):

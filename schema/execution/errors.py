@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from db.errors import GraphophoneError
-from db.values import ErrorCode
+from db.domain.errors import GraphophoneError
+from db.domain.values import ErrorCode
 
 log = structlog.get_logger("graphophone.graphql")
 CODES = frozenset(ErrorCode)

@@ -3,7 +3,7 @@
 graphql-core completes every leaf of every row by itself, which for 10,000 words of five fields costs 170 ms. Where all
 the selected fields are plain attributes (or methods that take nothing), the same answer comes from reading one column
 after the other. Anything out of the ordinary (an awaitable, an exception, a missing attribute, a null that is not
-allowed, a value that its scalar refuses) raises `Unusual`, and the whole list goes the ordinary way, errors and all.
+allowed, a value that its scalar refuses) raises `NotVectorizable`, and the whole list goes the ordinary way, errors and all.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ LEAF_TYPES: Mapping[str, type] = {"String": str, "ID": str, "Boolean": bool, "In
 INT_LIMIT = 2**31
 
 
-class Unusual(Exception):
+class NotVectorizable(Exception):
     """The list must go the ordinary way."""
 
 
@@ -70,7 +70,7 @@ class FastExecutor(Executor[Any]):
         ):
             try:
                 return self.plan(item_type, field_details_list, info)(items)
-            except Unusual:
+            except NotVectorizable:
                 pass
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
 
@@ -85,12 +85,12 @@ class FastExecutor(Executor[Any]):
         if key not in plans:
             try:
                 if len({id(field.defer_usage) for field in fields}) > 1:
-                    raise Unusual  # parts of the rows come at different times
+                    raise NotVectorizable  # parts of the rows come at different times
                 plans[key] = self._column(type_, fields, info)
-            except Unusual:
+            except NotVectorizable:
                 plans[key] = None
         if (plan := plans[key]) is None:
-            raise Unusual
+            raise NotVectorizable
         return plan
 
     def _column(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
@@ -113,12 +113,12 @@ class FastExecutor(Executor[Any]):
             return _lists(self._column(type_.of_type, fields, info))
         if is_object_type(type_):
             return self._objects(type_, fields, info)
-        raise Unusual  # interfaces and unions: the type differs from row to row
+        raise NotVectorizable  # interfaces and unions: the type differs from row to row
 
     def _objects(self, type_: GraphQLObjectType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
         collected = self.collect_subfields(type_, fields)
         if collected.new_defer_usages:
-            raise Unusual
+            raise NotVectorizable
         readers: list[Callable[[Column], Iterable[Any]]] = []
         names: list[str] = []
         for name, details in collected.grouped_field_set.items():
@@ -129,7 +129,7 @@ class FastExecutor(Executor[Any]):
                 continue
             field = self.schema.get_field(type_, node.name.value)
             if field is None or field.args or _has_odd_directives(details):
-                raise Unusual
+                raise NotVectorizable
             readers.append(_reader(_getter(field), self._column(field.type, details, info)))
         rows = row_maker(tuple(names))
         is_type_of = type_.is_type_of
@@ -137,7 +137,7 @@ class FastExecutor(Executor[Any]):
         def objects(column: Column) -> list[Any]:
             _ordinary(set(map(type, column)))
             if is_type_of is not None and not all(is_type_of(item, info) is True for item in column):
-                raise Unusual
+                raise NotVectorizable
             return rows(*[reader(column) for reader in readers])
 
         return objects
@@ -149,22 +149,22 @@ def _has_odd_directives(fields: FieldDetailsList) -> bool:
 
 
 def _getter(field: GraphQLField) -> Callable[[Any], Any]:
-    """How to read the field from its object; `Unusual` where the resolver does more than that."""
+    """How to read the field from its object; `NotVectorizable` where the resolver does more than that."""
     if field.resolve is None or not (definition := field.extensions.get("strawberry-definition")):
-        raise Unusual
+        raise NotVectorizable
     if not getattr(field.resolve, "__qualname__", "").startswith("GraphQLCoreConverter.from_resolver.<locals>."):
-        raise Unusual  # not Strawberry's own resolver: something was wrapped around it
+        raise NotVectorizable  # not Strawberry's own resolver: something was wrapped around it
     if definition.is_basic_field:
         if definition.default_resolver is not getattr:
-            raise Unusual
+            raise NotVectorizable
         return attrgetter(definition.python_name)
     resolver = definition.base_resolver
     if resolver is None or definition.extensions or definition.is_async or resolver.arguments:
-        raise Unusual
+        raise NotVectorizable
     if type(definition).get_result is not StrawberryField.get_result:
-        raise Unusual
+        raise NotVectorizable
     if len(resolver.signature.parameters) != 1 or not (resolver.self_parameter or resolver.parent_parameter):
-        raise Unusual
+        raise NotVectorizable
     return resolver.wrapped_func  # type: ignore[no-any-return]  # a plain method of the type
 
 
@@ -173,7 +173,7 @@ def _reader(get: Callable[[Any], Any], complete: Plan) -> Callable[[Column], lis
         try:
             values = list(map(get, column))
         except Exception:  # noqa: BLE001  # the ordinary way will meet it again, in its place
-            raise Unusual from None
+            raise NotVectorizable from None
         return complete(values)
 
     return read
@@ -186,7 +186,7 @@ def _constant(value: str) -> Callable[[Column], list[Any]]:
 def _lists(complete: Plan) -> Plan:
     def lists(column: Column) -> list[Any]:
         if not set(map(type, column)) <= {list, tuple}:
-            raise Unusual
+            raise NotVectorizable
         flat = complete(list(chain.from_iterable(column)))
         done, start = [], 0
         for value in column:
@@ -214,9 +214,9 @@ def _leaf(type_: GraphQLLeafType) -> Plan:
         try:
             done = [convert(value) for value in column]
         except Exception:  # noqa: BLE001  # the ordinary way will report it in its place
-            raise Unusual from None
+            raise NotVectorizable from None
         if any(value is None or value is Undefined for value in done):
-            raise Unusual
+            raise NotVectorizable
         return done
 
     return leaves
@@ -229,7 +229,7 @@ def _is_built_in(type_: GraphQLLeafType) -> bool:
 
 
 def _ordinary(types: Iterable[type]) -> None:
-    """Values that the executor would await, raise or skip are `Unusual`."""
+    """Values that the executor would await, raise or skip are `NotVectorizable`."""
     for type_ in types:
         if (
             type_ is type(None)
@@ -237,9 +237,9 @@ def _ordinary(types: Iterable[type]) -> None:
             or hasattr(type_, "__await__")
             or type_ is type(Undefined)
         ):
-            raise Unusual
+            raise NotVectorizable
         if type_.__name__ == "generator":
-            raise Unusual
+            raise NotVectorizable
 
 
 @lru_cache(maxsize=512)
@@ -248,7 +248,7 @@ def row_maker(names: tuple[str, ...]) -> Callable[..., list[dict[str, Any]]]:
     if not all(name.isidentifier() for name in names):
         raise GraphQLError("A response name is not a name.")
     if not names:
-        raise Unusual
+        raise NotVectorizable
     columns = ", ".join(f"c{index}" for index in range(len(names)))
     values = ", ".join(f"v{index}" for index in range(len(names)))
     row = ", ".join(f"{name!r}: v{index}" for index, name in enumerate(names))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from db.values import ErrorCode
+from db.domain.values import ErrorCode
 from schema.execution.documents import Operation
 from schema.execution.encoding import encode
 
@@ -20,7 +20,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Call:
+class Execution:
     """One operation by one viewer. `new_context` makes the context of the operation and of every event.
 
     If a context has `aclose()`, that is awaited when the operation or the event is over.
@@ -32,13 +32,13 @@ class Call:
     correlation_id: str
     viewer: Hashable = None
 
-    def of(self, operation: Operation) -> "Call":
+    def of(self, operation: Operation) -> "Execution":
         """The same call of another operation."""
         return replace(self, operation=operation)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class GraphQLResponse:
     """A response: `data` where something was executed, `errors` as clients see them."""
 
     executed: bool

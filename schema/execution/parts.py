@@ -13,7 +13,7 @@ from graphql.execution.incremental import IncrementalExecutor
 from graphql.pyutils import Path
 
 from schema.execution.fast import FastExecutor
-from schema.execution.messages import Answer
+from schema.execution.messages import GraphQLResponse
 
 Present: TypeAlias = Callable[[Sequence[GraphQLError]], list[dict[str, Any]]]
 """Errors as clients see them."""
@@ -28,7 +28,7 @@ class PartsExecutor(FastExecutor, IncrementalExecutor):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part(Answer):
+class Part(GraphQLResponse):
     """One part of an answer: the first has the data that was not put off, the others are patches to it."""
 
     pending: Sequence[Mapping[str, Any]] = ()
@@ -69,13 +69,17 @@ async def later_parts(
                 errors = present([blame(fault)])
                 yield Part(executed=True, completed=[{"id": i, "errors": errors} for i in waiting], has_next=False)
                 return
-            news = [one.formatted for one in result.pending or ()]
+            notifications = [one.formatted for one in result.pending or ()]
             completed = [_shown(one, present) for one in result.completed or ()]
             done = {one["id"] for one in completed}
-            waiting = [i for i in (*waiting, *(one["id"] for one in news)) if i not in done]
+            waiting = [i for i in (*waiting, *(one["id"] for one in notifications)) if i not in done]
             incremental = [_shown(one, present) for one in result.incremental or ()]
             yield Part(
-                executed=True, pending=news, incremental=incremental, completed=completed, has_next=result.has_next
+                executed=True,
+                pending=notifications,
+                incremental=incremental,
+                completed=completed,
+                has_next=result.has_next,
             )
     finally:
         await results.aclose()

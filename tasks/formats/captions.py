@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from db.values import Segment
+from db.domain.values import Segment
 from tasks.formats.document import Layout
 
 _SENTENCE_ENDS = tuple(".?!…。？！؟۔।")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from db.values import Provenance, Segment
+from db.domain.values import Provenance, Segment
 
 
 class Voice(msgspec.Struct, frozen=True):

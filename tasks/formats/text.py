@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from db.values import Segment
+from db.domain.values import Segment
 from tasks.formats.document import Document, Request
 
 

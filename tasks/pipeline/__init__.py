@@ -13,7 +13,7 @@ import os
 
 from msgspec.structs import replace
 
-from db.values import Stage, TranscriptionTask
+from db.domain.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
 from tasks.pipeline.decode import decode
 from tasks.pipeline.detect import heard

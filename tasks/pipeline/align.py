@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 
 from msgspec.structs import replace
 
-from db.values import QualityFlag, Segment, Stage, Word, WordTiming
+from db.domain.values import QualityFlag, Segment, Stage, Word, WordTiming
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages

@@ -10,7 +10,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
-from db.values import ErrorCode, MediaFacts, Problem, Stage
+from db.domain.values import ErrorCode, MediaFacts, Problem, Stage
 from tasks.pipeline.media import Timeline, facts, opened, promised, refuse
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
 from tasks.pipeline.types import Emit, Probed, Progressed, Work

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from db.values import Options
+from db.domain.values import Options
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, SpeechEngine
 

@@ -7,7 +7,7 @@ from itertools import accumulate, groupby, pairwise, zip_longest
 
 from msgspec.structs import replace
 
-from db.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
+from db.domain.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.sentences import join

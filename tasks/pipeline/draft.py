@@ -7,7 +7,7 @@ from queue import SimpleQueue
 
 from msgspec.structs import replace
 
-from db.values import Options, QualityFlag, Segment, TranscriptionTask, Word
+from db.domain.values import Options, QualityFlag, Segment, TranscriptionTask, Word
 from tasks.pipeline.rules import SPEECH_SHARE
 from tasks.pipeline.types import Chunk, Resume
 

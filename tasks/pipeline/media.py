@@ -12,7 +12,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from db.values import ErrorCode, MediaFacts, Problem, Stage
+from db.domain.values import ErrorCode, MediaFacts, Problem, Stage
 from tasks.pipeline.types import InputFault
 
 INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "tty", "webm_dash_manifest")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from db.values import Stage
+from db.domain.values import Stage
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Emit, Kept, Work, scratch_file
 

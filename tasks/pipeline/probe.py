@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from db.values import MediaFacts, Problem
+from db.domain.values import MediaFacts, Problem
 from tasks.pipeline.media import probe
 from tasks.pipeline.types import InputFault
 

@@ -1,4 +1,4 @@
-"""Rules against text that nobody spoke. Each is an option of its own; see `db.values.Rules`.
+"""Rules against text that nobody spoke. Each is an option of its own; see `db.domain.values.Rules`.
 
 The voice detector is the first of them: where it hears nobody, Whisper is not asked (`detect.chunks`).
 """
@@ -6,7 +6,7 @@ The voice detector is the first of them: where it hears nobody, Whisper is not a
 import zlib
 from collections.abc import Sequence
 
-from db.values import QualityFlag, Rules
+from db.domain.values import QualityFlag, Rules
 from tasks.pipeline.sentences import join, words
 from tasks.pipeline.types import Spoken
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from db.values import ErrorCode, Problem, Stage
+from db.domain.values import ErrorCode, Problem, Stage
 from tasks.pipeline.types import (
     Emit,
     Failed,

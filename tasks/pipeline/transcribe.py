@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from itertools import chain, pairwise, tee
 
-from db.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
+from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
 from tasks.pipeline import detect
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import Recording, within

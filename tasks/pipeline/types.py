@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from db.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage, WorkerFacts
+from db.domain.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage, WorkerFacts
 from tasks.pipeline.recording import Recording, Waveform
 
 Report = Callable[[float], None]

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from tasks.weights import SEGMENTATION, VOICEPRINTS
+from tasks.models.weights import SEGMENTATION, VOICEPRINTS
 
 FIRST_SIGN = 0xE000  # of Unicode's private use area: one for each phoneme
 UNKNOWN = "\uf8ff"

@@ -13,15 +13,15 @@ from starlette.routing import Route, WebSocketRoute
 from strawberry.asgi import GraphQL
 
 from api.graphql import GraphQLSettings, graphql_routes
-from db import owners
-from db.blobs import Blobs
-from db.ids import new_id
-from db.session import Database
+from db.accounts import owners
+from db.domain.ids import new_id
 from db.settings import StoreSettings
+from db.store.blobs import Blobs
+from db.store.session import Database
 from db.transcripts import transcript_id
 from schema import build_schema
-from schema.context import Context, Viewer
-from schema.event_log import event_key
+from schema.base.context import Context, Viewer
+from schema.subscriptions.event_log import event_key
 from tests.fixtures.graph import ALICE, SCOPES, Graph, LocalLive, segment
 
 SEGMENTS, WORDS = 100, 100

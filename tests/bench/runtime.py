@@ -25,17 +25,18 @@ import orjson
 import uvloop
 from websockets.frames import Frame, Opcode
 
-from db import events, jobs, operations, owners, runs, transcripts
-from db.clock import now
+from db import events, jobs, transcripts
+from db.accounts import owners
+from db.accounts.owners import LOCAL_OWNER
+from db.domain.clock import now
+from db.domain.values import JobState, Options, Stage
 from db.events import StateChanged
-from db.jobs import NewJob
+from db.jobs import NewJob, admin, attempts
 from db.migrate import upgrade
 from db.models import Job
-from db.owners import LOCAL_OWNER
-from db.session import Database
-from db.values import JobState, Options, Stage
-from tasks import valkey
-from tasks.broker import Doorbell, make_broker, make_client
+from db.store.session import Database
+from tasks.wakeups import valkey
+from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tests.chaos.world import TOKEN, a_folder
 from tests.factories import PLENTY, recording, sentence
 from tests.fixtures.databases import Postgres
@@ -122,7 +123,7 @@ async def _work_through(what: str, url: str, media_ids: list[str], count: int) -
     async def claim() -> None:
         for _ in left:
             while True:
-                if await runs.claim(db, worker="w", per_owner=1 << 30):
+                if await attempts.claim(db, worker="w", per_owner=1 << 30):
                     break
                 await asyncio.sleep(0.005)  # nothing there yet: a worker would wait for its bell
 
@@ -168,9 +169,9 @@ def _append(url: str, redis_url: str, rate: int, count: int, told: "Queue[list[f
 
 async def _append_all(url: str, redis_url: str, rate: int, count: int, told: "Queue[list[float]]") -> None:
     """A worker that stores a segment at a time; tells when each was about to be committed."""
-    bell = Doorbell(make_broker(redis_url), make_client(redis_url))
+    bell = Notifier(make_broker(redis_url), make_client(redis_url))
     db = Database(url, bell)
-    claimed = await runs.claim(db, worker="w", per_owner=1, lease_ms=10**6)
+    claimed = await attempts.claim(db, worker="w", per_owner=1, lease_ms=10**6)
     assert claimed
     sent = []
     began = time.perf_counter()
@@ -269,7 +270,7 @@ async def subscribers(kind: str, listeners: int = 500, rate: int = 20, seconds: 
             await asyncio.to_thread(producer.join)
             await asyncio.sleep(1.0)
             async with crew.db.write() as session:
-                await operations.cancel(session, job.id)
+                await admin.cancel(session, job.id)
             async with asyncio.timeout(60):
                 await asyncio.gather(*(reader.over for reader in readers))
         waits = [(at - sent[number]) * 1000 for reader in readers for number, at in reader.heard.items()]

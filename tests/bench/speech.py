@@ -28,7 +28,7 @@ from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from db.values import Options, Segment, Word
+from db.domain.values import Options, Segment, Word
 from tasks import pipeline
 from tasks.pipeline.decode import decode
 from tasks.pipeline.engine import open_engine

@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from schema.execution import Call, Engine, Limits, Refused, Request
+from schema.execution import Engine, Execution, Limits, Request, RequestRejected
 from tests.schema.hostile import INVALID, TOO_COMPLEX, fitted
 from tests.toy import SCHEMA, Context, Viewer
 
@@ -26,9 +26,9 @@ async def stands_still(query: str) -> tuple[float, str]:
         start = time.perf_counter()
         try:
             operation = engine.operation(request)
-            await engine.execute(Call(operation, request, lambda: Context(Viewer("x"), "c"), "c"))
+            await engine.execute(Execution(operation, request, lambda: Context(Viewer("x"), "c"), "c"))
             verdict = "answered"
-        except Refused as refused:
+        except RequestRejected as refused:
             answer = engine.refusal(refused, "c")
             verdict = str((answer.errors or [{}])[0]["extensions"]["code"])
         best = min(best, (time.perf_counter() - start) * 1000)

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from db import events, jobs, transcripts
+from db.domain.states import TERMINAL, Transition
+from db.domain.values import JobState, Stage, StageState
 from db.events import Recorded, StageReported, StateChanged
 from db.models import Job, Owner
-from db.session import Database
-from db.states import TERMINAL, Move
-from db.values import JobState, Stage, StageState
+from db.store.session import Database
 
-ALLOWED = {(before, move.target) for move in Move for before in move.sources} | {(None, JobState.QUEUED)}
+ALLOWED = {(before, move.target) for move in Transition for before in move.sources} | {(None, JobState.QUEUED)}
 ONCE = (Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE, Stage.PERSIST)
 """Stages whose result is kept. DECODE leaves its samples on the disk of one worker, and is done again by another."""
 
@@ -110,7 +110,7 @@ async def read(database: Database, owners: Collection[str], accepted: dict[str, 
                 gaps.append(f"{owner}: {last} events were numbered, {seen} are there")
         history = History(rows, told, gaps)
         for id_, row in rows.items():
-            segments = await transcripts.segments(session, row.owner_id, transcripts.transcript_id(id_))
+            segments = await transcripts.segment_rows(session, row.owner_id, transcripts.transcript_id(id_))
             history.texts[id_] = _sentences([segment.text for segment in segments])
     return history
 

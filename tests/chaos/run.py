@@ -21,14 +21,14 @@ import redis
 from sqlalchemy import select
 from sqlmodel import col
 
-from db.clock import now
-from db.errors import Conflict, NotFound
+from db.domain.clock import now
+from db.domain.errors import Conflict, NotFound
+from db.domain.states import TERMINAL
+from db.domain.values import JobState
 from db.events import StateChanged
 from db.models import Job
-from db.session import DatabaseDown
-from db.states import TERMINAL
-from db.values import JobState
-from tasks import valkey
+from db.store.session import DatabaseDown
+from tasks.wakeups import valkey
 from tests.chaos import history
 from tests.chaos.world import LONG, OWNERS, SHORT, World, a_folder
 from tests.fixtures.workers import Worker

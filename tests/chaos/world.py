@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db import owners
+from db.accounts import owners
+from db.accounts.owners import LOCAL_OWNER
 from db.migrate import upgrade
-from db.owners import LOCAL_OWNER
-from tasks import valkey
-from tasks.processes import dies_with_parent
+from tasks.system.processes import dies_with_parent
+from tasks.wakeups import valkey
 from tests.chaos.proxy import Proxy
 from tests.chaos.watcher import Watcher
 from tests.fixtures.databases import Postgres

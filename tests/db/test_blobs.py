@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from db.blobs import Blobs
-from db.errors import LimitExceeded
+from db.domain.errors import LimitExceeded
 from db.settings import StoreSettings
+from db.store.blobs import Blobs
 
 BIG = bytes(range(256)) * 50_000  # several parts of a multipart upload
 

@@ -4,11 +4,13 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from db import cleanups, io_queue, leases, media, owners, retention
-from db.errors import Conflict, LeaseLost
+from db import media, retention
+from db.accounts import owners
+from db.domain.errors import Conflict, LeaseLost
+from db.domain.states import Transition
 from db.models import Cleanup, Media, Upload
-from db.session import Database
-from db.states import Move
+from db.queue import background, cleanups, leases
+from db.store.session import Database
 from tests.factories import queued, recording
 
 OWNER = "usr_a"
@@ -32,7 +34,7 @@ async def waiting(database: Database) -> list[list[str]]:
 
 
 async def claimed(database: Database, worker: str = "w1") -> tuple[Cleanup, leases.Lease]:
-    taken = await io_queue.claim(database, Cleanup, worker=worker, per_owner=100)
+    taken = await background.claim(database, Cleanup, worker=worker, per_owner=100)
     assert taken
     return taken
 
@@ -41,7 +43,7 @@ async def rescued(database: Database) -> int:
     async with database.write() as session:
         await session.execute(update(Cleanup).values(lease_until=1))
     async with database.write() as session:
-        return await io_queue.rescue(session, Cleanup)
+        return await background.rescue(session, Cleanup)
 
 
 async def test_what_one_transaction_lets_go_of_is_one_row_which_goes_when_it_is_done(database: Database) -> None:
@@ -68,7 +70,7 @@ async def test_the_finish_of_a_zombie_is_refused_and_its_successor_finishes(data
             await cleanups.finish(session, zombie)
     with pytest.raises(LeaseLost):
         async with database.write() as session:
-            await io_queue.put_back(session, zombie, Move.RETRY_LATER)
+            await background.put_back(session, zombie, Transition.RETRY_LATER)
     async with database.write() as session:
         await cleanups.finish(session, successor)
 
@@ -118,7 +120,7 @@ async def test_a_file_that_is_being_written_is_left_alone_until_its_time_is_over
     database: Database,
 ) -> None:
     note = await reserved(database, ms=60_000)
-    assert await io_queue.claim(database, Cleanup, worker="w1", per_owner=1) is None
+    assert await background.claim(database, Cleanup, worker="w1", per_owner=1) is None
     async with database.write() as session:
         assert await cleanups.give_up(session, OWNER, note)
     assert (await claimed(database))[0].blob_keys == ["media/new"]

@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from db import events, jobs, runs, transcripts
-from db.errors import CursorExpired
+from db import events, jobs, transcripts
+from db.domain.errors import CursorExpired
+from db.domain.states import Transition
+from db.domain.values import JobState, Stage
+from db.jobs import attempts
 from db.models import JobEvent
-from db.news import News
-from db.session import Database
-from db.states import Move
-from db.values import JobState, Stage
+from db.store.notifications import Notification
+from db.store.session import Database
 from tests.factories import claimed, queued, recording, running, sentence
 
 
@@ -24,7 +25,7 @@ async def test_a_jobs_life_is_told_in_order(database: Database) -> None:
     async with database.write() as session:
         await transcripts.revise(session, lease, Stage.ALIGN, [sentence("00000000", 0, "a")], ["gone"])
     async with database.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
     async with database.read() as session:
         told = await events.after(session, job.owner_id, 0, job_id=job.id)
     assert [event.body for event in told] == [
@@ -70,14 +71,14 @@ async def test_a_change_that_is_rolled_back_is_not_told(database: Database) -> N
 
 
 async def test_the_bell_rings_after_the_commit_and_only_then(database_url: str) -> None:
-    heard: list[News] = []
+    heard: list[Notification] = []
 
-    async def bell(news: Collection[News]) -> None:
-        heard.extend(news)
+    async def bell(notifications: Collection[Notification]) -> None:
+        heard.extend(notifications)
 
     database = Database(database_url, bell)
     job = await queued(database)
-    assert set(heard) == {News("job", job.owner_id), News("events", job.owner_id)}
+    assert set(heard) == {Notification("job", job.owner_id), Notification("events", job.owner_id)}
     heard.clear()
     with pytest.raises(ZeroDivisionError):
         async with database.write() as session:

@@ -19,20 +19,22 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import event
 
-from db import events, jobs, leases, runs, transcripts
-from db.errors import Conflict, LeaseLost
+from db import events, jobs, transcripts
+from db.domain.errors import Conflict, LeaseLost
+from db.domain.states import TERMINAL, Transition
+from db.domain.values import JobState
 from db.events import StateChanged
-from db.leases import LEASE_MS, MAX_CRASHES, Lease
+from db.jobs import attempts
 from db.models import Job
-from db.session import Database
-from db.states import TERMINAL, Move
-from db.values import JobState
+from db.queue import leases
+from db.queue.leases import LEASE_MS, MAX_CRASHES, Lease
+from db.store.session import Database
 from tests.factories import PLENTY, queued, sentence
 
 T = TypeVar("T")
 OWNERS = ("usr_a", "usr_b")
 PER_OWNER = 2
-ENDS = (Move.SUCCEED, Move.END_PARTIAL, Move.FAIL, Move.CANCEL_RUNNING)
+ENDS = (Transition.SUCCEED, Transition.END_PARTIAL, Transition.FAIL, Transition.CANCEL_RUNNING)
 
 
 @dataclass
@@ -132,7 +134,7 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
         id_, known = self.pick(data)
-        if known.state not in Move.RETRY.sources:
+        if known.state not in Transition.RETRY.sources:
             with pytest.raises(Conflict):
                 self.write(jobs.retry, known.owner, id_, PLENTY)
             return
@@ -152,7 +154,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
-        found = self.do(runs.claim(self.database, worker="w", per_owner=PER_OWNER))
+        found = self.do(attempts.claim(self.database, worker="w", per_owner=PER_OWNER))
         best = self.best()
         if best is None:
             assert found is None
@@ -186,29 +188,33 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), how=st.sampled_from(ENDS))
-    def finish(self, data: st.DataObject, how: Move) -> None:
+    def finish(self, data: st.DataObject, how: Transition) -> None:
         lease = self.lease(data)
-        if self.under(lease, runs.finish, how):
+        if self.under(lease, attempts.finish, how):
             self.known[lease.id].state = how.target
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), how=st.sampled_from([Move.RETRY_LATER, Move.HAND_BACK]), delay=st.integers(0, 60_000))
-    def put_back(self, data: st.DataObject, how: Move, delay: int) -> None:
+    @rule(
+        data=st.data(),
+        how=st.sampled_from([Transition.RETRY_LATER, Transition.HAND_BACK]),
+        delay=st.integers(0, 60_000),
+    )
+    def put_back(self, data: st.DataObject, how: Transition, delay: int) -> None:
         lease = self.lease(data)
-        if not self.under(lease, runs.put_back, how, delay_ms=delay):
+        if not self.under(lease, attempts.put_back, how, delay_ms=delay):
             return
         known = self.known[lease.id]
         known.state = JobState.CANCELED if known.cancel else JobState.QUEUED
         if not known.cancel:
             known.run_after = self.now + delay
-            known.attempt -= how is Move.HAND_BACK
+            known.attempt -= how is Transition.HAND_BACK
 
     # ------------------------------------------------------------ sweepers, and time
 
     @rule()
     def sweep(self) -> None:
         lost = [k for k in self.known.values() if k.state is JobState.RUNNING and k.lease_until < self.now]
-        assert self.write(runs.rescue) == len(lost)
+        assert self.write(attempts.rescue) == len(lost)
         for known in lost:
             known.crashes += 1
             if known.cancel:
@@ -259,9 +265,9 @@ class Machine(RuleBasedStateMachine):
         self.now += 10**9
         self.sweep()
         for _ in range(len(self.known)):
-            found = self.do(runs.claim(self.database, worker="last", per_owner=1000))
+            found = self.do(attempts.claim(self.database, worker="last", per_owner=1000))
             if found:
-                self.write(runs.finish, found[1], Move.SUCCEED)
+                self.write(attempts.finish, found[1], Transition.SUCCEED)
         assert all(row.state in TERMINAL for row in self.rows().values())
         stored = {id_: self.do(self._keys(known.owner, id_)) for id_, known in self.known.items()}
         assert stored == {id_: known.keys for id_, known in self.known.items()}
@@ -305,7 +311,7 @@ class Machine(RuleBasedStateMachine):
 
     async def _keys(self, owner: str, id_: str) -> list[str]:
         async with self.database.read() as session:
-            return [row.key for row in await transcripts.segments(session, owner, transcripts.transcript_id(id_))]
+            return [row.key for row in await transcripts.segment_rows(session, owner, transcripts.transcript_id(id_))]
 
 
 def test_whatever_happens_in_whatever_order_the_invariants_hold(migrated_sqlite: Path, tmp_path: Path) -> None:

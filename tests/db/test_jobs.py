@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from db import events, jobs, media, runs, transcripts
-from db.errors import Conflict, NotFound, QueueFull
-from db.jobs import QueueLimits
+from db import events, jobs, media, transcripts
+from db.domain.errors import Conflict, NotFound, QueueFull
+from db.domain.states import Transition
+from db.domain.values import JobState, Options, Stage, StageReport, StageState
+from db.jobs import QueueLimits, attempts
 from db.models import Cleanup, Job
-from db.session import Database
-from db.states import Move
-from db.values import JobState, Options, Stage, StageReport, StageState
+from db.store.session import Database
 from tests.factories import PLENTY, claimed, queued, recording, running, sentence
 
 
@@ -21,10 +21,10 @@ async def get(database: Database, owner: str, job_id: str) -> Job | None:
         return await jobs.get(session, owner, job_id)
 
 
-async def finished(database: Database, how: Move = Move.SUCCEED) -> Job:
+async def finished(database: Database, how: Transition = Transition.SUCCEED) -> Job:
     job, lease = await running(database)
     async with database.write() as session:
-        await runs.finish(session, lease, how)
+        await attempts.finish(session, lease, how)
     return job
 
 
@@ -85,16 +85,18 @@ async def test_a_waiting_job_is_canceled_at_once_and_never_claimed(database: Dat
     assert await claimed(database) is None
 
 
-@pytest.mark.parametrize("how", [Move.SUCCEED, Move.FAIL, Move.END_PARTIAL, Move.CANCEL_RUNNING])
-async def test_a_job_that_has_ended_cannot_be_canceled(database: Database, how: Move) -> None:
+@pytest.mark.parametrize(
+    "how", [Transition.SUCCEED, Transition.FAIL, Transition.END_PARTIAL, Transition.CANCEL_RUNNING]
+)
+async def test_a_job_that_has_ended_cannot_be_canceled(database: Database, how: Transition) -> None:
     job = await finished(database, how)
     with pytest.raises(Conflict):
         async with database.write() as session:
             await jobs.cancel(session, job.owner_id, job.id)
 
 
-@pytest.mark.parametrize("how", [Move.FAIL, Move.END_PARTIAL, Move.CANCEL_RUNNING])
-async def test_what_did_not_succeed_can_be_tried_again(database: Database, how: Move) -> None:
+@pytest.mark.parametrize("how", [Transition.FAIL, Transition.END_PARTIAL, Transition.CANCEL_RUNNING])
+async def test_what_did_not_succeed_can_be_tried_again(database: Database, how: Transition) -> None:
     job = await finished(database, how)
     async with database.write() as session:
         again = await jobs.retry(session, job.owner_id, job.id, PLENTY)
@@ -113,8 +115,8 @@ async def test_one_stage_runs_again_with_other_options_and_the_rest_stays(databa
     job, lease = await running(database)
     done = [StageReport(stage=r.stage, state=StageState.DONE) for r in job.stages]
     async with database.write() as session:
-        await runs.report(session, lease, done, done[-1])
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.report(session, lease, done, done[-1])
+        await attempts.finish(session, lease, Transition.SUCCEED)
     three = Options(model="base", num_speakers=3)
     async with database.write() as session:
         again = await jobs.rerun(session, job.owner_id, job.id, Stage.DIARIZE, options=three, limits=PLENTY)
@@ -155,16 +157,16 @@ async def test_the_queue_position_counts_those_who_go_first(database: Database) 
         assert await jobs.queue_positions(session, mine.owner_id, [mine.id]) == {mine.id: 3}
 
 
-@pytest.mark.parametrize("how", [Move.CANCEL_QUEUED, Move.RESCUE, Move.FAIL, Move.RETRY])
+@pytest.mark.parametrize("how", [Transition.CANCEL_QUEUED, Transition.RESCUE, Transition.FAIL, Transition.RETRY])
 async def test_a_move_that_the_table_does_not_allow_changes_nothing_and_is_not_told(
-    database: Database, how: Move
+    database: Database, how: Transition
 ) -> None:
     job = await finished(database)
     with pytest.raises(Conflict):
         async with database.write() as session:
             row = await jobs.get(session, job.owner_id, job.id)
             assert row
-            await jobs.move_unheld(session, row, how)
+            await jobs.force_transition(session, row, how)
     found = await get(database, job.owner_id, job.id)
     assert found
     assert found.state is JobState.SUCCEEDED

@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from db import jobs, leases, runs, transcripts
-from db.errors import LeaseLost
+from db import jobs, transcripts
+from db.domain.errors import LeaseLost
+from db.domain.states import Transition
+from db.domain.values import ErrorCode, JobState
+from db.jobs import attempts
 from db.models import Job
-from db.session import Database
-from db.states import Move
-from db.values import ErrorCode, JobState
+from db.queue import leases
+from db.store.session import Database
 from tests.factories import claimed, queued, running, sentence
 
 
@@ -23,7 +25,7 @@ async def expire(database: Database, job_id: str) -> None:
 
 async def rescue(database: Database) -> int:
     async with database.write() as session:
-        return await runs.rescue(session)
+        return await attempts.rescue(session)
 
 
 async def state(database: Database, job: Job) -> Job:
@@ -75,7 +77,7 @@ async def test_a_write_with_an_older_fence_changes_nothing(database: Database) -
             await transcripts.append(session, zombie, [sentence("00000000", 0, "late")], windows=1)
     with pytest.raises(LeaseLost):
         async with database.write() as session:
-            await runs.finish(session, zombie, Move.FAIL)
+            await attempts.finish(session, zombie, Transition.FAIL)
     found = await state(database, job)
     assert (found.state, found.worker, found.windows) == (JobState.RUNNING, "w2", 0)
 
@@ -128,19 +130,19 @@ async def test_an_owner_runs_no_more_jobs_than_allowed(database: Database) -> No
 async def test_work_that_is_put_off_is_not_claimed_before_its_time(database: Database) -> None:
     _, lease = await running(database)
     async with database.write() as session:
-        await runs.put_back(session, lease, Move.RETRY_LATER, delay_ms=60_000)
+        await attempts.put_back(session, lease, Transition.RETRY_LATER, delay_ms=60_000)
     assert await claimed(database) is None
 
 
 async def test_handing_back_charges_no_attempt_and_retrying_does(database: Database) -> None:
     job, lease = await running(database)
     async with database.write() as session:
-        await runs.put_back(session, lease, Move.HAND_BACK)
+        await attempts.put_back(session, lease, Transition.HAND_BACK)
     assert (await state(database, job)).attempt == 0
     again = await claimed(database)
     assert again
     async with database.write() as session:
-        await runs.put_back(session, again[1], Move.RETRY_LATER)
+        await attempts.put_back(session, again[1], Transition.RETRY_LATER)
     assert (await state(database, job)).attempt == 1
 
 
@@ -195,13 +197,13 @@ async def test_claims_at_once_for_different_owners_all_find_work(database: Datab
     assert len({claim[0].id for claim in taken if claim}) == 6
 
 
-@pytest.mark.parametrize("how", [Move.RETRY_LATER, Move.HAND_BACK])
-async def test_a_job_that_is_put_back_is_canceled_if_its_owner_wished_so(database: Database, how: Move) -> None:
+@pytest.mark.parametrize("how", [Transition.RETRY_LATER, Transition.HAND_BACK])
+async def test_a_job_that_is_put_back_is_canceled_if_its_owner_wished_so(database: Database, how: Transition) -> None:
     job, lease = await running(database)
     async with database.write() as session:
         await jobs.cancel(session, job.owner_id, job.id)
     async with database.write() as session:
-        await runs.put_back(session, lease, how)
+        await attempts.put_back(session, lease, how)
     assert (await state(database, job)).state is JobState.CANCELED
     assert await claimed(database) is None
 
@@ -218,7 +220,7 @@ async def test_a_rescued_job_is_canceled_if_its_owner_wished_so(database: Databa
 async def test_an_owner_whose_jobs_are_all_put_off_does_not_hold_up_others(database: Database) -> None:
     _, lease = await running(database, "usr_a")
     async with database.write() as session:
-        await runs.put_back(session, lease, Move.RETRY_LATER, delay_ms=60_000)
+        await attempts.put_back(session, lease, Transition.RETRY_LATER, delay_ms=60_000)
     other = await queued(database, "usr_b")
     taken = await claimed(database)
     assert taken

@@ -4,10 +4,10 @@ from alembic import command
 from sqlalchemy import Connection, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from db import io_queue
 from db.migrate import config
 from db.models import Cleanup
-from db.session import Database
+from db.queue import background
+from db.store.session import Database
 
 
 async def to(url: str, revision: str) -> None:
@@ -38,4 +38,4 @@ async def test_files_that_waited_to_be_deleted_still_wait_after_the_migration_th
     async with database.read() as session:
         rows = (await session.execute(select(Cleanup).order_by(Cleanup.id))).scalars().all()
     assert [(row.blob_keys, row.created_at) for row in rows] == [(["jobs/j/1/peaks"], 7), (["media/a"], 7)]
-    assert await io_queue.claim(database, Cleanup, worker="w", per_owner=1)
+    assert await background.claim(database, Cleanup, worker="w", per_owner=1)

@@ -4,8 +4,8 @@ from time import process_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.retiming import retime, spaced, split
-from db.values import Word, WordTiming
+from db.domain.retiming import retime, spaced, split
+from db.domain.values import Word, WordTiming
 
 texts = st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "Cat,", "2", "x-ray"])
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from db.session import Database, DatabaseDown
+from db.store.session import Database, DatabaseDown
 from tests.factories import queued, recording
 
 

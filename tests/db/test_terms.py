@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.errors import InvalidInput
-from db.terms import find, matches, parse, terms
+from db.domain.errors import InvalidInput
+from db.domain.terms import find, matches, parse, terms
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """Transcripts while they grow, on both databases."""
 
 from db import transcripts
+from db.domain.values import Options, Provenance, Segment, SpeakerLabel, Stage
 from db.models import SegmentRow
-from db.session import Database
-from db.values import Options, Provenance, Segment, SpeakerLabel, Stage
+from db.store.session import Database
 from tests.factories import running, sentence
 
 
 async def rows(database: Database, owner: str, job_id: str) -> list[SegmentRow]:
     async with database.read() as session:
-        return await transcripts.segments(session, owner, transcripts.transcript_id(job_id))
+        return await transcripts.segment_rows(session, owner, transcripts.transcript_id(job_id))
 
 
 async def test_segments_are_numbered_in_order_of_time_however_they_arrive(database: Database) -> None:
@@ -85,7 +85,7 @@ async def test_a_time_window_holds_the_segments_that_touch_it(database: Database
         await transcripts.append(session, lease, many, windows=1)
     async with database.read() as session:
         id_ = transcripts.transcript_id(job.id)
-        found = await transcripts.segments(session, job.owner_id, id_, between=(10.5, 30.2))
+        found = await transcripts.segment_rows(session, job.owner_id, id_, between=(10.5, 30.2))
     assert [row.start_ms for row in found] == [10_000, 20_000, 30_000]
 
 

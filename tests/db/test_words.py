@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.values import Word, WordTiming
-from db.words import columns, pack, unpack
+from db.domain.values import Word, WordTiming
+from db.domain.words import columns, pack, unpack
 
 units = st.none() | st.integers(0, 40_000_000).map(lambda n: n / 1000)
 words = st.lists(

@@ -1,5 +1,5 @@
-from db import workers
-from db.values import ErrorCode, FeatureFacts, ModelFacts, Problem, WorkerFacts
+from db.domain.values import ErrorCode, FeatureFacts, ModelFacts, Problem, WorkerFacts
+from db.queue import workers
 from tests.fixtures.graph import Graph
 
 CAPABILITIES = """{ capabilities { version models { name languages loaded default } alignmentLanguages

@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
-from db import jobs, revisions, runs, transcripts
-from db.states import Move
-from db.values import SpeakerLabel, Stage
+from db import jobs, transcripts
+from db.domain.states import Transition
+from db.domain.values import SpeakerLabel, Stage
+from db.jobs import attempts
+from db.transcripts import revisions
 from tests.fixtures.graph import Graph, segment
 
 ANSWER = """{ __typename ... on EditTranscriptPayload { transcript { id revision text speakers { id label name seconds
@@ -38,7 +40,7 @@ async def finished(graph: Graph, *lines: str) -> str:
         labels = [SpeakerLabel(index=i, label=f"SPEAKER_0{i}", seconds=5.0, word_count=3) for i in range(2)]
         await transcripts.set_speakers(session, lease, labels)
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
     return transcripts.transcript_id(job.id)
 
 
@@ -180,7 +182,7 @@ async def test_a_stage_that_runs_again_is_a_revision_and_keeps_what_people_wrote
     assert await everything(graph, id_, 1) == was
     assert await everything(graph, id_, 2) == edited
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
     answer = await edit(graph, "renameSpeaker", spk(id_, 0), seen=3, name="Ann")
     assert [(node["text"], node["edited"]) for node in nodes(answer)] == [("Uno.", True), ("Two.", False)]
 

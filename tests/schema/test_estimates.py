@@ -3,11 +3,11 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import col
 
-from db import runs, workers
-from db.jobs import QueueLimits
+from db.domain.states import Transition
+from db.domain.values import FeatureFacts, WorkerFacts
+from db.jobs import QueueLimits, attempts
 from db.models import Job
-from db.states import Move
-from db.values import FeatureFacts, WorkerFacts
+from db.queue import workers
 from tests.fixtures.graph import Graph
 
 ESTIMATE = """query($input: CreateJobInput!) { estimate(input: $input) { __typename ... on EstimatePayload {
@@ -34,7 +34,7 @@ async def test_an_estimate_goes_by_recent_jobs_and_by_what_waits(graph: Graph) -
     await graph.job()  # 30 s of recording
     job, lease = await graph.claim()
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
         took = update(Job).where(col(Job.id) == job.id).values(started_at=1_000, finished_at=16_000)
         await session.execute(took)
         diarization = FeatureFacts(available=False, reason="no weights.")

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from db import events, jobs, runs, transcripts
-from db.leases import Lease
+from db import events, jobs, transcripts
+from db.domain.states import Transition
+from db.domain.values import Stage, StageReport, StageState
+from db.jobs import attempts
 from db.models import Job
-from db.states import Move
-from db.values import Stage, StageReport, StageState
-from schema import pages
-from tasks.live import Progress
+from db.queue.leases import Lease
+from schema.base import connections
+from tasks.wakeups.live import Progress
 from tests.fixtures.graph import Graph, segment
 
 WATCH = """subscription($id: ID!, $after: String) { jobEvents(jobId: $id, after: $after) { __typename cursor at
@@ -52,12 +53,12 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
 async def report(graph: Graph, lease: Lease, stage: Stage, state: StageState) -> None:
     async with graph.db.write() as session:
         changed = StageReport(stage=stage, state=state)
-        await runs.report(session, lease, [changed], changed)
+        await attempts.report(session, lease, [changed], changed)
 
 
 async def finish(graph: Graph, lease: Lease) -> None:
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
 
 
 async def whole_life(graph: Graph) -> tuple[Job, str]:
@@ -189,7 +190,7 @@ async def test_a_retried_job_is_replayed_past_its_first_end(graph: Graph) -> Non
     cursor = (await watcher.next())["cursor"]
     _, lease = await graph.claim()
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.FAIL)
+        await attempts.finish(session, lease, Transition.FAIL)
     assert (await watcher.rest())[-1]["to"] == "FAILED"
     async with graph.db.write() as session:
         await jobs.retry(session, graph.owner, row.id, graph.limits)
@@ -218,7 +219,7 @@ async def test_a_cursor_of_something_else_is_refused(graph: Graph, after: str) -
 async def test_a_cursor_from_the_future_has_expired(graph: Graph) -> None:
     row, _ = await whole_life(graph)
     cursor = (await Watcher(graph, row.id).rest())[0]["cursor"]
-    ahead = pages.encode("Event", row.id, 10**6)
+    ahead = connections.encode("Event", row.id, 10**6)
     assert ahead != cursor
     [answer] = [answer async for answer in graph.watch(WATCH, id=row.id, after=ahead)]
     assert answer["errors"][0]["extensions"]["code"] == "CURSOR_EXPIRED"

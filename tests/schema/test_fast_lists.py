@@ -15,7 +15,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
 
-from schema.execution.fast import FastExecutor, Unusual, _getter
+from schema.execution.fast import FastExecutor, NotVectorizable, _getter
 
 
 @strawberry.enum
@@ -290,7 +290,7 @@ def test_plain_rows_really_take_the_quick_way(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("selection", ["later", "repeated", "informed", "secret"])
 def test_resolvers_that_do_more_are_not_touched(selection: str) -> None:
     Data.leaves = [leaf(n) for n in range(6)]
-    with pytest.raises(Unusual):
+    with pytest.raises(NotVectorizable):
         raise_unless_planned(selection)
     same(f"{{ leaves {{ text {selection} }} }}")
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from db import runs
-from db.states import Move
+from db.domain.states import Transition
+from db.jobs import attempts
 from tests.fixtures.graph import Graph, segment
 
 JOB = """query($id: ID!) { job(id: $id) { id state stage progress etaSeconds queuePosition
@@ -39,7 +39,7 @@ async def test_a_finished_job_has_a_transcript_and_a_realtime_factor(graph: Grap
     job, lease = await graph.claim()
     await graph.append(lease, segment(0))
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
     shown = (await graph.data(JOB, id=job.id))["job"]
     assert shown["state"] == "SUCCEEDED"
     assert shown["transcript"] == {"id": job.id.replace("job_", "trn_")}

@@ -7,7 +7,7 @@ import pytest
 import strawberry
 from graphql import build_schema, get_introspection_query
 
-from schema.execution import Engine, Limits, Refused, Request
+from schema.execution import Engine, Limits, Request, RequestRejected
 from schema.execution import documents as documents_module
 from schema.execution.complexity import CEILING
 from schema.execution.documents import Documents
@@ -19,7 +19,7 @@ def code_of(query: str, limits: Limits | None = None, variables: dict[str, Any] 
     engine = Engine(SCHEMA, limits or Limits())
     try:
         engine.operation(Request(query, variables))
-    except Refused as refused:
+    except RequestRejected as refused:
         return str(engine.refusal(refused, "c").errors[0]["extensions"]["code"])  # type: ignore[index]  # there are some
     return None
 
@@ -51,7 +51,7 @@ def calls_for(query: str) -> int:
     sys.setprofile(profile)
     try:
         documents.operation(query, None, None)
-    except Refused:
+    except RequestRejected:
         pass
     finally:
         sys.setprofile(None)
@@ -89,7 +89,7 @@ def test_each_limit_allows_what_it_says_and_no_more(query: str, limit: dict[str,
 
 
 def test_the_refusal_says_what_is_asked_and_allowed() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         Engine(SCHEMA, Limits(depth=2)).operation(Request("{ me { me { hello } } }"))
     assert refused.value.errors[0].message == "The query asks for too much: depth 3, the limit is 2."
     assert (refused.value.errors[0].extensions or {})["details"] == {"what": "depth", "actual": 3, "limit": 2}
@@ -120,7 +120,7 @@ def test_the_cost_follows_the_variables_also_from_the_cache() -> None:
     engine = Engine(SCHEMA, Limits(cost=500))
     query = "query($n: Int! = 3) { words(first: $n) { text } }"
     assert [engine.operation(Request(query, {"n": n})).cost for n in (2, 400, 2)] == [3, 401, 3]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRejected):
         engine.operation(Request(query, {"n": 501}))
     for odd in ({"n": "x"}, {"n": None}, {"n": True}, {"n": 1e9}, {"n": [1]}, None):
         engine.operation(Request(query, odd))
@@ -137,7 +137,7 @@ def test_a_weight_is_declared_on_the_field() -> None:
 
 
 def test_counts_do_not_grow_without_bound() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         Engine(SCHEMA, Limits(depth=200)).operation(Request("{" + "mes(first:1000){" * 60 + "cost" + "}" * 60 + "}"))
     assert (refused.value.errors[0].extensions or {})["details"]["actual"] == CEILING
 
@@ -178,7 +178,7 @@ def test_a_broken_text_is_remembered_too(work: list[str]) -> None:
     engine = Engine(SCHEMA, Limits())
     for _ in range(3):
         for query in ("{", "{ nope }"):
-            with pytest.raises(Refused):
+            with pytest.raises(RequestRejected):
                 engine.operation(Request(query))
     assert work == ["parse", "parse", "validate"]
 

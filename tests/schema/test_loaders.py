@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from schema.loaders import Loader
+from schema.base.loaders import Loader
 from tests.fixtures.graph import Graph
 
 

@@ -10,8 +10,8 @@ import pytest
 import strawberry
 from structlog.testing import capture_logs
 
-from db.errors import NotFound
-from schema.execution import Answer, Call, Engine, Limits, Request, SharedAnswers
+from db.domain.errors import NotFound
+from schema.execution import CoalescedResponses, Engine, Execution, GraphQLResponse, Limits, Request
 from schema.execution.encoding import encode
 
 
@@ -98,12 +98,12 @@ ENDED: list[str] = []
 SCHEMA = strawberry.Schema(Query, subscription=Subscription)
 
 
-def call_of(engine: Engine, query: str, contexts: Any = None, viewer: Any = "me", **variables: Any) -> Call:
+def call_of(engine: Engine, query: str, contexts: Any = None, viewer: Any = "me", **variables: Any) -> Execution:
     request = Request(query, variables)
-    return Call(engine.operation(request), request, contexts or Contexts(), "c-1", viewer)
+    return Execution(engine.operation(request), request, contexts or Contexts(), "c-1", viewer)
 
 
-async def all_of(engine: Engine, call: Call) -> list[Answer]:
+async def all_of(engine: Engine, call: Execution) -> list[GraphQLResponse]:
     return [answer async for answer in engine.subscribe(call)]
 
 
@@ -169,7 +169,7 @@ async def shared(queries: list[tuple[str, str, dict[str, Any]]], *, fail: bool =
     """How often two events are executed for these (query, viewer, variables), subscribed at the same time."""
     executed: list[int] = []
     STREAMS["a"] = STREAMS["b"] = [Event(cursor=str(n), executed=executed, fail=fail) for n in range(2)]
-    engine = Engine(SCHEMA, Limits(), SharedAnswers(key or (lambda event: event.cursor)))
+    engine = Engine(SCHEMA, Limits(), CoalescedResponses(key or (lambda event: event.cursor)))
     calls = [call_of(engine, query, viewer=viewer, **variables) for query, viewer, variables in queries]
     streams = await asyncio.gather(*(all_of(engine, call) for call in calls))
     for answers in streams:
@@ -208,7 +208,7 @@ async def test_a_shared_answer_is_kept_for_a_moment_only() -> None:
     STREAMS["a"] = [Event(cursor="7", executed=executed)]
     for seconds, times in ((60.0, 1), (0.0, 3)):
         executed.clear()
-        engine = Engine(SCHEMA, Limits(), SharedAnswers(lambda event: event.cursor, seconds=seconds))
+        engine = Engine(SCHEMA, Limits(), CoalescedResponses(lambda event: event.cursor, seconds=seconds))
         for _ in range(3):
             await all_of(engine, call_of(engine, ASKED))
         assert len(executed) == times
@@ -216,7 +216,7 @@ async def test_a_shared_answer_is_kept_for_a_moment_only() -> None:
 
 async def test_no_more_shared_answers_are_kept_than_allowed() -> None:
     STREAMS["a"] = [Event(cursor=str(n), executed=[]) for n in range(50)]
-    shared = SharedAnswers(lambda event: event.cursor, seconds=60.0, kept=10)
+    shared = CoalescedResponses(lambda event: event.cursor, seconds=60.0, kept=10)
     engine = Engine(SCHEMA, Limits(), shared)
     await all_of(engine, call_of(engine, ASKED))
     assert len(shared.answers) == 10
@@ -225,7 +225,7 @@ async def test_no_more_shared_answers_are_kept_than_allowed() -> None:
 async def test_a_subscriber_that_leaves_takes_nothing_from_the_others() -> None:
     executed: list[int] = []
     STREAMS["a"] = [Event(cursor="7", executed=executed)]
-    engine = Engine(SCHEMA, Limits(), SharedAnswers(lambda event: event.cursor))
+    engine = Engine(SCHEMA, Limits(), CoalescedResponses(lambda event: event.cursor))
     first = asyncio.create_task(all_of(engine, call_of(engine, ASKED)))
     others = [asyncio.create_task(all_of(engine, call_of(engine, ASKED))) for _ in range(5)]
     while not executed:  # until the first execution has begun

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schema.execution import Answer, Call, Engine, Limits, Part, Refused, Request
+from schema.execution import Engine, Execution, GraphQLResponse, Limits, Part, Request, RequestRejected
 from tests.toy import CLOSED, SCHEMA, Context, Viewer
 
 ENGINE = Engine(SCHEMA, Limits())
@@ -16,12 +16,12 @@ LINK = "fragment {} on Query {{ ...{} @defer ...{} @defer }} "
 DOUBLING = "".join(LINK.format(a, b, b) for a, b in pairwise("ABCDEFGH")) + "fragment H on Query { hello }"
 
 
-def call(engine: Engine, query: str, **variables: Any) -> Call:
+def call(engine: Engine, query: str, **variables: Any) -> Execution:
     request = Request(query, variables)
-    return Call(engine.operation(request), request, lambda: Context(Viewer("me"), "c"), "c")
+    return Execution(engine.operation(request), request, lambda: Context(Viewer("me"), "c"), "c")
 
 
-async def parts(query: str, engine: Engine = ENGINE, **variables: Any) -> list[Answer]:
+async def parts(query: str, engine: Engine = ENGINE, **variables: Any) -> list[GraphQLResponse]:
     async with aclosing(engine.deliver(call(engine, query, **variables))) as answers:
         return [answer async for answer in answers]
 
@@ -94,7 +94,7 @@ async def test_what_is_put_off_comes_later_and_costs_the_same() -> None:
 async def test_an_answer_without_parts_is_an_ordinary_one(query: str) -> None:
     try:
         [answer] = await parts(query)
-    except Refused:
+    except RequestRejected:
         return
     assert not isinstance(answer, Part)
     assert "hasNext" not in answer.body()
@@ -145,7 +145,7 @@ async def test_who_leaves_after_the_first_part_ends_the_others() -> None:
     ],
 )
 def test_very_many_parts_are_refused(query: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         ENGINE.operation(Request(query))
     extensions = refused.value.errors[0].extensions or {}
     assert (extensions["code"], extensions["details"]["what"]) == ("QUERY_TOO_COMPLEX", "parts")

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from db.errors import RateLimited
-from schema.rates import Rates
-from tasks.broker import make_client
+from db.domain.errors import RateLimited
+from schema.base.rates import Rates
+from tasks.wakeups.broker import make_client
 from tests.fixtures.graph import Graph
 
 LIMIT = 1000

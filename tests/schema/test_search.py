@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from db import runs, transcripts
-from db.states import Move
-from db.terms import matches, parse
+from db import transcripts
+from db.domain.states import Transition
+from db.domain.terms import matches, parse
+from db.jobs import attempts
 from tests.fixtures.graph import Graph, segment
 
 SEARCH = """query($q: String!, $first: Int, $after: String) { search(query: $q, first: $first, after: $after) {
@@ -22,7 +23,7 @@ async def spoken(graph: Graph, *lines: str) -> str:
     job, lease = await graph.claim()
     await graph.append(lease, *(segment(i, text) for i, text in enumerate(lines)))
     async with graph.db.write() as session:
-        await runs.finish(session, lease, Move.SUCCEED)
+        await attempts.finish(session, lease, Transition.SUCCEED)
     return transcripts.transcript_id(job.id)
 
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from db import workers
+from db.domain.values import ModelFacts, WorkerFacts
 from db.jobs import QueueLimits
 from db.models import Media
-from db.values import ModelFacts, WorkerFacts
+from db.queue import workers
 from tests.fixtures.graph import Graph
 
 CREATE = """mutation($input: CreateJobInput!) { createJob(input: $input) { __typename

@@ -10,9 +10,9 @@ import pytest
 import strawberry
 from sqlalchemy import event, text
 
-from db.session import Database
-from schema.execution import Call, Engine, Limits, Request
-from schema.loaders import Loader
+from db.store.session import Database
+from schema.base.loaders import Loader
+from schema.execution import Engine, Execution, Limits, Request
 
 ENDLESS = {
     True: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT tick(x) FROM n) SELECT count(*) FROM n",
@@ -79,7 +79,7 @@ async def test_the_statement_of_an_operation_that_takes_too_long_is_stopped(data
         event.listen(database._engine.sync_engine, "connect", add_tick)
     engine = Engine(SCHEMA, Limits(seconds=1.0))
     request = Request(f"{{ {field} }}")
-    call = Call(engine.operation(request), request, lambda: Context(database), "c")
+    call = Execution(engine.operation(request), request, lambda: Context(database), "c")
     started = time.monotonic()
     asked = asyncio.create_task(engine.execute(call))
     while not await running():

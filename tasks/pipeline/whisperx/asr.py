@@ -13,7 +13,7 @@ from faster_whisper.tokenizer import Tokenizer
 from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from db.values import ErrorCode, Options, Problem, Rules, Stage
+from db.domain.values import ErrorCode, Options, Problem, Rules, Stage
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.rules import compression_ratio, suspect
 from tasks.pipeline.types import Chunk, InputFault, Spoken

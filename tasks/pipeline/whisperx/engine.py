@@ -9,8 +9,9 @@ import torch
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from whisperx.asr import WhisperModel
 
-from db.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
-from tasks import pack
+from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
+from tasks.models import pack
+from tasks.models.weights import SEGMENTATION, VOICEPRINTS
 from tasks.pipeline.recording import Recording, Waveform
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import Chunk, ModelUnavailable, Passage, Place, Report, SpeechEngine, Spoken, Turn
@@ -24,7 +25,6 @@ from tasks.pipeline.whisperx.phonemes import PhonemeAligner
 from tasks.pipeline.whisperx.sources import Sources
 from tasks.pipeline.whisperx.vad import VoiceDetector
 from tasks.pipeline.whisperx.voiceprints import PACKED, Diarizer
-from tasks.weights import SEGMENTATION, VOICEPRINTS
 
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
 

@@ -10,7 +10,7 @@ import onnxruntime
 from hama.tokenizer import TextTokenizer
 from hama.vocab import Vocabulary
 
-from tasks.pack import sha256
+from tasks.models.pack import sha256
 from tasks.pipeline.ctc import Emission
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.whisperx.aligners import WILDCARD

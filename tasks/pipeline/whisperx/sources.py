@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from faster_whisper.utils import _MODELS as SHORT_NAMES
 
-from tasks import pack
+from tasks.models import pack
+from tasks.models.weights import names
 from tasks.pipeline.types import ModelUnavailable
 from tasks.pipeline.whisperx import hub
-from tasks.weights import names
 
 WEIGHTS = "model.bin"
 FILES = ("config.json", "preprocessor_config.json", WEIGHTS, "tokenizer.json", "vocabulary.*")

@@ -21,8 +21,8 @@ from pyannote.audio.pipelines.speaker_diarization import SpeakerDiarization
 from pyannote.audio.pipelines.speaker_verification import ONNXWeSpeakerPretrainedSpeakerEmbedding
 from pyannote.core import SlidingWindow, SlidingWindowFeature
 
-from db.values import Options
-from tasks.pack import sha256
+from db.domain.values import Options
+from tasks.models.pack import sha256
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.types import ModelUnavailable, Report, Turn
 from tasks.pipeline.whisperx import hub

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.values import Options, QualityFlag, Segment, Word, WordTiming
+from db.domain.values import Options, QualityFlag, Segment, Word, WordTiming
 from tasks.pipeline.align import align, ordered
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.values import ErrorCode, MediaFacts, Options, Problem
+from db.domain.values import ErrorCode, MediaFacts, Options, Problem
 from tasks.pipeline.decode import decode
 from tasks.pipeline.media import probe
 from tasks.pipeline.recording import Recording

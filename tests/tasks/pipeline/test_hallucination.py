@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.values import Options, QualityFlag, Rules, Segment
+from db.domain.values import Options, QualityFlag, Rules, Segment
 from tasks import pipeline
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.rules import compression_ratio

@@ -7,7 +7,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from db.values import ErrorCode, Options, Rules, Segment, Stage, TranscriptionTask, WordTiming
+from db.domain.values import ErrorCode, Options, Rules, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
 from tasks.pipeline.align import ordered
 from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform

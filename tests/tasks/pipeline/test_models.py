@@ -18,9 +18,8 @@ import torch
 from huggingface_hub import constants, file_download
 from huggingface_hub.utils._http import reset_sessions
 
-from db.values import Options, Problem, Rules, TranscriptionTask
+from db.domain.values import Options, Problem, Rules, TranscriptionTask
 from tasks import pipeline
-from tasks.child import Ready
 from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.settings import SpeechSettings
@@ -35,6 +34,7 @@ from tasks.pipeline.types import (
     WindowTranscribed,
     Work,
 )
+from tasks.speech.child import Ready
 from tests.fixtures.hub import Hub
 from tests.tasks.pipeline.recordings import MODELS, REAL_MODELS
 
@@ -301,7 +301,7 @@ def test_on_a_gpu_the_words_are_those_of_the_processor(speech: Path, tmp_path: P
 
 
 def test_the_engines_process_says_nothing_but_its_own_lines() -> None:
-    command = [sys.executable, "-m", "tasks.child", "tasks.pipeline.engine:open_engine", "tiny.en"]
+    command = [sys.executable, "-m", "tasks.speech.child", "tasks.pipeline.engine:open_engine", "tiny.en"]
     child = subprocess.Popen(
         command,
         env=os.environ | {"GRAPHOPHONE_MODELS": str(MODELS)},

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.values import Options, QualityFlag, Rules, Segment
+from db.domain.values import Options, QualityFlag, Rules, Segment
 from tasks.pipeline.draft import Draft
 from tasks.pipeline.rules import judge, suspect, without_loops
 from tasks.pipeline.types import Chunk, Resume, Spoken

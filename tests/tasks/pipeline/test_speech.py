@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
-from db.values import Options, Segment, WordTiming
+from db.domain.values import Options, Segment, WordTiming
 from tasks import pipeline
-from tasks.pack import verify
+from tasks.models.pack import verify
 from tasks.pipeline.align import ordered
 from tasks.pipeline.engine import open_engine
 from tasks.pipeline.settings import SpeechSettings
@@ -46,7 +46,7 @@ def updates(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Upda
     with shared.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():
-            assert not verify(MODELS), f"the offline pack is not in {MODELS}: python -m tasks.pack {MODELS}"
+            assert not verify(MODELS), f"the offline pack is not in {MODELS}: python -m tasks.models.pack {MODELS}"
             scratch = tmp_path_factory.mktemp("scratch")
             told: list[Update] = []
             work = Work(source=str(sample), scratch=str(scratch), options=Options(model="base"), max_seconds=60)

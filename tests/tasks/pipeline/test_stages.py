@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from db.values import ErrorCode, Options, Segment, Stage, TranscriptionTask, WordTiming
+from db.domain.values import ErrorCode, Options, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
 from tasks.pipeline.align import ordered
 from tasks.pipeline.recording import Recording

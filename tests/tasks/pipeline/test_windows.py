@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from db.values import Options, Rules, Segment, Stage
+from db.domain.values import Options, Rules, Segment, Stage
 from tasks import pipeline
 from tasks.pipeline import detect
 from tasks.pipeline.types import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.values import Options, Segment, Word, WordTiming
+from db.domain.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
 from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows

@@ -1,0 +1,41 @@
+"""Rendered documents, streamed out: the address that `Export.downloadUrl` gave."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.http.problems import HttpProblem, problem_of
+from api.http.state import AppState
+from db import exports
+from db.domain.errors import NotFound
+
+
+class Downloads:
+    """`GET /exports/{id}/{filename}`."""
+
+    def __init__(self, edge: AppState) -> None:
+        self._edge = edge
+
+    async def get(self, request: Request) -> Response:
+        """The document as an attachment; its ETag is its SHA-256."""
+        export_id: str = request.path_params["id"]
+        try:
+            owner_id = self._edge.signer.owner_of(request)
+        except HttpProblem as problem:
+            return problem.response(request.scope["correlation_id"])
+        async with self._edge.db.read() as session:
+            export = await exports.get(session, owner_id, export_id)
+        if export is None or export.blob_key is None:
+            return problem_of(NotFound("export", export_id)).response(request.scope["correlation_id"])
+        etag = f'"{export.sha256}"'
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(export.filename)}",
+            "ETag": etag,
+            "Cache-Control": "private, no-cache",
+            "X-Content-Type-Options": "nosniff",
+        }
+        if request.headers.get("if-none-match") == etag:
+            return Response(None, 304, headers)
+        headers["Content-Length"] = str(export.byte_size)
+        return StreamingResponse(self._edge.blobs.read(export.blob_key), 200, headers, export.content_type)

@@ -1,0 +1,24 @@
+"""What the web process has at hand: one of each, made by `api.app` and shared by all requests."""
+
+from dataclasses import dataclass
+
+from api.http.settings import ServerSettings
+from api.http.signing import Signer
+from db.store.blobs import Blobs
+from db.store.session import Database
+from tasks.settings import WorkerSettings
+from tasks.wakeups.broker import Notifier
+from tasks.wakeups.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """Stores, channels and settings."""
+
+    server: ServerSettings
+    worker: WorkerSettings
+    db: Database
+    blobs: Blobs
+    live: Live
+    notifier: Notifier
+    signer: Signer

@@ -1,0 +1,68 @@
+"""The bytes of an upload, streamed into the store: a plain PUT to the address that `createUpload` gave."""
+
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from api.http.problems import HttpProblem, problem_of
+from api.http.state import AppState
+from db import media
+from db.domain.errors import GraphophoneError, InvalidInput
+from db.domain.values import ErrorCode
+from tasks.media.ingestion import ingest
+
+
+class Uploads:
+    """`PUT /uploads/{id}`: 201 with the media's id; 200 when it was complete already; a problem otherwise."""
+
+    def __init__(self, edge: AppState) -> None:
+        self._edge = edge
+
+    async def put(self, request: Request) -> Response:
+        """Takes the bytes in; what breaks off or is refused leaves nothing behind."""
+        try:
+            owner_id = self._edge.signer.owner_of(request)
+            return await self._take(request, owner_id, request.path_params["id"])
+        except HttpProblem as problem:
+            return problem.response(request.scope["correlation_id"])
+        except GraphophoneError as error:
+            return problem_of(error).response(request.scope["correlation_id"])
+        except ClientDisconnect:
+            gone = HttpProblem(400, ErrorCode.INVALID_INPUT, "The upload broke off; send it again from the start.")
+            return gone.response(request.scope["correlation_id"])
+
+    async def _take(self, request: Request, owner_id: str, upload_id: str) -> Response:
+        edge = self._edge
+        async with edge.db.read() as session:
+            upload = await media.upload(session, owner_id, upload_id)
+        if upload.media_id is not None:  # the answer to an earlier try was lost
+            return JSONResponse({"mediaId": upload.media_id})
+        announced = request.headers.get("content-length")
+        if announced is not None and announced != str(upload.byte_size):
+            raise InvalidInput("byteSize", f"{upload.byte_size} bytes were announced, {announced} are being sent.")
+        taken = await ingest(
+            edge.db,
+            edge.blobs,
+            owner_id,
+            filename=upload.filename,
+            chunks=_exactly(request.stream(), upload.byte_size),
+            max_bytes=edge.server.max_upload_bytes,
+            max_seconds=edge.worker.max_duration,
+            sha256=upload.sha256,
+            upload_id=upload.id,
+        )
+        return JSONResponse({"mediaId": taken.id}, 201)
+
+
+async def _exactly(chunks: AsyncIterator[bytes], byte_size: int) -> AsyncIterator[bytes]:
+    """Passes the bytes on, and objects when there are more or fewer of them than announced."""
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        if received > byte_size:
+            break
+        yield chunk
+    if received != byte_size:
+        more = "more" if received > byte_size else "fewer"
+        raise InvalidInput("byteSize", f"{byte_size} bytes were announced, {more} arrived.")

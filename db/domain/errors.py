@@ -1,0 +1,118 @@
+"""Every error that a client can cause or meet, as one tree of small classes that carry their facts.
+
+    GraphophoneError
+     ├── InvalidInput        a value that cannot be used: which field, and what is allowed
+     ├── NotFound            there is no such thing, or the viewer may not see it (the same answer)
+     ├── Conflict            it exists, but not in a state (or a revision) in which this can be done
+     ├── Forbidden           the credentials lack a scope
+     ├── LimitExceeded       a size, a duration or a quota: the limit, what was asked, the unit
+     ├── QueueFull           too much waits already: when to try again
+     ├── RateLimited         this minute's budget of query cost is spent: when to try again
+     ├── UnsupportedMedia    the recording cannot be read: why, and what to do
+     ├── CursorExpired       the events after this cursor are no longer kept
+     └── LeaseLost           a worker wrote after its lease had ended; never shown to a client
+
+`schema.base.errors` maps each to its GraphQL type, once.
+"""
+
+from typing import Any, ClassVar
+
+from db.domain.clock import now
+from db.domain.values import ErrorCode, Problem
+
+
+class GraphophoneError(Exception):
+    """The base: a code for programs, a message for people, details for both."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+    def __init__(self, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidInput(GraphophoneError):
+    """A value that cannot be used; `field` is its path in the input."""
+
+    code = ErrorCode.INVALID_INPUT
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message, {"field": field})
+        self.field = field.split(".")
+
+
+class NotFound(GraphophoneError):
+    """There is no such thing, or the viewer may not see it."""
+
+    code = ErrorCode.NOT_FOUND
+
+    def __init__(self, noun: str, id_: str) -> None:
+        super().__init__(f"There is no {noun} with this id.", {"id": id_[:64]})
+
+
+class Conflict(GraphophoneError):
+    """The thing exists, but this cannot be done to it as it stands."""
+
+    code = ErrorCode.CONFLICT
+
+
+class Forbidden(GraphophoneError):
+    """The credentials lack a scope."""
+
+    code = ErrorCode.FORBIDDEN
+
+    def __init__(self, required_scope: str) -> None:
+        super().__init__(f"This needs the scope {required_scope}.", {"requiredScope": required_scope})
+        self.required_scope = required_scope
+
+
+class LimitExceeded(GraphophoneError):
+    """More than is allowed: `limit` and `actual` in `unit`."""
+
+    code = ErrorCode.LIMIT_EXCEEDED
+
+    def __init__(self, message: str, *, limit: float, actual: float, unit: str) -> None:
+        super().__init__(message, {"limit": limit, "actual": actual, "unit": unit})
+        self.limit, self.actual, self.unit = limit, actual, unit
+
+
+class QueueFull(GraphophoneError):
+    """Too many jobs wait already."""
+
+    code = ErrorCode.QUEUE_FULL
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__("Too many jobs are waiting.", {"retryAfterSeconds": retry_after_seconds})
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(GraphophoneError):
+    """The budget of this minute is spent; `reset_at` in epoch seconds."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, limit: int, reset_at: float) -> None:
+        wait = max(0.0, round(reset_at - now() / 1000, 1))
+        message = f"More than {limit} points of query cost in a minute; try again in {wait:g} seconds."
+        super().__init__(message, {"limit": limit, "retryAfterSeconds": wait})
+
+
+class UnsupportedMedia(GraphophoneError):
+    """The recording cannot be read."""
+
+    code = ErrorCode.UNSUPPORTED_MEDIA
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message, {"remedy": problem.remedy})
+        self.problem = problem
+
+
+class CursorExpired(GraphophoneError):
+    """The events after this cursor are no longer kept: subscribe again without one."""
+
+    code = ErrorCode.CURSOR_EXPIRED
+
+
+class LeaseLost(GraphophoneError):
+    """The work was taken over, cancelled or deleted while this worker still thought it was its own."""

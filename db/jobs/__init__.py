@@ -1,0 +1,35 @@
+"""Jobs as their owners see them; the worker's side is `attempts`, the operator's `admin`."""
+
+from db.jobs.lifecycle import (
+    NewJob,
+    QueueLimits,
+    cancel,
+    check_room,
+    create,
+    delete,
+    force_transition,
+    get,
+    many,
+    plan,
+    queue_depth,
+    queue_positions,
+    rerun,
+    retry,
+)
+
+__all__ = [
+    "NewJob",
+    "QueueLimits",
+    "cancel",
+    "check_room",
+    "create",
+    "delete",
+    "force_transition",
+    "get",
+    "many",
+    "plan",
+    "queue_depth",
+    "queue_positions",
+    "rerun",
+    "retry",
+]

@@ -1,0 +1,292 @@
+"""Jobs: accepted, claimed, moved on, ended; and how a client reads them.
+
+Every change of a job is one transaction that also records its event. A worker's changes carry its lease; a client's
+carry the owner.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import events
+from db.accounts.owners import lock_owner, locked
+from db.domain.clock import now
+from db.domain.errors import Conflict, NotFound, QueueFull
+from db.domain.ids import new_id
+from db.domain.states import TERMINAL, Transition
+from db.domain.values import JobState, Options, Stage, StageReport, StageState
+from db.models import Export, Job, Media, Transcript, table_of
+from db.queue import cleanups, leases
+from db.store.notifications import Notification, notify_on_commit
+from db.store.session import Database
+from db.store.transactions import Execute, Transaction, fields_of, inside
+from db.transcripts import revisions
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asks for. `input_hash` identifies the whole request, for idempotency."""
+
+    media_id: str
+    options: Options
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    metadata: Any = None
+    idempotency_key: str | None = None
+    input_hash: str = ""
+    correlation_id: str
+
+
+class QueueLimits(msgspec.Struct, frozen=True):
+    """How many jobs may wait: in all, and of one owner."""
+
+    total: int
+    per_owner: int
+
+
+_TABLE = table_of(Job)
+_INSERT = insert(_TABLE)
+_FIELDS = [(column.key, field) for field, column in fields_of(Job)]
+_BY_KEY = select(_TABLE).where(_TABLE.c.owner_id == bindparam("owner"), _TABLE.c.idempotency_key == bindparam("key"))
+_WAITING = (
+    select(func.count(), func.count().filter(_TABLE.c.owner_id == bindparam("owner")))
+    .select_from(_TABLE)
+    .where(leases.is_in(_TABLE.c, JobState.QUEUED))
+)
+
+
+async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
+    """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
+
+    Raises Conflict (the key was used for another input), QueueFull and DatabaseDown.
+    """
+    job = Job(
+        id=new_id("job"),
+        owner_id=owner_id,
+        media_id=new.media_id,
+        options=new.options,
+        stages=plan(new.options),
+        priority=new.priority,
+        tags=list(new.tags),
+        client_metadata=new.metadata,
+        idempotency_key=new.idempotency_key,
+        input_hash=new.input_hash,
+        correlation_id=new.correlation_id,
+        problems=[],
+        kept={},
+        created_at=now(),
+    )
+    row = await db.run(_created(job, limits))
+    if row is None:
+        return job, False
+    earlier = db.model(Job, row)
+    if earlier.input_hash != job.input_hash:
+        raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
+    return earlier, True
+
+
+def _created(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
+    """Inserts the job, unless one was accepted under its key before: the row of that one."""
+    owner_id = job.owner_id
+    if job.idempotency_key is not None:
+        yield from locked(owner_id)  # makes the look-up and the insert one step
+        earlier: list[Sequence[Any]] = yield Execute(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key})
+        if earlier:
+            return earlier[0]
+    number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
+    yield from _room(owner_id, limits)
+    yield Execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
+    yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
+    yield Notification("job", owner_id)
+    return None
+
+
+def plan(options: Options) -> list[StageReport]:
+    """The stages of such a job, before anything was done."""
+    wanted = {Stage.ALIGN: options.align, Stage.DIARIZE: options.diarize}
+    return [
+        StageReport(stage=stage, state=StageState.PENDING if wanted.get(stage, True) else StageState.SKIPPED)
+        for stage in Stage
+        if stage is not Stage.FETCH  # only when the source is a URL
+    ]
+
+
+async def get(session: AsyncSession, owner_id: str, job_id: str) -> Job | None:
+    """One job, or None when there is none that this owner may see."""
+    found = await many(session, owner_id, [job_id])
+    return found.get(job_id)
+
+
+async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Job]:
+    """The owner's jobs among these ids."""
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
+    return {job.id: job for job in (await session.execute(statement)).scalars()}
+
+
+async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
+    """The place of each of these jobs that wait among the owner's own: 1 = next."""
+    place = func.row_number().over(
+        order_by=(col(Job.rescued).desc(), col(Job.priority).desc(), col(Job.created_at), col(Job.id))
+    )
+    waiting = (
+        select(col(Job.id).label("id"), place.label("place"))
+        .where(col(Job.owner_id) == owner_id, col(Job.state) == JobState.QUEUED)
+        .subquery()
+    )
+    rows = await session.execute(select(waiting.c.id, waiting.c.place).where(waiting.c.id.in_(ids)))
+    return {id_: int(place) for id_, place in rows}
+
+
+async def queue_depth(session: AsyncSession) -> int:
+    """How many jobs wait, of all owners together."""
+    statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
+    """Cancels: a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
+    job = await _locked(session, owner_id, job_id)
+    if job.state in TERMINAL:
+        raise Conflict(f"The job is already {job.state}.", {"state": job.state})
+    if job.state is JobState.QUEUED:
+        return await force_transition(session, job, Transition.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
+    wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
+    await session.execute(wish)
+    notify_on_commit(session, Notification("cancel", owner_id))
+    await session.refresh(job)
+    return job
+
+
+async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: QueueLimits) -> Job:
+    """Queues a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
+
+    Raises NotFound, Conflict and QueueFull.
+    """
+    job = await _locked(session, owner_id, job_id)
+    stages = [StageReport(stage=r.stage) if r.state is StageState.FAILED else r for r in job.stages]
+    return await _again(session, job, Transition.RETRY, limits, stages=stages)
+
+
+async def rerun(
+    session: AsyncSession, owner_id: str, job_id: str, stage: Stage, *, options: Options, limits: QueueLimits
+) -> Job:
+    """Queues a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
+
+    New word times need their speakers assigned anew, so ALIGN brings DIARIZE with it. Raises NotFound, Conflict and
+    QueueFull.
+    """
+    job = await _locked(session, owner_id, job_id)
+    again = {stage, Stage.DIARIZE} if options.diarize else {stage}
+    stages = [StageReport(stage=r.stage) if r.stage in again | {Stage.PERSIST} else r for r in job.stages]
+    return await _again(session, job, Transition.RERUN, limits, stages=stages, options=options)
+
+
+async def _again(session: AsyncSession, job: Job, how: Transition, limits: QueueLimits, **values: Any) -> Job:
+    if job.state not in how.sources:
+        raise Conflict(f"The job is {job.state}.", {"state": job.state})
+    await lock_owner(session, job.owner_id)
+    await check_room(session, job.owner_id, limits)
+    written = select(Transcript).where(col(Transcript.owner_id) == job.owner_id, col(Transcript.job_id) == job.id)
+    transcript = (await session.execute(written.with_for_update())).scalar_one_or_none()
+    if transcript is not None and (transcript.complete or transcript.revision > 1):
+        await revisions.advance(session, transcript, f"{how.name.capitalize()} by the machine", None)
+    fresh: dict[str, Any] = {
+        "attempt": 0,
+        "crashes": 0,
+        "run_after": 0,
+        "progress": 0.0,
+        "problems": [],
+        "finished_at": None,
+        "cancel_requested": False,
+    }
+    return await force_transition(session, job, how, **fresh, **values)
+
+
+async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
+    """Deletes a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
+
+    A worker that is at it loses its lease and stops. Files go soon after. Raises NotFound.
+    """
+    job = await _locked(session, owner_id, job_id)
+    transcript = select(col(Transcript.id)).where(
+        col(Transcript.owner_id) == owner_id, col(Transcript.job_id) == job_id
+    )
+    documents = (
+        select(col(Export.blob_key))
+        .where(col(Export.owner_id) == owner_id, col(Export.transcript_id).in_(transcript))
+        .with_for_update()  # none is finished between the look and the deletion
+    )
+    keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
+    await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
+    await events.erase(session, owner_id, job_id)
+    others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
+    if (await session.execute(others)).first() is None:
+        gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
+        blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
+        keys += [blob_key] if blob_key else []
+    await cleanups.add(session, owner_id, keys, correlation_id=job.correlation_id)
+
+
+# ---------------------------------------------------------------- shared steps
+
+
+async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
+    statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).with_for_update()
+    job = (await session.execute(statement)).scalar_one_or_none()
+    if job is None:
+        raise NotFound("job", job_id)
+    return job
+
+
+async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
+    """A move of a locked row that ends whatever lease there was: the fence goes up."""
+    before = job.state
+    statement = (
+        leases.unheld_transition(Job, how)
+        .where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
+        .values(worker=None, lease_until=None, fence=col(Job.fence) + 1, **values)
+        .returning(col(Job.id))
+    )
+    if (await session.execute(statement)).first() is None:
+        raise Conflict(f"The job is {before}.", {"state": before})
+    await session.refresh(job)
+    await _moved(session, job, before, how.target)
+    return job
+
+
+async def _moved(session: AsyncSession, job: Job, before: JobState | None, after: JobState) -> None:
+    await events.append(session, job.owner_id, job.id, [events.StateChanged(before, after)])
+    if after is JobState.QUEUED:
+        notify_on_commit(session, Notification("job", job.owner_id))
+
+
+async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
+    """Raises QueueFull when no more jobs may wait."""
+    await inside(session, _room(owner_id, limits))
+
+
+def _room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
+    [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
+    if total >= limits.total or own >= limits.per_owner:
+        raise QueueFull((yield from _seconds_until_room()))
+
+
+def _seconds_until_room() -> Transaction[float]:
+    """How long the last finished jobs took on average, over the workers that run now: when the next place is free."""
+    done = (
+        select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
+        .where(col(Job.state) == JobState.SUCCEEDED, col(Job.finished_at).is_not(None))
+        .order_by(col(Job.finished_at).desc())
+        .limit(20)
+        .subquery()
+    )
+    average: float | None
+    workers: int
+    [(average,)] = yield Execute(select(func.avg(done.c.ms)), {})
+    running = select(func.count()).select_from(Job).where(leases.is_in(Job, JobState.RUNNING))
+    [(workers,)] = yield Execute(running, {})
+    return round(max(1.0, float(average or 30_000) / 1000 / max(1, workers)), 1)

@@ -1,0 +1,64 @@
+"""What was used, and how long things take: for the viewer's account and for estimates."""
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.domain.values import JobState
+from db.models import Job, Media
+
+RECENT = 20
+"""How many finished jobs tell how long the next one takes."""
+
+
+class Used(NamedTuple):
+    """Jobs by state, and the recordings' length in milliseconds."""
+
+    running: int
+    queued: int
+    audio_ms: int
+
+
+class Pace(NamedTuple):
+    """Milliseconds of work for a millisecond of recording, recently, if that is known; and the recordings that wait."""
+
+    factor: float | None
+    waiting_ms: int
+
+
+async def of(session: AsyncSession, owner_id: str, *, since: int) -> Used:
+    """What an owner has used since an instant."""
+    begun = func.coalesce(func.sum(col(Media.duration_ms)).filter(col(Job.started_at) >= since), 0)
+    statement = (
+        select(
+            func.count().filter(col(Job.state) == JobState.RUNNING),
+            func.count().filter(col(Job.state) == JobState.QUEUED),
+            begun,
+        )
+        .select_from(Job)
+        .join(Media, (col(Media.id) == col(Job.media_id)) & (col(Media.owner_id) == owner_id))
+        .where(col(Job.owner_id) == owner_id)
+    )
+    return Used(*(int(value) for value in (await session.execute(statement)).one()))
+
+
+async def pace(session: AsyncSession) -> Pace:
+    """How fast work goes, over the last finished jobs of all owners, and how much waits."""
+    recent = (
+        select((col(Job.finished_at) - col(Job.started_at)).label("work"), col(Media.duration_ms).label("audio"))
+        .join(Media, col(Media.id) == col(Job.media_id))
+        .where(col(Job.state).in_((JobState.SUCCEEDED, JobState.PARTIAL)), col(Job.started_at).is_not(None))
+        .order_by(col(Job.finished_at).desc())
+        .limit(RECENT)
+        .subquery()
+    )
+    work, audio = (await session.execute(select(func.sum(recent.c.work), func.sum(recent.c.audio)))).one()
+    unfinished = (
+        select(func.coalesce(func.sum(col(Media.duration_ms)), 0))
+        .join(Job, col(Media.id) == col(Job.media_id))
+        .where(col(Job.state) == JobState.QUEUED)
+    )
+    waiting = (await session.execute(unfinished)).scalar_one()
+    return Pace(float(work) / float(audio) if work is not None and audio else None, int(waiting))

@@ -1,0 +1,100 @@
+"""Files by key: a folder, or S3, GCS or Azure, through obstore. A key is written whole or not at all."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from db.domain.errors import LimitExceeded
+from db.settings import StoreSettings
+
+CHUNK = 1 << 20
+
+
+class Stored(NamedTuple):
+    """What was written."""
+
+    byte_size: int
+    sha256: str
+
+
+class Blobs:
+    """The store of recordings, checkpoints and rendered documents."""
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._folder: Path | None = None
+        self._store: ObjectStore
+        if settings.storage_url:
+            self._store = from_url(settings.storage_url)
+        else:
+            self._folder = (settings.home / "files").absolute()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._store = LocalStore(self._folder, mkdir=True, automatic_cleanup=True)
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
+        """Streams bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
+        `limit` bytes (LimitExceeded).
+        """
+        digest, size = hashlib.sha256(), 0
+        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK) as sink:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
+                digest.update(chunk)
+                await sink.write(chunk)
+        return Stored(size, digest.hexdigest())
+
+    async def put(self, key: str, body: bytes) -> Stored:
+        """Stores a small document."""
+        await obstore.put_async(self._store, key, body)
+        return Stored(len(body), hashlib.sha256(body).hexdigest())
+
+    async def read(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
+        """Streams a file out, or its bytes from `part[0]` up to before `part[1]`. Raises FileNotFoundError."""
+        found = await obstore.get_async(self._store, key, options={"range": part} if part else None)
+        async for chunk in found.stream(min_chunk_size=CHUNK):
+            yield bytes(chunk)
+
+    async def local_path(self, key: str, scratch: Path) -> Path:
+        """The file on this machine: its own path in a folder store, otherwise a copy in `scratch`."""
+        if self._folder is not None:
+            return self._folder / key
+        target = scratch / key.replace("/", "_")
+        if not target.exists():
+            partial = target.with_suffix(".partial")
+            await self.fetch(key, partial)
+            partial.replace(target)
+        return target
+
+    async def fetch(self, key: str, target: Path) -> None:
+        """Copies a file out."""
+        with target.open("wb") as sink:
+            async for chunk in self.read(key):
+                sink.write(chunk)
+
+    async def store(self, key: str, source: Path) -> None:
+        """Copies a file in."""
+        await obstore.put_async(self._store, key, source)
+
+    async def delete(self, key: str) -> None:
+        """Removes a file and what a writer that was killed left of it; one that is not there is no error."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
+        if self._folder is not None:
+            await asyncio.to_thread(_remove_parts, self._folder / key)
+
+
+def _remove_parts(file: Path) -> None:
+    """A folder store writes to `file#1` (or the next number that is free) and renames it at the end."""
+    for number in count(1):
+        part = file.with_name(f"{file.name}#{number}")
+        if not part.exists():
+            return
+        part.unlink()

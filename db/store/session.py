@@ -1,0 +1,194 @@
+"""Sessions: one transaction each, read or write; nobody else calls commit.
+
+SQLite runs in WAL mode; a write transaction takes the lock when it begins (BEGIN IMMEDIATE), so that it can never
+fail half-way because somebody else wrote, and within a process the writers queue up instead of polling for the lock.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import asyncpg
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from db.store import sqlite
+from db.store.notifications import Notification, notifications_of
+from db.store.transactions import Model, Transaction, TransactionRunner
+
+T = TypeVar("T")
+
+IDLE_IN_TRANSACTION_MS = 10_000
+"""A process that froze in the middle of a transaction holds its locks no longer than this (PostgreSQL)."""
+
+_PASSING = ("08", "25", "40", "53", "57")
+"""Classes of SQLSTATE that say nothing about the statement: connections, deadlocks, resources, shutdowns."""
+
+_LASTING = ("22", "23", "42")
+"""Classes that do: bad values, broken rules, bad statements."""
+
+_PASSING_SQLITE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+)
+
+_WRITES = "graphophone_writes"
+
+
+class DatabaseDown(Exception):
+    """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
+
+
+Bell = Callable[[Collection[Notification]], Awaitable[None]]
+"""Called after a commit that made news. Only a notifier: it may fail or be lost, and nothing may depend on it."""
+
+
+async def silence(_notifications: Collection[Notification]) -> None:
+    """The bell of a process that wakes nobody."""
+
+
+class Database:
+    """One database and its pool of connections, for one event loop."""
+
+    def __init__(self, url: str, bell: Bell = silence) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._bell = bell
+        self._engine = _engine(url, is_sqlite=self.is_sqlite)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        self._transactions = TransactionRunner(self._engine.dialect)
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises DatabaseDown."""
+        with _outages():
+            async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+                yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings. Raises
+        DatabaseDown.
+        """
+        with _outages():
+            async with self._turn, AsyncSession(self._writer, expire_on_commit=False) as session:
+                async with session.begin():
+                    yield session
+                notifications = notifications_of(session)
+        if notifications:
+            await self._bell(notifications)
+
+    async def run(self, transaction: Transaction[T]) -> T:
+        """A transaction by the shortest way (`db.store.transactions`), then the bell. Raises DatabaseDown."""
+        result: T
+        with _outages():
+            async with self._turn, self._driver() as driver:
+                if self.is_sqlite:
+                    work = partial(self._transactions.on_sqlite, transaction=transaction)
+                    result, notifications = await driver.trip("BEGIN IMMEDIATE", work)
+                else:
+                    result, notifications = await self._transactions.on_postgres(driver, transaction)
+        if notifications:
+            await self._bell(notifications)
+        return result
+
+    @asynccontextmanager
+    async def _driver(self) -> AsyncIterator[Any]:
+        """The driver's own connection, out of the same pool."""
+        connection = await self._engine.raw_connection()
+        try:
+            yield connection.driver_connection
+        except asyncio.CancelledError:
+            await greenlet_spawn(connection.invalidate)  # what still runs on it must end
+            raise
+        finally:
+            await greenlet_spawn(connection.close)
+
+    def model(self, table: type[Model], row: Sequence[Any]) -> Model:
+        """The object of a whole row that a script has read."""
+        return self._transactions.read(table, row)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._engine.dispose()
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Tells an outage, which passes, from a statement that will never work."""
+    try:
+        yield
+    except DBAPIError as error:
+        if _passes(error.orig) or error.connection_invalidated:
+            raise DatabaseDown(str(error.orig)) from error
+        raise
+    except (sqlite3.Error, asyncpg.PostgresError) as error:  # raw while connecting, and in scripts
+        if _passes(error) or not (getattr(error, "sqlstate", None) or "23").startswith(_LASTING):
+            raise DatabaseDown(str(error)) from error
+        raise
+    except (OSError, PoolExhausted, asyncpg.InterfaceError, AsyncAdapt_asyncpg_dbapi.Error) as error:
+        raise DatabaseDown(str(error) or type(error).__name__) from error
+
+
+def _passes(error: BaseException | None) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its extended part
+    return state.startswith(_PASSING) or code in _PASSING_SQLITE
+
+
+def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
+    if is_sqlite:
+        found = make_url(url)
+        connector = sqlite.connector(found.database or "", patience=float(str(found.query.get("timeout", 30))))
+        engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
+        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "invalidate", _stop_sqlite)
+        return engine
+    session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+    connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
+    engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args=connect)
+    event.listen(engine.sync_engine, "checkout", _check_postgres)
+    return engine
+
+
+def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
+    """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
+    if record.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:
+    """Who was cancelled gives its connection up: what runs on it in a thread must end, or closing would wait for it.
+
+    Closing alone would not let go of a lock either, as long as the cursor is not collected.
+    """
+    with suppress(ValueError, sqlite3.Error, MissingGreenlet):  # closed already, nothing to undo, nobody to wait
+        connection.driver_connection._conn.interrupt()  # noqa: SLF001  # a coroutine without need in aiosqlite
+        connection.rollback()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    driver = cast("sqlite.Connection", connection.connection.driver_connection)
+    driver.begin = "BEGIN IMMEDIATE" if writes else "BEGIN"  # the driver's own would come too late, and deferred

@@ -1,0 +1,338 @@
+"""Corrections that people make. Each is one revision; what was there before stays in the past (`db.transcripts.revisions`).
+
+All raise NotFound, InvalidInput (a value that makes no sense here) and Conflict (another revision than expected, or a
+worker that is still at it).
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db import events
+from db.domain.errors import InvalidInput, NotFound
+from db.domain.retiming import retime, spaced, split
+from db.domain.values import Segment, Word
+from db.domain.words import columns, pack, repack
+from db.models import PastSegment, PastSpeaker, SegmentRow, SpeakerRow, Transcript, index_terms
+from db.transcripts import as_segment, renumber, revisions, segment_id
+
+UNCHANGED = -1
+"""In the place of a speaker: leave it as it is."""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A correction that begins: whose transcript it changes, and which revision the editor has seen."""
+
+    owner_id: str
+    transcript_id: str
+    expected: int
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """What a segment is to say (None: as it is), and who says it (None: nobody that is known)."""
+
+    key: str
+    text: str | None = None
+    speaker: int | None = UNCHANGED
+
+
+async def reword(session: AsyncSession, edit: Begun, wordings: Sequence[Wording]) -> Transcript:
+    """Change what segments say, or who says it, as one revision; words that stay keep their times."""
+    summary = "Edited a segment" if len(wordings) == 1 else f"Edited {len(wordings)} segments"
+    transcript = await _begin(session, edit, summary)
+    rows = {row.key: row for row in await _rows(session, transcript, [wording.key for wording in wordings])}
+    changed = await asyncio.to_thread(lambda: [(rows[w.key], _reworded(rows[w.key], w)) for w in wordings])
+    moved: Counter[int] = Counter()  # speaker -> milliseconds
+    for wording in wordings:
+        row = rows[wording.key]
+        row.text = row.text if wording.text is None else wording.text
+        if wording.speaker not in (UNCHANGED, row.speaker):
+            _pass_on(moved, row, wording.speaker)
+    await _add_seconds(session, transcript, moved)
+    return await _done(session, transcript, changed)
+
+
+def _reworded(row: SegmentRow, wording: Wording) -> Sequence[Word]:
+    """Return a segment's words as they are to be."""
+    segment = as_segment(row)
+    words: Sequence[Word] = segment.words
+    if wording.text is not None:
+        texts = split(wording.text, spaced=spaced(segment.text, words))
+        words = retime(words, texts, segment.start, segment.end)
+    if wording.speaker != UNCHANGED:
+        words = [msgspec.structs.replace(word, speaker=wording.speaker) for word in words]
+    return words
+
+
+async def confirm(session: AsyncSession, edit: Begun, words: Collection[int]) -> Transcript:
+    """Record that a person found these words right; `words` are their places in the transcript, from 0."""
+    transcript = await _begin(session, edit, "Confirmed a word" if len(words) == 1 else f"Confirmed {len(words)} words")
+    counts = select(col(SegmentRow.first_word), col(SegmentRow.key), col(SegmentRow.word_count)).where(
+        col(SegmentRow.owner_id) == transcript.owner_id,
+        col(SegmentRow.transcript_id) == transcript.id,
+        col(SegmentRow.word_count) > 0,
+    )
+    found = sorted(await session.execute(counts))
+    firsts = [first for first, _, _ in found]
+    places: dict[str, set[int]] = {}
+    for word in words:
+        first, key, count = found[max(0, bisect_right(firsts, word) - 1)] if found else (0, "", 0)
+        if not 0 <= word - first < count:
+            raise InvalidInput("input.words", f"There is no word {word}.")
+        places.setdefault(key, set()).add(word - first)
+    for row in await _rows(session, transcript, list(places)):
+        said = columns(row.words)
+        reviewed = tuple(sorted({*said.reviewed, *places[row.key]}))
+        row.words, row.since = repack(said._replace(reviewed=reviewed)), transcript.revision
+    return await _told(session, transcript)
+
+
+async def add_speaker(session: AsyncSession, edit: Begun, name: str, keys: Sequence[str]) -> Transcript:
+    """Add a speaker who was not told apart, and let them say these segments."""
+    transcript = await _begin(session, edit, "Added a speaker")
+    position = 0
+    for table in (SpeakerRow, PastSpeaker):  # an id never means two people
+        mine = (col(table.owner_id) == transcript.owner_id, col(table.transcript_id) == transcript.id)
+        highest = (await session.execute(select(func.max(col(table.position))).where(*mine))).scalar_one()
+        position = max(position, -1 if highest is None else highest + 1)
+    session.add(
+        SpeakerRow(
+            transcript_id=transcript.id,
+            owner_id=transcript.owner_id,
+            position=position,
+            label=f"SPEAKER_{position:02d}",
+            name=name,
+            seconds=0.0,
+            word_count=0,
+            since=transcript.revision,
+        )
+    )
+    await session.flush()
+    changed: list[tuple[SegmentRow, Sequence[Word]]] = []
+    moved: Counter[int] = Counter()
+    for row in await _rows(session, transcript, keys) if keys else ():
+        changed.append((row, _reworded(row, Wording(row.key, speaker=position))))
+        _pass_on(moved, row, position)
+    await _add_seconds(session, transcript, moved)
+    return await _done(session, transcript, changed)
+
+
+async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
+    """Cuts a segment before its word number `at_word`, from 0. The first part keeps the key."""
+    transcript = await _begin(session, edit, "Split a segment")
+    [row] = await _rows(session, transcript, [key])
+    segment = as_segment(row)
+    if not 1 <= at_word < len(segment.words):
+        raise InvalidInput("input.atWord", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
+    first, second = segment.words[:at_word], segment.words[at_word:]
+    begins = next((word.start for word in second if word.start is not None), segment.end)
+    edge, cut = min(max(round(begins * 1000), row.start_ms), row.end_ms), _offset(segment, at_word)
+    rest = SegmentRow(
+        transcript_id=transcript.id,
+        owner_id=transcript.owner_id,
+        key=await _part_key(session, transcript, key),
+        word_count=0,
+        start_ms=edge,
+        end_ms=row.end_ms,
+        text=segment.text[cut:].strip(),
+        words="",
+        speaker=_main_speaker(second, row.speaker),
+        confidence=row.confidence,
+        flags=list(row.flags),
+    )
+    session.add(rest)
+    row.text, row.end_ms, row.speaker = segment.text[:cut].strip(), edge, _main_speaker(first, row.speaker)
+    return await _done(session, transcript, [(row, first), (rest, second)])
+
+
+async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
+    """Makes one of several segments that follow each other; it has the first one's key."""
+    transcript = await _begin(session, edit, "Merged segments")
+    rows = await _rows(session, transcript, keys)
+    if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
+        raise InvalidInput("input.segmentIds", "Two or more segments that follow each other.")
+    segments = [as_segment(row) for row in rows]
+    words = [word for segment in segments for word in segment.words]
+    space = " " if all(spaced(segment.text, segment.words) for segment in segments) else ""
+    first = rows[0]
+    first.text = space.join(segment.text for segment in segments)
+    first.end_ms = max(row.end_ms for row in rows)
+    first.speaker = _main_speaker(words, first.speaker)
+    first.flags = list(dict.fromkeys(flag for row in rows for flag in row.flags))
+    sure = [(row.confidence, max(1, row.word_count)) for row in rows if row.confidence is not None]
+    first.confidence = sum(c * n for c, n in sure) / sum(n for _, n in sure) if sure else None
+    for row in rows[1:]:
+        await session.delete(row)
+    return await _done(session, transcript, [(first, words)])
+
+
+async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
+    """Gives a speaker a name."""
+    transcript = await _begin(session, edit, "Renamed a speaker")
+    [speaker] = await _speakers(session, transcript, [position])
+    speaker.name, speaker.since = name, transcript.revision
+    return await _told(session, transcript)
+
+
+async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
+    """Makes several speakers one: everything they say is said by `into`."""
+    others = {position for position in positions if position != into}
+    if not others:
+        raise InvalidInput("input.speakerIds", "At least one other speaker.")
+    transcript = await _begin(session, edit, "Merged speakers")
+    speakers = await _speakers(session, transcript, sorted({*others, into}))
+    [kept] = [speaker for speaker in speakers if speaker.position == into]
+    for speaker in speakers:
+        if speaker is not kept:
+            kept.seconds += speaker.seconds
+            await session.delete(speaker)
+    kept.since = transcript.revision
+    rows = [
+        row for row in await _rows(session, transcript, None) if others & {row.speaker, *columns(row.words).speaker}
+    ]
+    await revisions.keep_segments(session, transcript, [row.key for row in rows])
+    for row in rows:
+        words = as_segment(row).words
+        row.speaker, row.since = into if row.speaker in others else row.speaker, transcript.revision
+        row.words = pack([msgspec.structs.replace(w, speaker=into) if w.speaker in others else w for w in words])
+    return await _done(session, transcript, [])
+
+
+async def revert(session: AsyncSession, edit: Begun, number: int) -> Transcript:
+    """Makes the transcript what it was at an earlier revision."""
+    if not 1 <= number < edit.expected:
+        raise InvalidInput("input.toRevision", "An earlier revision.")
+    transcript = await _begin(session, edit, f"Reverted to revision {number}")
+    await revisions.revert(session, transcript, number)
+    await renumber(session, transcript.owner_id, transcript.id)
+    return await _told(session, transcript)
+
+
+async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript:
+    return await revisions.begin(
+        session, edit.owner_id, edit.transcript_id, expected=edit.expected, summary=summary, author_id=edit.owner_id
+    )
+
+
+async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None) -> list[SegmentRow]:
+    """The segments that are about to change, in order, their present state kept; all of them without keys."""
+    where = [col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id]
+    if keys is not None:
+        where.append(col(SegmentRow.key).in_(keys))
+        await revisions.keep_segments(session, transcript, keys)
+    found = select(SegmentRow).where(*where).order_by(col(SegmentRow.start_ms), col(SegmentRow.key))
+    rows = list((await session.execute(found)).scalars())
+    for key in keys or ():
+        if not any(row.key == key for row in rows):
+            raise NotFound("segment", segment_id(transcript.id, key))
+    return rows
+
+
+async def _speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int]) -> list[SpeakerRow]:
+    """The speakers that are about to change, their present state kept."""
+    await revisions.keep_speakers(session, transcript, positions)
+    found = select(SpeakerRow).where(
+        col(SpeakerRow.owner_id) == transcript.owner_id,
+        col(SpeakerRow.transcript_id) == transcript.id,
+        col(SpeakerRow.position).in_(positions),
+    )
+    rows = list((await session.execute(found)).scalars())
+    if len(rows) != len(positions):
+        raise NotFound("speaker", str(positions[0]))
+    return rows
+
+
+def _pass_on(moved: Counter[int], row: SegmentRow, speaker: int | None) -> None:
+    """Let another speaker say a segment, and count its milliseconds for them."""
+    for position, sign in ((row.speaker, -1), (speaker, 1)):
+        if position is not None:
+            moved[position] += sign * (row.end_ms - row.start_ms)
+    row.speaker = speaker
+
+
+async def _add_seconds(session: AsyncSession, transcript: Transcript, moved: Mapping[int, int]) -> None:
+    if moved:
+        for speaker in await _speakers(session, transcript, sorted(moved)):
+            speaker.seconds = max(0.0, speaker.seconds + moved[speaker.position] / 1000)
+            speaker.since = transcript.revision
+
+
+async def _done(
+    session: AsyncSession, transcript: Transcript, changed: Sequence[tuple[SegmentRow, Sequence[Word]]]
+) -> Transcript:
+    """Stores the changed segments' words, and counts segments and words anew."""
+    for row, words in changed:
+        index_terms(row)
+        row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
+    await session.flush()
+    await renumber(session, transcript.owner_id, transcript.id)
+    await _recount(session, transcript)
+    return await _told(session, transcript)
+
+
+async def _told(session: AsyncSession, transcript: Transcript) -> Transcript:
+    """Tell everybody who looks of the new revision."""
+    await session.flush()
+    await events.append(session, transcript.owner_id, transcript.job_id, [events.Corrected(transcript.revision)])
+    return transcript
+
+
+async def _recount(session: AsyncSession, transcript: Transcript) -> None:
+    """Speakers' words, as they are now."""
+    packed = select(col(SegmentRow.words)).where(
+        col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
+    )
+    texts = (await session.execute(packed)).scalars().all()
+    said = await asyncio.to_thread(_words_by_speaker, texts)
+    mine = select(SpeakerRow).where(
+        col(SpeakerRow.owner_id) == transcript.owner_id, col(SpeakerRow.transcript_id) == transcript.id
+    )
+    rows = [row for row in (await session.execute(mine)).scalars() if row.word_count != said[row.position]]
+    if rows:
+        await revisions.keep_speakers(session, transcript, [row.position for row in rows])
+        for row in rows:
+            row.word_count, row.since = said[row.position], transcript.revision
+        await session.flush()
+
+
+def _words_by_speaker(packed: Sequence[str]) -> Counter[int | None]:
+    said: Counter[int | None] = Counter()
+    for words in packed:
+        said.update(columns(words).speaker)
+    return said
+
+
+async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:
+    """A key for the second part of a segment that was never used in this transcript: `key.1`, `key.2` and so on."""
+    used: set[str] = set()
+    for table in (SegmentRow, PastSegment):
+        mine = select(col(table.key)).where(
+            col(table.owner_id) == transcript.owner_id, col(table.transcript_id) == transcript.id
+        )
+        used |= set((await session.execute(mine)).scalars())
+    number = 1
+    while f"{key}.{number}" in used:
+        number += 1
+    return f"{key}.{number}"
+
+
+def _offset(segment: Segment, at_word: int) -> int:
+    """Where in the segment's text its word number `at_word` begins."""
+    position = 0
+    for word in segment.words[:at_word]:
+        place = segment.text.find(word.text, position)
+        position = (place if place >= 0 else position) + len(word.text)
+    place = segment.text.find(segment.words[at_word].text, position)
+    return min(place if place >= 0 else position, len(segment.text))
+
+
+def _main_speaker(words: Sequence[Word], otherwise: int | None) -> int | None:
+    """Who says most of these words."""
+    said = Counter(word.speaker for word in words if word.speaker is not None)
+    return said.most_common(1)[0][0] if said else otherwise

@@ -1,0 +1,49 @@
+"""What a viewer has used, and what is allowed."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import strawberry
+
+from db.jobs import usage
+from schema.base.context import Info
+from schema.base.fields import field
+
+
+class UsageView(msgspec.Struct, frozen=True):
+    """Usage at run time."""
+
+    running_jobs: int
+    queued_jobs: int
+    audio_seconds_this_month: float
+    max_concurrent_jobs: int
+    max_queued_jobs: int
+    max_audio_seconds_per_month: float | None
+
+
+@strawberry.type(description="What the viewer has used, and what is allowed.")
+class Usage:
+    """UsageView in the graph."""
+
+    running_jobs: int = field("Jobs that run now.")
+    queued_jobs: int = field("Jobs that wait.")
+    audio_seconds_this_month: float = field("Length of the recordings whose jobs began this month (UTC), in seconds.")
+    max_concurrent_jobs: int = field("How many jobs may run at once.")
+    max_queued_jobs: int = field("How many jobs may wait.")
+    max_audio_seconds_per_month: float | None = field("How much may be transcribed in a month; null: no limit.")
+
+
+async def of_viewer(info: Info) -> UsageView:
+    """One statement."""
+    settings = info.context.settings
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    async with info.context.db.read() as session:
+        used = await usage.of(session, info.context.owner_id, since=round(month.timestamp() * 1000))
+    return UsageView(
+        used.running,
+        used.queued,
+        used.audio_ms / 1000,
+        settings.max_concurrent,
+        settings.queue.per_owner,
+        None,
+    )

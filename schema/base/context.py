@@ -1,0 +1,95 @@
+"""What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
+
+import strawberry
+
+from db.domain.errors import Forbidden
+from db.jobs import QueueLimits
+from db.store.blobs import Blobs
+from db.store.session import Database
+from schema.base.loaders import Loaders
+from schema.base.rates import Rates
+
+
+class Follows(Protocol):
+    """Where subscribers find a job's newest events: `schema.subscriptions.broadcaster.Broadcaster`."""
+
+    def follow(self, owner_id: str, job_id: str | None) -> AbstractAsyncContextManager[Any]:
+        """The tail of a job, or of all of an owner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks, and what the credentials allow."""
+
+    owner_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaSettings:
+    """What the schema must know of the installation.
+
+    `sign(path, owner_id, expires)` gives the path with a query that works for this owner until `expires` (epoch
+    milliseconds).
+    """
+
+    version: str
+    public_url: str
+    default_model: str
+    max_upload_bytes: int
+    max_seconds: float
+    queue: QueueLimits
+    max_concurrent: int
+    audio_formats: tuple[str, ...]
+    sign: Callable[[str, str, int], str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One operation's surroundings; a subscription renews the loaders for each event."""
+
+    viewer: Viewer
+    db: Database
+    blobs: Blobs
+    broadcaster: Follows
+    settings: SchemaSettings
+    correlation_id: str
+    rates: Rates | None = None
+    cost: int = 0  # of this operation, told before it is executed
+    load: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.renew()
+
+    @property
+    def owner_id(self) -> str:
+        """Whose things can be seen."""
+        return self.viewer.owner_id
+
+    def renew(self) -> None:
+        """Forgets what was loaded."""
+        self.load = Loaders(self.db, self.viewer.owner_id)
+
+    def signed_url(self, path: str, expires: int) -> str:
+        """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
+        signed = self.settings.sign(path, self.owner_id, expires)
+        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+
+    async def charge(self) -> None:
+        """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
+        if self.rates is not None:
+            await self.rates.charge(self.owner_id, self.cost)
+
+    def require(self, scope: str) -> None:
+        """Raises Forbidden unless the credentials have this scope."""
+        if scope not in self.viewer.scopes and "admin" not in self.viewer.scopes:
+            raise Forbidden(scope)
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

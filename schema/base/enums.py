@@ -1,0 +1,161 @@
+"""The closed sets of `db.domain.values` as enums of the graph, each value with its sentence."""
+
+from enum import StrEnum
+
+import strawberry
+
+from db.domain.values import ErrorCode, JobState, QualityFlag, Stage, StageState, TranscriptionTask, WordTiming
+from tasks.formats import FORMATS
+
+__all__ = [
+    "ErrorCode",
+    "ExportFormat",
+    "ExportState",
+    "JobOrder",
+    "JobState",
+    "QualityFlag",
+    "Stage",
+    "StageState",
+    "TranscriptionTask",
+    "WordTiming",
+]
+
+ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.formats`
+
+
+class ExportState(StrEnum):
+    """Where an export stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class JobOrder(StrEnum):
+    """How a list of jobs is ordered."""
+
+    CREATED_AT_DESC = "CREATED_AT_DESC"
+    CREATED_AT_ASC = "CREATED_AT_ASC"
+    FINISHED_AT_DESC = "FINISHED_AT_DESC"
+
+
+def _describe(kind: type[StrEnum], description: str, values: dict[str, str]) -> None:
+    definition = strawberry.enum(kind, description=description).__strawberry_definition__  # type: ignore[attr-defined]  # set by the call
+    for value in definition.values:
+        value.description = values[value.name]
+
+
+_describe(
+    JobState,
+    "Where a job stands.",
+    {
+        "QUEUED": "Accepted; waits for a worker.",
+        "RUNNING": "A worker is at it.",
+        "SUCCEEDED": "Everything that was asked for is there.",
+        "PARTIAL": "A transcript is there, but an optional stage (alignment, diarization) failed: see `problems`.",
+        "FAILED": "There is no complete transcript: see `problems`.",
+        "CANCELED": "Stopped at the client's wish.",
+    },
+)
+_describe(
+    Stage,
+    "A stage of a job, in order.",
+    {
+        "FETCH": "Fetches the recording; only when the source is a URL.",
+        "DECODE": "Decodes the recording to 16 kHz mono.",
+        "TRANSCRIBE": "Voice activity, language detection and Whisper.",
+        "ALIGN": "Finds each word's time (forced alignment).",
+        "DIARIZE": "Tells who speaks when.",
+        "PERSIST": "Completes the stored transcript.",
+    },
+)
+_describe(
+    StageState,
+    "Where one stage of a job stands.",
+    {
+        "PENDING": "Has not begun.",
+        "RUNNING": "Is being worked on.",
+        "DONE": "Done.",
+        "SKIPPED": "Switched off by the options, or nothing to do.",
+        "FAILED": "Could not be done: see its `problem`.",
+    },
+)
+_describe(
+    TranscriptionTask,
+    "What Whisper is asked to do.",
+    {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
+)
+_describe(
+    QualityFlag,
+    "A reason to look at a segment again.",
+    {
+        "LOW_CONFIDENCE": "The recogniser was not sure of the text.",
+        "REPETITION": "Whisper looped: the same words over and over.",
+        "NO_SPEECH": "There is text where the voice detector heard nobody.",
+        "UNALIGNED": "The aligner could not place the words.",
+        "OVERLAP": "More than one speaker talks at once.",
+    },
+)
+_describe(
+    WordTiming,
+    "Where a word's times come from.",
+    {
+        "ALIGNED": "From the CTC aligner.",
+        "INTERPOLATED": "Between aligned neighbours (numerals and symbols, say).",
+        "ESTIMATED": "Spread over the segment: no aligner for the language, or alignment was switched off or failed.",
+    },
+)
+_describe(
+    ExportState,
+    "Where an export stands.",
+    {
+        "PENDING": "Waits for a worker or is being rendered.",
+        "READY": "Can be downloaded.",
+        "FAILED": "Could not be rendered: see its `problem`.",
+        "EXPIRED": "No longer kept; ask for it again.",
+    },
+)
+_describe(
+    JobOrder,
+    "How a list of jobs is ordered.",
+    {
+        "CREATED_AT_DESC": "The newest first.",
+        "CREATED_AT_ASC": "The oldest first.",
+        "FINISHED_AT_DESC": "Those that ended last first; those that have not ended come last.",
+    },
+)
+_describe(
+    ExportFormat,
+    "The kind of document to render.",
+    {
+        "TXT": "Plain text, one paragraph a turn.",
+        "SRT": "SubRip subtitles.",
+        "VTT": "WebVTT subtitles, with voice spans.",
+        "JSON": "Everything that is known about the transcript, in this project's own layout.",
+    },
+)
+_describe(
+    ErrorCode,
+    "Every code that an error or a problem can carry; branch on these, never on messages.",
+    {
+        "INVALID_INPUT": "A value cannot be used: see `field`.",
+        "UNAUTHENTICATED": "Credentials are missing or not valid.",
+        "FORBIDDEN": "The credentials lack a scope.",
+        "NOT_FOUND": "There is no such thing, or it belongs to somebody else.",
+        "CONFLICT": "It exists, but not in a state in which this can be done.",
+        "UNSUPPORTED_MEDIA": "The recording cannot be read.",
+        "LIMIT_EXCEEDED": "More than is allowed: size, duration or quota.",
+        "QUEUE_FULL": "Too many jobs wait already.",
+        "RATE_LIMITED": "Too many requests.",
+        "QUERY_TOO_COMPLEX": "The query asks for too much at once.",
+        "CURSOR_EXPIRED": "The events after this cursor are no longer kept; subscribe without one.",
+        "SOURCE_UNREACHABLE": "The recording could not be fetched.",
+        "MODEL_UNAVAILABLE": "A model is missing, damaged or needs a licence.",
+        "OUT_OF_MEMORY": "The device's memory was spent.",
+        "TIMED_OUT": "It took too long.",
+        "WORKER_LOST": "The worker died while it worked on this.",
+        "CANCELED": "Stopped at the client's wish.",
+        "INTERNAL": "A fault of the server; the log has it under the correlation id.",
+    },
+)

@@ -1,0 +1,72 @@
+"""Loaders: what many resolvers ask for one by one is read by one statement. Made anew for each operation."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from strawberry.dataloader import DataLoader
+
+from db import exports, jobs, media, transcripts
+from db.accounts import owners
+from db.models import Export, Job, Media, Owner, Transcript
+from db.store.session import Database
+from schema.base.speakers import SpeakerView, speaker_view
+
+Found = TypeVar("Found")
+Fetch = Callable[[AsyncSession, str, Sequence[str]], Awaitable[Mapping[str, Found]]]
+
+
+class Loader(DataLoader[str, Found]):
+    """Many fields may wait for one key: when some of them are cancelled, the others still get what they asked for.
+
+    Where one field fails, graphql-core cancels those beside it, and so the future that a plain loader gave to all.
+    Only when nobody waits any more is the statement cancelled, too.
+    """
+
+    def __init__(self, load: Callable[[list[str]], Awaitable[Sequence[Found]]]) -> None:
+        super().__init__(load)
+        self._waiting: Counter[asyncio.Future[Found]] = Counter()
+
+    def load(self, key: str) -> Awaitable[Found]:
+        """What the key stands for."""
+        future = asyncio.ensure_future(super().load(key))
+        self._waiting[future] += 1
+        return self._wait(future)
+
+    async def _wait(self, future: "asyncio.Future[Found]") -> Found:
+        try:
+            return await asyncio.shield(future)
+        finally:
+            self._waiting[future] -= 1
+            if not self._waiting[future]:
+                del self._waiting[future]
+                future.cancel()
+
+
+class Loaders:
+    """By id, for one owner; None for what is not there or is somebody else's."""
+
+    def __init__(self, db: Database, owner_id: str) -> None:
+        def by_id(fetch: Fetch[Found]) -> Loader[Found | None]:
+            async def load(ids: list[str]) -> list[Found | None]:
+                async with db.read() as session:
+                    found = await fetch(session, owner_id, ids)
+                return [found.get(id_) for id_ in ids]
+
+            return Loader(load)
+
+        self.job: Loader[Job | None] = by_id(jobs.many)
+        self.media: Loader[Media | None] = by_id(media.many)
+        self.peaks: Loader[str | None] = by_id(media.peaks)
+        self.transcript: Loader[Transcript | None] = by_id(transcripts.many)
+        self.export: Loader[Export | None] = by_id(exports.many)
+        self.queue_position: Loader[int | None] = by_id(jobs.queue_positions)
+        self.owner: Loader[Owner | None] = by_id(owners.many)
+        self.speakers: Loader[list[SpeakerView] | None] = by_id(_speakers)
+
+
+async def _speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Any]:
+    rows = await transcripts.speakers(session, owner_id, ids)
+    return {id_: [speaker_view(row) for row in of_one] for id_, of_one in rows.items()}

@@ -1,0 +1,121 @@
+"""Doing a job, or a part of it, again; and doing away with it."""
+
+from typing import Annotated
+
+import msgspec
+import strawberry
+
+from db import jobs
+from db.domain.errors import InvalidInput, NotFound
+from schema.base import validation
+from schema.base.context import Info
+from schema.base.enums import Stage
+from schema.base.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, QueueFullError
+from schema.base.fields import arg, field
+from schema.base.nodes import known
+from schema.jobs.types import Job
+
+JobId = Annotated[strawberry.ID, arg("The job's id.", name="id")]
+
+
+@strawberry.type(description="The job, queued again.")
+class RetryJobPayload:
+    """What retryJob gives."""
+
+    job: Job = field("The job. It resumes behind the last finished stage and window.")
+
+
+RetryJobResult = Annotated[
+    RetryJobPayload | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
+    strawberry.union("RetryJobResult", description="What comes of asking for another try."),
+]
+
+
+async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
+    """Queues a FAILED, CANCELED or PARTIAL job again."""
+    context = info.context
+    context.require("jobs:write")
+    async with context.db.write() as session:
+        row = await jobs.retry(session, context.owner_id, _checked(id_), context.settings.queue)
+    return RetryJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
+
+
+@strawberry.input(description="Which stage to do again, and how.")
+class RerunStageInput:
+    """What rerunStage takes."""
+
+    stage: Stage = field("ALIGN or DIARIZE. ALIGN brings DIARIZE with it: new word times need their speakers anew.")
+    num_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, exactly.")
+    min_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at least.")
+    max_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at most.")
+
+
+@strawberry.type(description="The job, queued for the stage.")
+class RerunStagePayload:
+    """What rerunStage gives."""
+
+    job: Job = field("The job. What other stages made stays.")
+
+
+RerunStageResult = Annotated[
+    RerunStagePayload | InvalidInputError | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
+    strawberry.union("RerunStageResult", description="What comes of asking for a stage again."),
+]
+
+
+async def rerun_stage(
+    info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("Which stage, and how.", name="input")]
+) -> RerunStagePayload:
+    """Queues a finished job for one stage."""
+    context = info.context
+    context.require("jobs:write")
+    if data.stage not in {Stage.ALIGN, Stage.DIARIZE}:
+        raise InvalidInput("input.stage", "ALIGN or DIARIZE.")
+    job = await context.load.job.load(_checked(id_))
+    if job is None:
+        raise NotFound("job", id_)
+    wanted = {"align": True} if data.stage is Stage.ALIGN else {"diarize": True}
+    options = msgspec.structs.replace(job.options, **wanted)
+    if data.stage is Stage.DIARIZE:
+        validation.speakers("input", data.num_speakers, data.min_speakers, data.max_speakers)
+        options = msgspec.structs.replace(
+            options,
+            num_speakers=data.num_speakers,
+            min_speakers=data.min_speakers,
+            max_speakers=data.max_speakers,
+        )
+    elif any(value is not None for value in (data.num_speakers, data.min_speakers, data.max_speakers)):
+        raise InvalidInput("input.stage", "A number of speakers belongs to DIARIZE.")
+    async with context.db.write() as session:
+        row = await jobs.rerun(
+            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.queue
+        )
+    return RerunStagePayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
+
+
+@strawberry.type(description="The job is gone.")
+class DeleteJobPayload:
+    """What deleteJob gives."""
+
+    deleted_id: strawberry.ID = field("Its id.")
+
+
+DeleteJobResult = Annotated[
+    DeleteJobPayload | NotFoundError | ConflictError | ForbiddenError,
+    strawberry.union("DeleteJobResult", description="What comes of deleting a job."),
+]
+
+
+async def delete_job(info: Info, id_: JobId) -> DeleteJobPayload:
+    """Deletes a job in any state, with its transcript, exports and, unless another job uses it, its recording."""
+    context = info.context
+    context.require("jobs:write")
+    async with context.db.write() as session:
+        await jobs.delete(session, context.owner_id, _checked(id_))
+    return DeleteJobPayload(deleted_id=id_)
+
+
+def _checked(id_: str) -> str:
+    if not known(id_, "job"):
+        raise NotFound("job", id_)
+    return id_

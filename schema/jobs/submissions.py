@@ -1,0 +1,203 @@
+"""Asking for a transcript: createJob."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import strawberry
+from strawberry.scalars import JSON
+
+from db import jobs, media, models
+from db.domain.errors import Conflict, InvalidInput, NotFound
+from db.domain.values import Options
+from db.jobs import NewJob
+from db.queue import workers
+from schema.base import validation
+from schema.base.context import Context, Info
+from schema.base.enums import TranscriptionTask
+from schema.base.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    QueueFullError,
+    UnsupportedMediaError,
+)
+from schema.base.fields import arg, field
+from schema.base.nodes import known
+from schema.base.scalars import Upload, UploadedFile
+from schema.jobs import hallucination_rules
+from schema.jobs.hallucination_rules import HallucinationRulesInput
+from schema.jobs.types import Job
+from tasks.media.ingestion import ingest
+
+
+def _optional(description: str, default: Any = None, **options: Any) -> Any:
+    return strawberry.field(default=default, description=description, **options)
+
+
+@strawberry.input(one_of=True, description="Where the recording comes from: exactly one.")
+class MediaSource:
+    """One of the ways in."""
+
+    media_id: strawberry.ID | None = _optional("A recording that is here already.", strawberry.UNSET)
+    file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
+
+
+@strawberry.input(description="What to make of which recording.")
+class CreateJobInput:
+    """What createJob takes."""
+
+    source: MediaSource = field("The recording.")
+    model: str | None = _optional("The Whisper model; the server's default when left out.")
+    language: str | None = _optional("What is spoken, as an ISO 639-1 code; detected when left out.")
+    task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
+    align: bool | None = _optional("Whether to find each word's time.", default=True)
+    diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
+    num_speakers: int | None = _optional("How many speakers there are, exactly, when that is known.")
+    min_speakers: int | None = _optional("How many speakers there are, at least.")
+    max_speakers: int | None = _optional("How many speakers there are, at most.")
+    prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
+    hotwords: list[str] | None = _optional("Words to listen for: at most 200 of at most 100 characters.")
+    rules: HallucinationRulesInput | None = _optional(
+        "What is done against text that nobody spoke; everything when left out."
+    )
+    priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
+    tags: list[str] | None = _optional("The client's own labels: at most 50 of at most 100 characters.")
+    metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
+    idempotency_key: str | None = _optional(
+        "The same key and input give the same job; the same key with another input is a ConflictError."
+    )
+
+
+@strawberry.type(description="The job was accepted: it is stored and will be done.")
+class CreateJobPayload:
+    """What createJob gives."""
+
+    job: Job = field("The job.")
+    reused: bool = field("Whether this is the job of an earlier request with the same idempotency key.")
+
+
+CreateJobResult = Annotated[
+    CreateJobPayload
+    | InvalidInputError
+    | UnsupportedMediaError
+    | LimitExceededError
+    | QueueFullError
+    | ConflictError
+    | NotFoundError
+    | ForbiddenError,
+    strawberry.union("CreateJobResult", description="What comes of asking for a transcript."),
+]
+
+
+async def create_job(
+    info: Info, data: Annotated[CreateJobInput, arg("What to make of which recording.", name="input")]
+) -> CreateJobPayload:
+    """Accepts a job; the row is committed before the answer."""
+    context = info.context
+    context.require("jobs:write")
+    wanted = await checked(context, data)
+    async with recording(context, data.source) as found:
+        job, reused = await _accept(context, wanted, found)
+        found.used = job.media_id == found.row.id
+    return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+@dataclass
+class Recording:
+    """Where the recording of a request is. `identity` tells it from others: its id, or a file's SHA-256."""
+
+    row: models.Media
+    identity: str
+    used: bool = False
+
+
+@asynccontextmanager
+async def recording(context: Context, source: MediaSource) -> AsyncIterator[Recording]:
+    """The recording; one that came with the request is only kept when it was used."""
+    if not isinstance(source.file, UploadedFile):
+        yield Recording(await _known_recording(context, source.media_id or ""), source.media_id or "")
+        return
+    filename = validation.filename("input.source.file", source.file.filename)
+    settings = context.settings
+    row = await ingest(
+        context.db, context.blobs, context.owner_id, filename=filename, chunks=source.file.chunks(),
+        max_bytes=settings.max_upload_bytes, max_seconds=settings.max_seconds,
+    )  # fmt: skip
+    found = Recording(row, row.sha256)
+    try:
+        yield found
+    finally:
+        if not found.used:
+            async with context.db.write() as session:
+                await media.remove(session, context.owner_id, row.id)
+            await context.blobs.delete(row.blob_key or "")
+
+
+async def _known_recording(context: Context, id_: str) -> models.Media:
+    row = await context.load.media.load(id_) if known(id_, "med") else None
+    if row is None:
+        raise NotFound("recording", id_)
+    if row.blob_key is None:
+        raise Conflict("The recording's audio is no longer kept.", {"mediaId": id_})
+    return row
+
+
+async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[models.Job, bool]:
+    described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
+    digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
+    new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
+    return await jobs.create(context.db, context.owner_id, new, context.settings.queue)
+
+
+async def checked(context: Context, data: CreateJobInput) -> NewJob:
+    """Everything but the recording, checked. Raises InvalidInput."""
+    key = data.idempotency_key
+    new = NewJob(
+        media_id="",
+        options=_options(context, data),
+        priority=validation.between("input.priority", data.priority or 0, -10, 10),
+        tags=validation.texts("input.tags", data.tags or (), validation.TAGS, validation.TAG_CHARS),
+        metadata=validation.metadata("input.metadata", data.metadata),
+        idempotency_key=None if key is None else validation.text("input.idempotencyKey", key, validation.KEY_CHARS),
+        correlation_id=context.correlation_id,
+    )
+    await _check_model(context, new.options.model)
+    return new
+
+
+def _options(context: Context, data: CreateJobInput) -> Options:
+    validation.speakers(
+        "input", data.num_speakers, data.min_speakers, data.max_speakers, diarize=data.diarize is not False
+    )
+    return Options(
+        model=context.settings.default_model if data.model is None else validation.model("input.model", data.model),
+        language=None if data.language is None else validation.language("input.language", data.language),
+        task=data.task or TranscriptionTask.TRANSCRIBE,
+        align=data.align is not False,
+        diarize=data.diarize is not False,
+        num_speakers=data.num_speakers,
+        min_speakers=data.min_speakers,
+        max_speakers=data.max_speakers,
+        prompt=None
+        if data.prompt is None
+        else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
+        hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
+        rules=hallucination_rules.chosen(data.rules),
+    )
+
+
+async def _check_model(context: Context, name: str) -> None:
+    """Workers that are up have the last word on what can be run; with none up, the job waits for one."""
+    if name == context.settings.default_model:
+        return
+    async with context.db.read() as session:
+        facts = [worker.facts for worker in await workers.online(session)]
+    known_names = sorted({model.name for fact in facts for model in fact.models})
+    if known_names and name not in known_names and not any(fact.any_model for fact in facts):
+        raise InvalidInput("input.model", f"No worker has this model; there is {', '.join(known_names)}.")

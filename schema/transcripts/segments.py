@@ -1,0 +1,87 @@
+"""Segments: sentences, or turns within them."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import strawberry
+
+from db.domain.ids import split_child_id
+from db.models import SegmentRow
+from db.transcripts import segment_id
+from schema.base.enums import QualityFlag
+from schema.base.fields import field
+from schema.base.speakers import Speaker, SpeakerView
+from schema.transcripts import words
+from schema.transcripts.words import Word, WordView
+
+
+class SegmentView(msgspec.Struct):
+    """A segment at run time; its words stay packed until somebody asks."""
+
+    id: str
+    index: int
+    start: float
+    end: float
+    text: str
+    speaker: SpeakerView | None
+    confidence: float | None
+    flags: list[QualityFlag]
+    edited: bool
+    packed: str
+    first_word: int
+    voices: Mapping[int | None, SpeakerView]
+
+
+def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[SegmentView]:
+    """Rows of one transcript as they are shown."""
+    voices: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
+    return [
+        SegmentView(
+            segment_id(row.transcript_id, row.key),
+            row.position,
+            row.start_ms / 1000,
+            row.end_ms / 1000,
+            row.text,
+            voices.get(row.speaker),
+            row.confidence,
+            row.flags,
+            row.edited,
+            row.words,
+            row.first_word,
+            voices,
+        )
+        for row in rows
+    ]
+
+
+def words_of(view: SegmentView) -> list[WordView]:
+    """A segment's words, unpacked."""
+    return words.unpack(view.packed, view.first_word, view.voices)
+
+
+def _words(parent: strawberry.Parent[SegmentView]) -> list[WordView]:
+    return words_of(parent)
+
+
+@strawberry.type(description="A sentence, or a speaker's turn within one.")
+class Segment:
+    """SegmentView in the graph."""
+
+    id: strawberry.ID = field("Opaque; stays while the segment is revised.")
+    index: int = field("Its place in the transcript, from 0; changes when segments are added before it.")
+    start: float = field("Where it begins, in seconds.")
+    end: float = field("Where it ends, in seconds.")
+    text: str = field("What is said.")
+    speaker: Speaker | None = field("Who says it; null when nobody was told apart.")
+    confidence: float | None = field("How sure the recogniser is: exp(mean log probability), 0..1.")
+    flags: list[QualityFlag] = field("Reasons to look at it again.")
+    edited: bool = field("Whether a person has changed it.")
+    words: list[Word] = field("Its words, in order.", _words)
+
+
+def speaker_position(id_: str, transcript_id: str) -> int | None:
+    """Which speaker of this transcript an id means; None when it is none of this transcript's."""
+    parts = split_child_id(id_, "spk", "trn")
+    if parts is None or parts[0] != transcript_id or not (parts[1].isascii() and parts[1].isdigit()):
+        return None
+    return int(parts[1][:9])

@@ -1,0 +1,109 @@
+"""A recording taken in: streamed into the store, probed in a process of its own, recorded."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from db import media
+from db.domain.errors import InvalidInput, LimitExceeded, UnsupportedMedia
+from db.domain.ids import new_id
+from db.domain.values import ErrorCode, MediaFacts, Problem
+from db.models import Media
+from db.store.blobs import Blobs
+from db.store.session import Database
+from tasks.media.files import new_file
+from tasks.system.processes import ask
+
+PROBE_SECONDS = 30.0
+"""Wall clock; the probe's own limits on processor time and memory are tighter."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Found(msgspec.Struct):
+    """What the probe prints: one of the two."""
+
+    facts: MediaFacts | None = None
+    problem: Problem | None = None
+
+
+class ProbeFault(RuntimeError):
+    """A fault of this program in the probe, with its traceback: no reason to tell anybody to convert a file."""
+
+
+async def ingest(
+    db: Database,
+    blobs: Blobs,
+    owner_id: str,
+    *,
+    filename: str,
+    chunks: AsyncIterator[bytes],
+    max_bytes: int,
+    max_seconds: float,
+    sha256: str | None = None,
+    upload_id: str | None = None,
+) -> Media:
+    """Takes a recording in, in flat memory. Nothing is kept of what is refused or broken off.
+
+    Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
+    (the upload was fulfilled already).
+    """
+    media_id = new_id("med")
+    key = f"media/{media_id}"
+    async with new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
+        stored = await blobs.write(key, chunks, limit=max_bytes)
+        if sha256 is not None and stored.sha256 != sha256.lower():
+            raise InvalidInput("sha256", f"The bytes that arrived have the SHA-256 {stored.sha256}.")
+        facts = await _probe(blobs, key)
+        if facts.duration_seconds > max_seconds:
+            message = "The recording is too long; cut it into parts."
+            raise LimitExceeded(message, limit=max_seconds, actual=facts.duration_seconds, unit="seconds")
+        async with db.write() as session:
+            await adopt(session)
+            return await media.add(
+                session,
+                owner_id,
+                media_id=media_id,
+                filename=filename,
+                byte_size=stored.byte_size,
+                sha256=stored.sha256,
+                facts=facts,
+                blob_key=key,
+                upload_id=upload_id,
+            )
+
+
+async def _probe(blobs: Blobs, key: str) -> MediaFacts:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = await blobs.local_path(key, Path(scratch))
+        found = await _ask(path)
+    if found.facts is None:
+        raise UnsupportedMedia(found.problem or _unreadable("The file could not be read."))
+    return found.facts
+
+
+async def _ask(path: Path) -> Found:
+    """Probe a file; one that makes the probe crash, hang or exceed its limits hurts only the probe.
+
+    Raises ProbeFault when the probe itself is at fault.
+    """
+    try:
+        status, printed, complaint = await asyncio.wait_for(ask("tasks.pipeline.probe", str(path)), PROBE_SECONDS)
+    except TimeoutError:
+        return Found(problem=_unreadable("Reading the file's header took too long."))
+    if status == os.EX_SOFTWARE:
+        raise ProbeFault(complaint.decode(errors="replace"))
+    if status != 0:
+        _log.warning("probe.failed", status=status, complaint=complaint[-2000:].decode(errors="replace"))
+        return Found(problem=_unreadable("The file could not be read."))
+    return msgspec.json.decode(printed, type=Found)
+
+
+def _unreadable(message: str) -> Problem:
+    remedy = "Convert the recording to WAV, MP3, M4A, FLAC or MP4 and upload it again."
+    return Problem(code=ErrorCode.UNSUPPORTED_MEDIA, message=message, remedy=remedy)
