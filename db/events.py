@@ -18,7 +18,8 @@ from db.domain.clock import now
 from db.domain.errors import CursorExpired
 from db.domain.states import TERMINAL
 from db.domain.values import EventScope, JobState, Stage, StageReport
-from db.models import Job, JobEvent, Owner, table_of
+from db.models import Job, JobEvent, Owner
+from db.store.base import table_of
 from db.store.notifications import Notification
 from db.store.transactions import Execute, Transaction, inside
 

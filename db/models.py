@@ -1,28 +1,18 @@
 """The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
 
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
 from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+from db.store.base import Row
 from db.store.columns import Json, choice
 
 METADATA = SQLModel.metadata
 _OWNER = "owner.id"
-
-
-class Row(SQLModel):
-    """The base of all tables; columns may hold msgspec structs, which pydantic does not know."""
-
-    model_config = {"arbitrary_types_allowed": True}
-
-
-def table_of(model: type[Row]) -> Table:
-    """The table behind a model, for statements that need no objects."""
-    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it
 
 
 class Owner(Row, table=True):
@@ -190,7 +180,9 @@ class _SegmentFacts(Row):
 
 
 class SegmentRow(_SegmentFacts, table=True):
-    """A segment with its words, packed (`db.domain.words`). `position` and `first_word` count from 0 in the transcript."""
+    """A segment with its words, packed (`db.domain.words`). `position` and `first_word` count from 0 in the
+    transcript.
+    """
 
     __tablename__ = "segment"
     __table_args__ = (Index("segment_by_terms_id", "terms_id"),)

@@ -15,6 +15,7 @@ from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
 from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
+from api.http.connections import Crowd
 from api.http.correlation import Correlation
 from schema.execution import CoalescedResponses, Engine
 from schema.execution.coalescing import EventKey
@@ -38,7 +39,8 @@ def graphql_routes(
     A viewer's `expires_at` (epoch seconds), if it has one, ends its sockets and streams.
     """
     engine = Engine(schema, settings.limits, CoalescedResponses(broadcast) if broadcast else None)
-    endpoint = Endpoint(engine, authenticate, context_factory, settings)
+    sockets, streams = Crowd(settings.connections_per_owner), Crowd(settings.connections_per_owner)
+    endpoint = Endpoint(engine, authenticate, context_factory, settings, sockets, streams)
     correlated = Middleware(Correlation)
     http = [correlated, *_cross_origin(settings)]
     http.append(

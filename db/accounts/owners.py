@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.domain.clock import now
-from db.models import Owner, table_of
+from db.models import Owner
+from db.store.base import table_of
 from db.store.transactions import Execute, Transaction, inside
 
 LOCAL_OWNER = "usr_local"

@@ -20,8 +20,9 @@ from db.domain.errors import Conflict, NotFound, QueueFull
 from db.domain.ids import new_id
 from db.domain.states import TERMINAL, Transition
 from db.domain.values import JobState, Options, Stage, StageReport, StageState
-from db.models import Export, Job, Media, Transcript, table_of
+from db.models import Export, Job, Media, Transcript
 from db.queue import cleanups, leases
+from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
 from db.store.transactions import Execute, Transaction, fields_of, inside

@@ -36,7 +36,8 @@ from db.domain.clock import now
 from db.domain.errors import LeaseLost
 from db.domain.states import Transition
 from db.domain.values import JobState
-from db.models import Cleanup, Export, Job, table_of
+from db.models import Cleanup, Export, Job
+from db.store.base import table_of
 from db.store.clock import db_now
 from db.store.session import Database
 from db.store.transactions import Execute, Transaction

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Dialect, Executable, Float, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from db.models import Row, table_of
+from db.store.base import Row, table_of
 from db.store.notifications import Notification, notify_on_commit
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Corrections that people make. Each is one revision; what was there before stays in the past (`db.transcripts.revisions`).
+"""Corrections that people make. Each is one revision; what was there before stays in the past (`.revisions`).
 
 All raise NotFound, InvalidInput (a value that makes no sense here) and Conflict (another revision than expected, or a
 worker that is still at it).

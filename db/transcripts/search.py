@@ -1,4 +1,4 @@
-"""Full-text search in what was said: FTS5 on SQLite, tsvector on PostgreSQL, the same hits on both (`db.domain.terms`)."""
+"""Full-text search in transcripts: FTS5 on SQLite, tsvector on PostgreSQL, equal hits on both (`db.domain.terms`)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

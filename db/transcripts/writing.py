@@ -18,12 +18,6 @@ from db.queue.leases import Lease
 from db.transcripts import revisions
 from db.transcripts.reading import as_segment, get, segment_rows, speakers, transcript_id
 
-
-def job_id(transcript: str) -> str:
-    """Return the id of the job that made a transcript."""
-    return f"job_{transcript.partition('_')[2]}"
-
-
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 

@@ -20,7 +20,7 @@ class Follows(Protocol):
     """Where subscribers find a job's newest events: `schema.subscriptions.broadcaster.Broadcaster`."""
 
     def follow(self, owner_id: str, job_id: str | None) -> AbstractAsyncContextManager[Any]:
-        """The tail of a job, or of all of an owner's."""
+        """Follow a job, or all of an owner's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,7 @@ _describe(
         "MODEL_UNAVAILABLE": "A model is missing, damaged or needs a licence.",
         "OUT_OF_MEMORY": "The device's memory was spent.",
         "TIMED_OUT": "It took too long.",
+        "UNAVAILABLE": "A part of the installation is away, or its disk is full: try again later.",
         "WORKER_LOST": "The worker died while it worked on this.",
         "CANCELED": "Stopped at the client's wish.",
         "INTERNAL": "A fault of the server; the log has it under the correlation id.",

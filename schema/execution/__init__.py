@@ -8,14 +8,14 @@ from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part
 
 __all__ = [
-    "GraphQLResponse",
-    "Execution",
+    "CoalescedResponses",
     "Engine",
+    "Execution",
+    "GraphQLResponse",
     "Limits",
     "Operation",
     "Part",
-    "RequestRejected",
     "Request",
-    "CoalescedResponses",
+    "RequestRejected",
     "is_subscription",
 ]

@@ -48,7 +48,7 @@ class Engine:
         return GraphQLResponse(**self._executed(result, call), extensions=self._cost(call))
 
     async def deliver(self, call: Execution) -> AsyncGenerator[GraphQLResponse, None]:
-        """Runs a query or a mutation whose answer may come in parts (`@defer`, `@stream`): an `GraphQLResponse`, or `Part`s."""
+        """Run a query or a mutation whose answer may come in parts (`@defer`, `@stream`): a response, or `Part`s."""
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
         async with self._ready(call, PartsExecutor) as ready:
             if isinstance(ready, GraphQLResponse):

