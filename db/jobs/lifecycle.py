@@ -4,7 +4,7 @@ Every change of a job is one transaction that also records its event. A worker's
 carry the owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -159,6 +159,16 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     await session.execute(wish)
     notify_on_commit(session, Notification("cancel", owner_id))
     await session.refresh(job)
+    return job
+
+
+async def update_facts(session: AsyncSession, owner_id: str, job_id: str, values: Mapping[str, Any]) -> Job:
+    """Change what belongs to the client: tags, metadata, priority. Raises NotFound."""
+    job = await _locked(session, owner_id, job_id)
+    for name, value in values.items():
+        setattr(job, name, value)
+    await session.flush()
+    await events.append(session, owner_id, job_id, [events.FactsChanged()])
     return job
 
 

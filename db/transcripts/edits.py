@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db import events
+from db.domain.clock import now
 from db.domain.errors import InvalidInput, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
@@ -78,13 +79,14 @@ async def confirm(session: AsyncSession, edit: Begun, words: Collection[int]) ->
         col(SegmentRow.transcript_id) == transcript.id,
         col(SegmentRow.word_count) > 0,
     )
-    found = sorted(await session.execute(counts))
-    firsts = [first for first, _, _ in found]
+    found = (await session.execute(counts.order_by(col(SegmentRow.first_word)))).all()
+    firsts = [row.first_word for row in found]
     places: dict[str, set[int]] = {}
     for word in words:
-        first, key, count = found[max(0, bisect_right(firsts, word) - 1)] if found else (0, "", 0)
-        if not 0 <= word - first < count:
+        place = bisect_right(firsts, word) - 1
+        if place < 0 or word >= found[place].first_word + found[place].word_count:
             raise InvalidInput("input.words", f"There is no word {word}.")
+        first, key, _ = found[place]
         places.setdefault(key, set()).add(word - first)
     for row in await _rows(session, transcript, list(places)):
         said = columns(row.words)
@@ -211,6 +213,22 @@ async def revert(session: AsyncSession, edit: Begun, number: int) -> Transcript:
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
+    return await _told(session, transcript)
+
+
+async def retitle(
+    session: AsyncSession, owner_id: str, transcript_id: str, *, title: str | None, language: str | None
+) -> Transcript:
+    """Give a transcript another title or language (None: as it is); that is no revision. Raises NotFound."""
+    mine = (col(Transcript.owner_id) == owner_id, col(Transcript.id) == transcript_id)
+    transcript = (await session.execute(select(Transcript).where(*mine).with_for_update())).scalar_one_or_none()
+    if transcript is None:
+        raise NotFound("transcript", transcript_id)
+    if title is not None:
+        transcript.title = title
+    if language is not None:
+        transcript.language, transcript.language_confidence = language, 1.0
+    transcript.updated_at = now()
     return await _told(session, transcript)
 
 

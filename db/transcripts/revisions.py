@@ -43,7 +43,7 @@ async def begin(
     transcript = (await session.execute(locked)).scalar_one()
     if transcript.revision != expected:
         message = "Somebody has changed the transcript in the meantime; read it again."
-        raise Conflict(message, {"revision": transcript.revision})
+        raise Conflict(message, {"revision": transcript.revision}, current_revision=transcript.revision)
     await advance(session, transcript, summary, author_id)
     return transcript
 
@@ -143,13 +143,26 @@ def _differing(present: Mapping[Key, Any], wanted: Mapping[Key, Any]) -> list[Ke
     return [key for key in {**present, **wanted} if facts(present.get(key)) != facts(wanted.get(key))]
 
 
+async def many(
+    session: AsyncSession, owner_id: str, wanted: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], Revision]:
+    """Return these revisions, by transcript and number."""
+    statement = select(Revision).where(
+        col(Revision.owner_id) == owner_id,
+        col(Revision.transcript_id).in_({id_ for id_, _ in wanted}),
+        col(Revision.number).in_({number for _, number in wanted}),
+    )
+    found = {(row.transcript_id, row.number): row for row in (await session.execute(statement)).scalars()}
+    return {revision: found[revision] for revision in wanted if revision in found}
+
+
 class Changes(NamedTuple):
     """What a revision changed: the rows that it made what they are now, and the identities that it took away."""
 
-    segments: Sequence[SegmentRow]
-    speakers: Sequence[SpeakerRow]
-    removed_keys: Sequence[str]
-    removed_positions: Sequence[int]
+    segments: list[SegmentRow]
+    speakers: list[SpeakerRow]
+    removed_keys: list[str]
+    removed_positions: list[int]
 
 
 async def changes(
@@ -162,28 +175,42 @@ async def changes(
     found = {revision: Changes([], [], [], []) for revision in revisions}
     if not found:
         return found
+    texts = await _changed(session, owner_id, revisions, (SegmentRow, PastSegment, "key"))
+    for revision, (rows, gone) in texts.items():
+        found[revision].segments.extend(sorted(rows, key=lambda row: (row.start_ms, row.key)))
+        found[revision].removed_keys.extend(gone)
+    people = await _changed(session, owner_id, revisions, (SpeakerRow, PastSpeaker, "position"))
+    for revision, (rows, gone) in people.items():
+        found[revision].speakers.extend(sorted(rows, key=lambda row: row.position))
+        found[revision].removed_positions.extend(gone)
+    return found
+
+
+async def _changed(
+    session: AsyncSession, owner_id: str, revisions: Collection[tuple[str, int]], tables: tuple[Any, Any, str]
+) -> dict[tuple[str, int], tuple[list[Any], list[Any]]]:
+    """Return the rows that each revision made what they are now, and the identities that it took away."""
+    present, past, identity = tables
+    found: dict[tuple[str, int], tuple[list[Any], list[Any]]] = {revision: ([], []) for revision in revisions}
     ids = {id_ for id_, _ in revisions}
     numbers = {number for _, number in revisions}
-    tables = ((SegmentRow, PastSegment, "key", 0), (SpeakerRow, PastSpeaker, "position", 1))
-    for present, past, identity, place in tables:
-        mine = (col(present.owner_id) == owner_id, col(present.transcript_id).in_(ids), col(present.since).in_(numbers))
-        order = col(SegmentRow.start_ms) if present is SegmentRow else col(SpeakerRow.position)
-        made: set[tuple[str, int, Any]] = set()
-        for row in (await session.execute(select(present).where(*mine).order_by(order))).scalars():
-            if (revision := (row.transcript_id, row.since)) in found:
-                found[revision][place].append(row)  # type: ignore[attr-defined]  # a list, made above
-                made.add((*revision, getattr(row, identity)))
-        columns = (col(past.transcript_id), col(past.since), col(past.until), getattr(past, identity))
-        of_past = select(*columns).where(
-            col(past.owner_id) == owner_id,
-            col(past.transcript_id).in_(ids),
-            or_(col(past.since).in_(numbers), col(past.until).in_(numbers)),
-        )
-        ended = (await session.execute(of_past)).all()
-        made |= {(id_, since, who) for id_, since, _, who in ended}
-        for id_, _, until, who in ended:
-            if (id_, until) in found and (id_, until, who) not in made:
-                found[id_, until][place + 2].append(who)  # type: ignore[attr-defined]  # as above
+    mine = (col(present.owner_id) == owner_id, col(present.transcript_id).in_(ids), col(present.since).in_(numbers))
+    made: set[tuple[str, int, Any]] = set()
+    for row in (await session.execute(select(present).where(*mine))).scalars():
+        made.add((row.transcript_id, row.since, getattr(row, identity)))
+        if (revision := (row.transcript_id, row.since)) in found:
+            found[revision][0].append(row)
+    columns = (col(past.transcript_id), col(past.since), col(past.until), col(getattr(past, identity)))
+    of_past = select(*columns).where(
+        col(past.owner_id) == owner_id,
+        col(past.transcript_id).in_(ids),
+        or_(col(past.since).in_(numbers), col(past.until).in_(numbers)),
+    )
+    ended = (await session.execute(of_past)).all()
+    made |= {(id_, since, who) for id_, since, _, who in ended}
+    for id_, _, until, who in ended:
+        if (id_, until) in found and (id_, until, who) not in made:
+            found[id_, until][1].append(who)
     return found
 
 

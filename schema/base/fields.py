@@ -9,9 +9,13 @@ from typing import Annotated, Any
 
 import strawberry
 
+from schema.base.bounds import BoundedLists, takes_lists
+
 
 def field(description: str, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """A field with its description; without a resolver, the attribute of the same name."""
+    """Declare a field with its description; without a resolver, it is the attribute of the same name."""
+    if resolver is not None and takes_lists(resolver):
+        options["extensions"] = [*options.get("extensions", ()), BoundedLists()]
     return strawberry.field(description=description, resolver=resolver, **options)  # type: ignore[arg-type]  # None is its default
 
 
