@@ -34,7 +34,7 @@ async def node(info: Info, id_: Annotated[strawberry.ID, arg("The id, as given b
 
 
 async def nodes(
-    info: Info, ids: Annotated[list[strawberry.ID], arg("At most 100 ids.", **at_most(100, ordered=True))]
+    info: Info, ids: Annotated[list[strawberry.ID], arg("At most 100 ids.", metadata=at_most(100, ordered=True))]
 ) -> list[Any]:
     """Find nodes in the order of the ids, None where there is none."""
     return list(await asyncio.gather(*(_find(info.context, id_) for id_ in ids)))

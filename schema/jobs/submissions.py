@@ -67,14 +67,14 @@ class CreateJobInput:
     max_speakers: int | None = _optional("How many speakers there are, at most.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
     hotwords: list[str] | None = _optional(
-        "Words to listen for: at most 200 of at most 100 characters.", **at_most(validation.HOTWORDS)
+        "Words to listen for: at most 200 of at most 100 characters.", metadata=at_most(validation.HOTWORDS)
     )
     rules: HallucinationRulesInput | None = _optional(
         "What is done against text that nobody spoke; everything when left out."
     )
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
-        "The client's own labels: at most 50 of at most 100 characters.", **at_most(validation.TAGS)
+        "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
     )
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
     idempotency_key: str | None = _optional(

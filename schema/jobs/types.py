@@ -172,12 +172,12 @@ class JobFilter:
     """db.listing.JobFilter in the graph."""
 
     states: list[JobState] | None = strawberry.field(
-        default=None, description="Jobs in any of these states.", **at_most(20)
+        default=None, description="Jobs in any of these states.", metadata=at_most(20)
     )
     created_after: Instant | None = strawberry.field(default=None, description="Accepted at this instant or later.")
     created_before: Instant | None = strawberry.field(default=None, description="Accepted at this instant or earlier.")
     tags: list[str] | None = strawberry.field(
-        default=None, description="Jobs that carry all of these tags, at most 50.", **at_most(validation.TAGS)
+        default=None, description="Jobs that carry all of these tags, at most 50.", metadata=at_most(validation.TAGS)
     )
     media_id: strawberry.ID | None = strawberry.field(default=None, description="Jobs of this recording.")
     language: str | None = strawberry.field(

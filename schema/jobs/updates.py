@@ -23,7 +23,7 @@ class UpdateJobInput:
     tags: list[str] | None = strawberry.field(
         default=strawberry.UNSET,
         description="The client's own labels: at most 50 of at most 100 characters; null: none.",
-        **at_most(validation.TAGS),
+        metadata=at_most(validation.TAGS),
     )
     metadata: JSON | None = strawberry.field(
         default=strawberry.UNSET, description="The client's own, at most 16 KiB of JSON; null: none."

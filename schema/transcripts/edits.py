@@ -58,7 +58,7 @@ class MergeSegmentsInput:
 
     expected_revision: int = field(_SEEN)
     segment_ids: list[strawberry.ID] = field(
-        "Two to 100 segments that follow each other; the first keeps its id.", **at_most(MOST_AT_ONCE)
+        "Two to 100 segments that follow each other; the first keeps its id.", metadata=at_most(MOST_AT_ONCE)
     )
 
 
@@ -75,7 +75,7 @@ class MergeSpeakersInput:
     """What mergeSpeakers takes."""
 
     expected_revision: int = field(_SEEN)
-    speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", **at_most(MOST_AT_ONCE))
+    speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", metadata=at_most(MOST_AT_ONCE))
     into_id: strawberry.ID = field("The speaker that stays.")
 
 
@@ -106,7 +106,7 @@ class EditSegmentsInput:
 
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
-    edits: list[SegmentEdit] = field(f"At most {MOST_EDITS} corrections, one a segment.", **at_most(MOST_EDITS))
+    edits: list[SegmentEdit] = field(f"At most {MOST_EDITS} corrections, one a segment.", metadata=at_most(MOST_EDITS))
 
 
 @strawberry.input(description="Words that a person found right.")
@@ -116,7 +116,7 @@ class ConfirmWordsInput:
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
     words: list[int] = field(
-        f"The places of at most {MOST_EDITS} words in the transcript, from 0.", **at_most(MOST_EDITS)
+        f"The places of at most {MOST_EDITS} words in the transcript, from 0.", metadata=at_most(MOST_EDITS)
     )
 
 
@@ -128,7 +128,7 @@ class CreateSpeakerInput:
     expected_revision: int = field(_SEEN)
     name: str = field("The name, at most 100 characters.")
     segment_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description=f"At most {MOST_EDITS} segments that the speaker says.", **at_most(MOST_EDITS)
+        default=None, description=f"At most {MOST_EDITS} segments that the speaker says.", metadata=at_most(MOST_EDITS)
     )
 
 

@@ -36,17 +36,18 @@ async def _changes(
     first: Annotated[int, arg("How many from the start, 1..1000.")] = 500,
 ) -> list[ChangeView]:
     validation.between("first", first, 1, 1000)
-    found = await info.context.load.each(_differences, parent.number).load(parent.transcript_id) or ()
-    return [
-        ChangeView(segment_id(parent.transcript_id, one.key), one.start_ms / 1000, *one[2:]) for one in found[:first]
-    ]
+    id_ = parent.transcript_id
+    found = await info.context.load.each(_differences).load(f"{id_}/{parent.number}") or ()
+    return [ChangeView(segment_id(id_, key), start_ms / 1000, *facts) for key, start_ms, *facts in found[:first]]
 
 
 async def _differences(
-    session: AsyncSession, owner_id: str, ids: Sequence[str], number: int
+    session: AsyncSession, owner_id: str, names: Sequence[str], _arguments: None
 ) -> dict[str, list[revisions.Difference]]:
-    found = await revisions.differences(session, owner_id, [(id_, number) for id_ in ids])
-    return {id_: changes for (id_, _), changes in found.items()}
+    """Return what revisions changed, by their transcript's id and their number."""
+    wanted = [(id_, int(number)) for id_, _, number in (name.partition("/") for name in names)]
+    found = await revisions.differences(session, owner_id, wanted)
+    return {f"{id_}/{number}": changes for (id_, number), changes in found.items()}
 
 
 @strawberry.type(description="A change of one segment. Without `before` it was made, without `after` it is gone.")

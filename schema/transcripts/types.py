@@ -104,7 +104,7 @@ async def _segments(
     between: Annotated[TimeRange | None, arg("Only segments that touch this stretch of time.")] = None,
     speaker_id: Annotated[strawberry.ID | None, arg("Only segments of this speaker.")] = None,
     flagged_as: Annotated[
-        list[QualityFlag] | None, arg("Only segments with any of these flags.", **at_most(20))
+        list[QualityFlag] | None, arg("Only segments with any of these flags.", metadata=at_most(20))
     ] = None,
 ) -> ConnectionView:
     speaker = None
