@@ -35,11 +35,12 @@ from db.store.blobs import Blobs
 from db.store.session import Database
 from schema import build_schema
 from schema.base.context import Context, SchemaSettings, Viewer
+from schema.base.heavy import HeavyWork
 from schema.base.rates import Rates
 from schema.execution import Limits
 from schema.settings import IntakeSettings
 from schema.subscriptions.broadcaster import Broadcaster
-from schema.subscriptions.event_log import event_key
+from schema.subscriptions.entries import event_key
 from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
@@ -83,6 +84,8 @@ def create_app() -> Starlette:
         url=server.resolved_public_url,
     )
 
+    heavy = HeavyWork()
+
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
             viewer=viewer,
@@ -92,6 +95,7 @@ def create_app() -> Starlette:
             correlation_id=correlation_id,
             broadcaster=broadcaster,
             rates=rates,
+            heavy=heavy,
         )
 
     async def healthz(_request: Request) -> Response:

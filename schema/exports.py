@@ -14,7 +14,7 @@ from schema.base.context import Info
 from schema.base.enums import ExportFormat, ExportState, JobState, PaperSize
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
 from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
@@ -55,8 +55,10 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 
 
 @strawberry.type(description="A document made of a transcript.")
-class Export(Node):
+class Export(StandIn, Node):
     """db.models.Export in the graph."""
+
+    stands_for = models.Export
 
     transcript: Transcript = field(
         "The transcript that it is made of; the first one's of a bundle.", _transcript, scope="transcripts:read"
@@ -73,11 +75,6 @@ class Export(Node):
     download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
     created_at: Instant = field("When it was asked for.")
     expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Export)
 
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
@@ -162,3 +159,27 @@ def chosen_options(
         "timestamps": timestamps is not False,
         "paper_size": paper_size or PaperSize.A4,
     }
+
+
+@strawberry.type(description="The export is gone.")
+class DeleteExportPayload:
+    """What deleteExport gives."""
+
+    deleted_id: strawberry.ID = field("The id that it had.")
+
+
+DeleteExportResult = Annotated[
+    DeleteExportPayload | NotFoundError | ForbiddenError,
+    strawberry.union("DeleteExportResult", description="The result of `deleteExport`."),
+]
+
+
+async def delete_export(
+    info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]
+) -> DeleteExportPayload:
+    """Delete an export in any state, with its file."""
+    context = info.context
+    context.require("exports:write")
+    async with context.db.write() as session:
+        await exports.remove(session, context.owner_id, id_ if known(id_, "exp") else "")
+    return DeleteExportPayload(deleted_id=id_)

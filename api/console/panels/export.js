@@ -96,7 +96,7 @@ export function exportDialog(transcript, formats) {
       const { maxCharsPerLine, maxLines, maxCharsPerSecond, speakerLabels } = wish
       const options = { maxCharsPerLine, maxLines, maxCharsPerSecond, speakerLabels }
       const captions = (await ask('Captions', { id: transcript.id, options })).transcript.captions
-      show(captions, captions.length)
+      show(captions.edges.map(({ node }) => node), captions.totalCount)
     } catch {
       stage.replaceChildren(h('p', { class: 'cap' }, t('export.noPreview')))
     }
