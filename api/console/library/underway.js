@@ -107,7 +107,7 @@ function runningRow(first) {
   const paint = () => draw(canvas, peaks, part)
   waveform(canvas, paint)
   ask('Wave', { id: first.media.id, buckets: 400 }).then(
-    ({ node }) => ((peaks = node?.peaks ?? []), paint()),
+    ({ media }) => ((peaks = media?.peaks ?? []), paint()),
     () => {},
   )
   const el = h(

@@ -1,5 +1,6 @@
 // One transcript: read, listen, find, correct, name speakers.
 import { h, notice, say } from '../base/dom.js'
+import { toast } from '../base/popups.js'
 import { t } from '../base/words.js'
 import { learn } from '../library/jobs.js'
 import { ask } from '../net/graph.js'
@@ -19,7 +20,7 @@ import { Editing } from './editing.js'
 import { keys } from './keys.js'
 import { followLive } from './live.js'
 import { personOf } from './names.js'
-import { open } from './open.js'
+import { follow, open } from './open.js'
 import { pointing } from './pointing.js'
 import { Top } from './top.js'
 
@@ -121,6 +122,7 @@ export class View {
 
   close() {
     this.editing.end?.(true)
+    this.review?.close()
     this.gone.abort()
     this.reading.close()
     this.text.close()
@@ -148,7 +150,7 @@ export class View {
       duration: durationSeconds,
       peaks: media?.peaks ?? [],
       url: media?.playbackUrl ?? null,
-      renew: async () => (await ask('Play', { id: media.id })).node?.playbackUrl ?? null,
+      renew: async () => (await ask('Play', { id: media.id })).media?.playbackUrl ?? null,
       who: (seconds) => {
         const place = transcript.speakerIndex(transcript.lineAt(seconds)?.speaker ?? null)
         return place < 0 ? '' : personOf(transcript.speakers[place], place)
@@ -195,6 +197,7 @@ export class View {
       (event) => (this.corrections.waiting || this.text.editing) && event.preventDefault(),
       on,
     )
+    follow(this.transcript, this.gone.signal, () => this.#deleted())
     if (this.live) followLive(this.transcript, this.gone.signal, (job) => this.#got(job))
   }
 
@@ -245,9 +248,8 @@ export class View {
   /** Begin or end the review of doubtful words. */
   reviewing() {
     if (this.review) {
-      this.review.el.remove()
+      this.review.close()
       this.review = null
-      this.text.paint.mark('doubt', [])
     } else {
       const edit = this.may
         ? (/** @type {string} */ line, /** @type {number} */ at) => this.editing.open(line, at)
@@ -257,7 +259,7 @@ export class View {
         text: this.text,
         player: this.player,
         edit,
-        right: (doubt) => this.#right(doubt),
+        confirm: (words) => this.corrections.confirm(words),
         closed: () => this.reviewing(),
       })
       this.player.el.before(this.review.el)
@@ -265,9 +267,8 @@ export class View {
     this.top.update()
   }
 
-  /** @param {import('../panels/review.js').Doubt} doubt */
-  #right({ line, index }) {
-    const words = this.transcript.line(line)?.words
-    if (words) words.reviewed[index] = true
+  #deleted() {
+    toast(t('delete.done', { name: this.transcript.title }))
+    location.hash = '#/'
   }
 }
