@@ -5,48 +5,72 @@ import { difference } from './diff.js'
 
 /** @typedef {import('./corrections.js').Conflict} Conflict */
 
+/** The conflicts that wait for a decision, each below its line. */
+export class Conflicts {
+  /** @param {import('../reader/text.js').TextView} text */
+  constructor(text) {
+    this.text = text
+    /** @type {Map<string, HTMLElement>} card by line */
+    this.cards = new Map()
+  }
+
+  /**
+   * Show a conflict; returns what the line shall say, null when it shall stay as it is.
+   * @param {Conflict} conflict
+   * @returns {Promise<string | null>}
+   */
+  decide(conflict) {
+    return new Promise((resolve) => {
+      const { id } = conflict.line
+      const made = card(conflict, (text) => {
+        this.text.spans.get(id)?.classList.remove('contested')
+        this.cards.delete(id)
+        made.remove()
+        resolve(text)
+      })
+      this.cards.set(id, made)
+      this.place()
+      made.scrollIntoView({ block: 'center' })
+      made.querySelector('button')?.focus({ preventScroll: true })
+      say(t('conflict.title'))
+    })
+  }
+
+  /** Put each card below its line again: others may have changed the text around it. */
+  place() {
+    for (const [id, made] of this.cards) {
+      const span = this.text.spans.get(id)
+      span?.classList.add('contested')
+      if (span && span.nextElementSibling !== made) span.after(made)
+      if (!span && !made.isConnected) this.text.root.prepend(made)
+    }
+  }
+}
+
 /**
- * Show a conflict below its line; returns what the line shall say, null when it shall stay as it is.
- * @param {HTMLElement} below @param {Conflict} conflict @returns {Promise<string | null>}
+ * @param {Conflict} conflict
+ * @param {(text: string | null) => void} choose
  */
-export function decide(below, { base, mine, theirs, merged }) {
-  return new Promise((resolve) => {
-    const choose = (/** @type {string | null} */ text) => () => {
-      below.classList.remove('contested')
-      card.remove()
-      resolve(text)
-    }
-    const edit = () => {
-      const field = h('textarea', { class: 'input', rows: 3, dir: 'auto', 'aria-label': t('correct.label') }, merged)
-      acts.replaceWith(
-        field,
-        h(
-          'div',
-          { class: 'row' },
-          button(t('act.save'), { kind: 'main small', onclick: () => choose(field.value.trim() || null)() }),
-        ),
-      )
-      field.focus()
-    }
-    const acts = h('div', { class: 'row' }, [
-      button(t('conflict.both'), { kind: 'main small', onclick: choose(merged) }),
-      button(t('conflict.mine'), { kind: 'line small', onclick: choose(mine) }),
-      button(t('conflict.theirs'), { kind: 'line small', onclick: choose(null) }),
-      button(t('conflict.edit'), { kind: 'small', onclick: edit }),
-    ])
-    const card = h(
-      'div',
-      { class: 'conflict', role: 'alertdialog', 'aria-label': t('conflict.title'), dir: document.dir },
-      h('p', { class: 'row' }, icon('people'), h('b', null, t('conflict.title'))),
-      h('div', { class: 'two' }, side(t('conflict.theirText'), base, theirs), side(t('conflict.myText'), base, mine)),
-      acts,
-    )
-    below.classList.add('contested')
-    below.after(card)
-    card.scrollIntoView({ block: 'center' })
-    card.querySelector('button')?.focus({ preventScroll: true })
-    say(t('conflict.title'))
-  })
+function card({ base, mine, theirs, merged }, choose) {
+  const edit = () => {
+    const field = h('textarea', { class: 'input', rows: 3, dir: 'auto', 'aria-label': t('correct.label') }, merged)
+    const save = () => choose(field.value.trim() || null)
+    acts.replaceWith(field, h('div', { class: 'row' }, button(t('act.save'), { kind: 'main small', onclick: save })))
+    field.focus()
+  }
+  const acts = h('div', { class: 'row' }, [
+    button(t('conflict.both'), { kind: 'main small', onclick: () => choose(merged) }),
+    button(t('conflict.mine'), { kind: 'line small', onclick: () => choose(mine) }),
+    button(t('conflict.theirs'), { kind: 'line small', onclick: () => choose(null) }),
+    button(t('conflict.edit'), { kind: 'small', onclick: edit }),
+  ])
+  return h(
+    'div',
+    { class: 'conflict', role: 'alertdialog', 'aria-label': t('conflict.title'), dir: document.dir },
+    h('p', { class: 'row' }, icon('people'), h('b', null, t('conflict.title'))),
+    h('div', { class: 'two' }, side(t('conflict.theirText'), base, theirs), side(t('conflict.myText'), base, mine)),
+    acts,
+  )
 }
 
 /** @param {string} title @param {string} before @param {string} after */

@@ -41,35 +41,49 @@ export class Corrections {
   }
 
   /**
-   * Send a text until it is in; merge it on the way with what others made of the line.
+   * Send a text until it is in. What others made of the line since it said `base` is merged into it, or decided.
    * @param {Line} line
    * @param {string} base
    * @param {string} mine
    */
   async #settle(line, base, mine) {
     for (let tries = 0; tries < TRIES; tries++) {
-      try {
-        await this.#send(
-          'Correct',
-          ({ expectedRevision }) => ({ id: line.id, input: { expectedRevision, text: mine } }),
-          1,
-        )
-        return true
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'CONFLICT') throw error
-      }
       const now = this.transcript.savedLine(line.id)
-      if (!now) throw new Refusal({ code: 'NOT_FOUND', message: '' })
-      if (now.text === base) continue
-      const { text, clean } = merge(base, mine, now.text)
-      const chosen = clean ? text : await this.decide({ line: now, base, mine, theirs: now.text, merged: text })
-      if (clean) toast(t('conflict.merged'))
-      if (chosen === null || chosen === now.text) return false
+      if (!now) return this.#lost(mine)
+      if (now.text !== base && now.text !== mine) {
+        const { text, clean } = merge(base, mine, now.text)
+        const chosen = clean ? text : await this.decide({ line: now, base, mine, theirs: now.text, merged: text })
+        if (clean) toast(t('conflict.merged'))
+        if (chosen === null) return false
+        mine = chosen
+        this.transcript.write(line.id, mine)
+      }
       base = now.text
-      mine = chosen
-      this.transcript.write(line.id, mine)
+      if (base === mine) return false
+      if (await this.#sent(line.id, mine)) return true
     }
     throw new Refusal({ code: 'CONFLICT', message: '' })
+  }
+
+  /** Keep a text whose line is gone: somebody joined it with another. @param {string} text */
+  #lost(text) {
+    toast(t('correct.gone'), [t('act.copy'), () => navigator.clipboard.writeText(text)], { alarm: true })
+    return false
+  }
+
+  /**
+   * Send a text once. False when something was changed meanwhile: the transcript is up to date again then.
+   * @param {string} id
+   * @param {string} text
+   */
+  async #sent(id, text) {
+    try {
+      await this.#send('Correct', ({ expectedRevision }) => ({ id, input: { expectedRevision, text } }), 1)
+      return true
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'CONFLICT') return false
+      throw error
+    }
   }
 
   /**

@@ -14,7 +14,7 @@ import { stagesPanel } from '../panels/stages.js'
 import { Player } from '../player/player.js'
 import { Reading } from '../reader/reading.js'
 import { TextView } from '../reader/text.js'
-import { decide } from './conflict.js'
+import { Conflicts } from './conflict.js'
 import { Corrections } from './corrections.js'
 import { Editing } from './editing.js'
 import { keys } from './keys.js'
@@ -74,9 +74,8 @@ export class View {
     this.reading = new Reading(this.text, transcript)
     this.player = this.#player()
     this.reading.player = this.player
-    this.corrections = new Corrections(transcript, (conflict) =>
-      decide(/** @type {HTMLElement} */ (this.text.spans.get(conflict.line.id)), conflict),
-    )
+    this.conflicts = new Conflicts(this.text)
+    this.corrections = new Corrections(transcript, (conflict) => this.conflicts.decide(conflict))
     this.editing = new Editing(transcript, this.text, this.player, this.corrections)
     this.side = new Side(this.#panels(), this.live ? 'stages' : 'speakers')
     this.top = new Top(this)
@@ -217,6 +216,7 @@ export class View {
 
   #changed() {
     this.text.update()
+    this.conflicts.place()
     this.top.update()
     this.player.redraw()
     this.side.refresh('speakers')
