@@ -35,7 +35,7 @@ from schema.base.context import Context, SchemaSettings, Viewer
 from schema.base.rates import Rates
 from schema.execution import Limits
 from schema.subscriptions.broadcaster import Broadcaster
-from schema.subscriptions.event_log import event_key
+from schema.subscriptions.entries import event_key
 from tasks.settings import WorkerSettings
 from tasks.system import logs
 from tasks.wakeups.broker import Notifier, make_broker, make_client

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db import events
 from db.accounts.owners import lock_owner
 from db.domain.clock import now
+from db.domain.errors import NotFound
 from db.domain.ids import new_id
 from db.domain.states import Transition
 from db.domain.values import ErrorCode, JobState, Problem
 from db.models import Export
 from db.queue import background, cleanups, leases
 from db.queue.leases import Lease
+from db.transcripts import job_id
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
 """How long a rendered document is kept; it can always be made again."""
@@ -59,6 +62,7 @@ async def create(
     )
     session.add(export)
     await session.flush()
+    await _report(session, export.owner_id, export.id, transcript_id)
     background.ring(session, Export, owner_id)
     return export, False
 
@@ -74,11 +78,22 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     return {export.id: export for export in (await session.execute(statement)).scalars()}
 
 
-async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
-    """A transcript's exports, newest first."""
-    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
-    newest = statement.order_by(col(Export.created_at).desc(), col(Export.id).desc())
-    return list((await session.execute(newest)).scalars())
+async def remove(session: AsyncSession, owner_id: str, export_id: str) -> None:
+    """Delete an export in any state; its file goes soon after. Raises NotFound."""
+    gone = delete(Export).where(col(Export.owner_id) == owner_id, col(Export.id) == export_id)
+    found = (await session.execute(gone.returning(col(Export.blob_key), col(Export.correlation_id)))).one_or_none()
+    if found is None:
+        raise NotFound("export", export_id)
+    blob_key, correlation_id = found
+    await cleanups.add(session, owner_id, [blob_key] if blob_key else [], correlation_id=correlation_id)
+
+
+async def _report(session: AsyncSession, owner_id: str, export_id: str, transcript_id: str | None = None) -> None:
+    """Tell everybody who looks what became of an export."""
+    if transcript_id is None:
+        mine = (col(Export.owner_id) == owner_id, col(Export.id) == export_id)
+        transcript_id = (await session.execute(select(col(Export.transcript_id)).where(*mine))).scalar_one()
+    await events.append(session, owner_id, job_id(transcript_id), [events.ExportReported(export_id)])
 
 
 # ---------------------------------------------------------------- the worker's side, under its lease
@@ -97,16 +112,22 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
         finished_at=at,
         expires_at=at + EXPORT_TTL_MS,
     )
+    await _report(session, lease.owner_id, lease.id)
 
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """The document cannot be made. Raises LeaseLost."""
     await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
+    await _report(session, lease.owner_id, lease.id)
 
 
 async def rescue(session: AsyncSession) -> int:
     """Takes back the exports of silent workers; one that took its workers down too often fails."""
-    return await background.rescue(session, Export, _given_up)
+    hopeless = [row for row in await leases.expired(session, Export) if row.crashes + 1 >= leases.MAX_CRASHES]
+    count = await background.rescue(session, Export, _given_up)
+    for row in hopeless:
+        await _report(session, row.owner_id, row.id, row.transcript_id)
+    return count
 
 
 def _given_up(crashes: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from schema.base.context import Info
 from schema.base.enums import ExportFormat, ExportState, JobState
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
 from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
@@ -57,8 +57,10 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 
 
 @strawberry.type(description="A document made of a transcript.")
-class Export(Node):
+class Export(StandIn, Node):
     """db.models.Export in the graph."""
+
+    stands_for = models.Export
 
     transcript: Transcript = field("What it is made of.", _transcript)
     revision: int = field("Which revision of the transcript.")
@@ -72,11 +74,6 @@ class Export(Node):
     download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
     created_at: Instant = field("When it was asked for.")
     expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Export)
 
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
@@ -142,6 +139,30 @@ async def create_export(
     if (row.transcript_id, row.revision, row.request) != (id_, revision, request):
         raise InvalidInput("input.idempotencyKey", "This key was used for another document.")
     return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+@strawberry.type(description="The export is gone.")
+class DeleteExportPayload:
+    """What deleteExport gives."""
+
+    deleted_id: strawberry.ID = field("The id that it had.")
+
+
+DeleteExportResult = Annotated[
+    DeleteExportPayload | NotFoundError | ForbiddenError,
+    strawberry.union("DeleteExportResult", description="The result of `deleteExport`."),
+]
+
+
+async def delete_export(
+    info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]
+) -> DeleteExportPayload:
+    """Delete an export in any state, with its file."""
+    context = info.context
+    context.require("exports:write")
+    async with context.db.write() as session:
+        await exports.remove(session, context.owner_id, id_ if known(id_, "exp") else "")
+    return DeleteExportPayload(deleted_id=id_)
 
 
 def _request(data: CreateExportInput) -> Request:

@@ -6,23 +6,39 @@ import strawberry
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema import events
 from schema.account.viewer import Viewer, viewer
 from schema.base import errors
 from schema.base.connections import Connection
+from schema.base.events import Event
 from schema.base.fields import field, subscription
-from schema.base.nodes import Node, node, nodes
+from schema.base.nodes import Node
 from schema.base.scalars import scalar_map
 from schema.capabilities import Capabilities, capabilities
-from schema.exports import CreateExportResult, Export, create_export, export
-from schema.jobs import events
+from schema.exports import CreateExportResult, DeleteExportResult, Export, create_export, delete_export, export
 from schema.jobs.estimates import EstimateResult, estimate
+from schema.jobs.events import JobEvent, job_events
 from schema.jobs.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
 from schema.jobs.submissions import CreateJobResult, create_job
 from schema.jobs.types import CancelJobResult, Job, cancel_job, job, job_list
-from schema.media import CreateUploadResult, UploadSession, create_upload, upload
+from schema.jobs.updates import UpdateJobResult, update_job
+from schema.media import (
+    CreateUploadResult,
+    DeleteMediaResult,
+    Media,
+    UploadSession,
+    create_upload,
+    delete_media,
+    recording,
+    upload,
+)
+from schema.nodes import node, nodes
 from schema.transcripts.edits import (
     EditTranscriptResult,
+    confirm_words,
+    create_speaker,
     edit_segment,
+    edit_segments,
     merge_segments,
     merge_speakers,
     rename_speaker,
@@ -31,6 +47,7 @@ from schema.transcripts.edits import (
 )
 from schema.transcripts.search import SearchHit, find
 from schema.transcripts.types import Transcript, transcript, transcript_list
+from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
 
 
 @strawberry.type(description="What can be asked.")
@@ -49,6 +66,7 @@ class Query:
         "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
     )
     export: Export | None = field("One export.", export)
+    media: Media | None = field("One recording.", recording)
     estimate: EstimateResult = field(
         "A dry run of createJob: how long it would take, and what would go wrong.", estimate
     )
@@ -74,6 +92,9 @@ class Mutation:
         "Deletes a job with its transcript, exports and, unless another job uses it, its recording.", delete_job
     )
     edit_segment: EditTranscriptResult = field("Corrects what a segment says, or who says it.", edit_segment)
+    edit_segments: EditTranscriptResult = field("Corrects many segments as one revision.", edit_segments)
+    confirm_words: EditTranscriptResult = field("Records that a person found words right.", confirm_words)
+    create_speaker: EditTranscriptResult = field("Adds a speaker who was not told apart.", create_speaker)
     split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment)
     merge_segments: EditTranscriptResult = field("Makes one of segments that follow each other.", merge_segments)
     rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker)
@@ -81,21 +102,31 @@ class Mutation:
     revert_transcript: EditTranscriptResult = field(
         "Makes a transcript what it was at an earlier revision; nothing in between is lost.", revert_transcript
     )
+    update_job: UpdateJobResult = field("Changes a job's tags, metadata or priority.", update_job)
+    update_transcript: UpdateTranscriptResult = field("Changes a transcript's title or language.", update_transcript)
+    delete_media: DeleteMediaResult = field("Deletes a recording's bytes; jobs and transcripts stay.", delete_media)
     create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
+    delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export)
 
 
 @strawberry.type(description="What can be watched.")
 class Subscription:
     """The root of subscriptions."""
 
-    job_events: events.JobEvent = subscription(
+    job_events: JobEvent = subscription(
         "A snapshot, then everything recorded after `after`, then live; ends when the job has ended. "
-        "Reconnect with the last cursor seen: no gap, no repeat.",
-        events.job_events,
+        "Reconnect with the last cursor seen: no gap, no repeat, and a cursor never goes back.",
+        job_events,
     )
-    viewer_job_events: events.JobEvent = subscription(
-        "The same for all of the viewer's jobs: snapshots of those that have not ended, then everything; never ends.",
-        events.viewer_job_events,
+    transcript_events: Event = subscription(
+        "What happens to one transcript and its exports: corrections by anybody, documents that are ready. "
+        "It ends only when the transcript is deleted.",
+        events.transcript_events,
+    )
+    viewer_events: Event = subscription(
+        "Everything of the viewer's: snapshots of the jobs that have not ended, then whatever happens to jobs "
+        "(percentages too), transcripts and exports. It never ends.",
+        events.viewer_events,
     )
 
 

@@ -64,6 +64,13 @@ class ErrorCode(StrEnum):
     INTERNAL = "INTERNAL"
 
 
+class EventScope(StrEnum):
+    """Whose followers a recorded event concerns, beside those of everything that its owner has."""
+
+    JOB = "JOB"
+    TRANSCRIPT = "TRANSCRIPT"
+
+
 class WordTiming(StrEnum):
     """Where a word's times come from."""
 
@@ -148,7 +155,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript."""
+    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript; `reviewed`: a
+    person has written it or said that it is right.
+    """
 
     text: str
     start: float | None
@@ -156,6 +165,7 @@ class Word(msgspec.Struct, frozen=True):
     confidence: float | None = None
     timing: WordTiming = WordTiming.ESTIMATED
     speaker: int | None = None
+    reviewed: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

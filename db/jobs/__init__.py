@@ -15,6 +15,7 @@ from db.jobs.lifecycle import (
     queue_positions,
     rerun,
     retry,
+    update_facts,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "queue_positions",
     "rerun",
     "retry",
+    "update_facts",
 ]

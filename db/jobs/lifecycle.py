@@ -4,7 +4,7 @@ Every change of a job is one transaction that also records its event. A worker's
 carry the owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -162,6 +162,16 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     return job
 
 
+async def update_facts(session: AsyncSession, owner_id: str, job_id: str, values: Mapping[str, Any]) -> Job:
+    """Change what belongs to the client: tags, metadata, priority. Raises NotFound."""
+    job = await _locked(session, owner_id, job_id)
+    for name, value in values.items():
+        setattr(job, name, value)
+    await session.flush()
+    await events.append(session, owner_id, job_id, [events.FactsChanged()])
+    return job
+
+
 async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: QueueLimits) -> Job:
     """Queues a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
 
@@ -223,6 +233,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     )
     keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
+    await events.erase(session, owner_id, job_id)
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
     if (await session.execute(others)).first() is None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)

@@ -1,15 +1,18 @@
 """Who asks."""
 
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
+from db import listing, models
 from db.domain.clock import now
 from db.models import Owner
 from schema.account.usage import Usage, of_viewer
+from schema.base import connections
+from schema.base.connections import Connection, ConnectionView
 from schema.base.context import Context, Info
-from schema.base.fields import field
-from schema.base.nodes import Node
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn
 from schema.base.rates import Left
 from schema.base.scalars import Instant
 
@@ -24,16 +27,13 @@ class RateLimitView(NamedTuple):
 
 
 @strawberry.type(description="Somebody who has recordings.")
-class User(Node):
+class User(StandIn, Node):
     """db.models.Owner in the graph."""
+
+    stands_for = Owner
 
     name: str | None = field("What they are called.")
     email: str | None = field("Where they can be written to.")
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, Owner)
 
 
 async def _user(info: Info) -> Owner | None:
@@ -60,6 +60,24 @@ async def _rate_limit(info: Info) -> RateLimitView:
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
 
 
+First = Annotated[int | None, arg("How many from the start, at most 100.")]
+After = Annotated[str | None, arg("Only what lies behind this cursor.")]
+
+
+async def _media(info: Info, first: First = 20, after: After = None) -> ConnectionView:
+    info.context.require("jobs:read")
+    order = listing.by_creation(models.Media, descending=True)
+    window = connections.window(order, first=first, after=after)
+    return await connections.paginate(info.context, listing.media(info.context.owner_id), order, window)
+
+
+async def _exports(info: Info, first: First = 20, after: After = None) -> ConnectionView:
+    info.context.require("exports:read")
+    order = listing.by_creation(models.Export, descending=True)
+    window = connections.window(order, first=first, after=after)
+    return await connections.paginate(info.context, listing.all_exports(info.context.owner_id), order, window)
+
+
 @strawberry.type(description="Who asks, and what the credentials allow.")
 class Viewer:
     """schema.base.context.Viewer in the graph."""
@@ -67,6 +85,14 @@ class Viewer:
     user: User = field("Whose things can be seen.", _user)
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
     rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
+    media: Any = field(
+        "The viewer's recordings, newest first; also those of which no job was made.",
+        _media,
+        graphql_type=link("Media", "schema.media", Connection),
+    )
+    exports: Any = field(
+        "The viewer's exports, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+    )
     usage: Usage = field("What was used, and what is allowed.", of_viewer)
 
 

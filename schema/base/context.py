@@ -1,21 +1,27 @@
 """What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 import strawberry
 
-from db.domain.errors import Forbidden
+from db.domain.errors import Forbidden, TooCostly
 from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
+from schema.base.heavy import HeavyWork
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
 
-if TYPE_CHECKING:  # what it shows needs the context in its turn
-    from schema.subscriptions.broadcaster import Broadcaster
+
+class Follows(Protocol):
+    """What subscribers find the newest events with: `schema.subscriptions.broadcaster.Broadcaster`."""
+
+    def follow(self, owner_id: str, subject: Any) -> AbstractAsyncContextManager[Any]:
+        """Follow what happens to a subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,13 @@ class Context:
     viewer: Viewer
     db: Database
     blobs: Blobs
-    broadcaster: "Broadcaster"
+    broadcaster: Follows
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
-    cost: int = 0  # of this operation, told before it is executed
+    cost: int = 0  # of this operation, as estimated before it is executed, and what was spent beyond that
+    cost_limit: int = 2**31 - 1
+    heavy: HeavyWork = field(default_factory=HeavyWork)
     load: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,9 +89,23 @@ class Context:
         if self.rates is not None:
             await self.rates.charge(self.owner_id, self.cost)
 
+    async def spend(self, points: float) -> None:
+        """Take what a field costs beyond the estimate, for it knows how long a transcript is. Raises TooCostly and
+        RateLimited.
+        """
+        self.cost += round(points)
+        if self.cost > self.cost_limit:
+            raise TooCostly(self.cost, self.cost_limit)
+        if self.rates is not None:
+            await self.rates.charge(self.owner_id, round(points))
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the credentials have this scope."""
+        return scope in self.viewer.scopes or "admin" in self.viewer.scopes
+
     def require(self, scope: str) -> None:
-        """Raises Forbidden unless the credentials have this scope."""
-        if scope not in self.viewer.scopes and "admin" not in self.viewer.scopes:
+        """Raise Forbidden unless the credentials have this scope."""
+        if not self.may(scope):
             raise Forbidden(scope)
 
 

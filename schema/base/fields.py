@@ -5,14 +5,24 @@ without a resolver are read off it by name, so nothing is copied on the way out.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
+from schema.base.bounds import BoundedLists, takes_lists
+
 
 def field(description: str, resolver: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """A field with its description; without a resolver, the attribute of the same name."""
+    """Declare a field with its description; without a resolver, it is the attribute of the same name."""
+    if resolver is not None and takes_lists(resolver):
+        options["extensions"] = [*options.get("extensions", ()), BoundedLists()]
     return strawberry.field(description=description, resolver=resolver, **options)  # type: ignore[arg-type]  # None is its default
+
+
+def link(name: str, module: str, of: Any = None) -> Any:
+    """A type of another module, named so that neither imports the other."""
+    type_: Any = Annotated[name, strawberry.lazy(module)]
+    return type_ if of is None else of[type_]
 
 
 def arg(description: str, **options: Any) -> Any:

@@ -1,6 +1,6 @@
 """Jobs as clients see them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.scalars import JSON
@@ -11,21 +11,20 @@ from db.domain.values import Options
 from db.listing import JobFilter as Filter
 from db.transcripts import transcript_id
 from schema.base import connections, validation
+from schema.base.bounds import at_most
 from schema.base.connections import Connection, ConnectionView, EdgeView
 from schema.base.context import Info
 from schema.base.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.base.errors import ConflictError, ForbiddenError, NotFoundError
-from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import Instant
 from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRules
 from schema.media import Media
 from schema.subscriptions import stream
+from schema.subscriptions.entries import Subject
 from schema.transcripts.types import After, Before, First, Last, Transcript
-
-if TYPE_CHECKING:
-    from schema.jobs.events import JobEvent
 
 Parent = strawberry.Parent[models.Job]
 
@@ -107,7 +106,7 @@ async def _events(
     context = info.context
     context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
-    feed = stream.SubscriptionStream(context, parent.id)
+    feed = stream.SubscriptionStream(context, Subject("job", parent.id))
     found, more = await feed.past(after, connections.MOST if first is None else first)
 
     async def count() -> int:
@@ -119,8 +118,10 @@ async def _events(
 
 
 @strawberry.type(description="One recording to be made into a transcript.")
-class Job(Node):
+class Job(StandIn, Node):
     """db.models.Job in the graph."""
+
+    stands_for = models.Job
 
     state: JobState = field("Where it stands.")
     stage: Stage | None = field("The stage that is running.")
@@ -146,24 +147,32 @@ class Job(Node):
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
-    events: Connection[Annotated["JobEvent", strawberry.lazy("schema.jobs.events")]] = field(
-        "What was recorded about it, in order; percentages are not.", _events
+    events: Any = field(
+        "What was recorded about it, in order; percentages are not.",
+        _events,
+        graphql_type=link("JobEvent", "schema.jobs.events", Connection),
     )
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Job)
 
 
 @strawberry.input(description="Which jobs; what is left out does not count.")
 class JobFilter:
     """db.listing.JobFilter in the graph."""
 
-    states: list[JobState] | None = strawberry.field(default=None, description="Jobs in any of these states.")
+    states: list[JobState] | None = strawberry.field(
+        default=None, description="Jobs in any of these states.", **at_most(20)
+    )
     created_after: Instant | None = strawberry.field(default=None, description="Accepted at this instant or later.")
     created_before: Instant | None = strawberry.field(default=None, description="Accepted at this instant or earlier.")
-    tags: list[str] | None = strawberry.field(default=None, description="Jobs that carry all of these tags.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Jobs that carry all of these tags, at most 50.", **at_most(validation.TAGS)
+    )
+    media_id: strawberry.ID | None = strawberry.field(default=None, description="Jobs of this recording.")
+    language: str | None = strawberry.field(
+        default=None, description="Jobs whose transcript is in this language, such as `de`."
+    )
+    text: str | None = strawberry.field(
+        default=None, description="Jobs with this text in the file's name or the transcript's title, in any case."
+    )
 
 
 async def job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> models.Job | None:
@@ -190,13 +199,17 @@ async def job_list(
         else listing.by_creation(models.Job, descending=order_by is not JobOrder.CREATED_AT_ASC)
     )
     window = connections.window(order, first=first, after=after, last=last, before=before)
-    chosen = wanted or JobFilter()
+    chosen, checks = wanted or JobFilter(), validation.Checks()
     filter_ = Filter(
         states=None if chosen.states is None else tuple(chosen.states),
         created_after=chosen.created_after,
         created_before=chosen.created_before,
-        tags=validation.texts("filter.tags", chosen.tags or (), validation.TAGS, validation.TAG_CHARS),
+        tags=checks(validation.texts, "filter.tags", chosen.tags or (), validation.TAG_CHARS),
+        media_id=chosen.media_id if chosen.media_id is None or known(chosen.media_id, "med") else "",
+        language=chosen.language and checks(validation.language, "filter.language", chosen.language),
+        text=chosen.text and checks(validation.text, "filter.text", chosen.text, validation.FILENAME_CHARS),
     )
+    checks.done()
     return await connections.paginate(context, listing.jobs(context.owner_id, filter_), order, window)
 
 

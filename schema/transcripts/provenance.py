@@ -1,6 +1,6 @@
 """What exactly made a transcript."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Any
 
 import msgspec
 import strawberry
@@ -8,10 +8,7 @@ from strawberry.scalars import JSON
 
 from db import models
 from db.domain.values import Provenance as Facts
-from schema.base.fields import field
-
-if TYPE_CHECKING:
-    from schema.jobs.types import JobOptions  # which has transcripts, which have this
+from schema.base.fields import field, link
 
 
 @strawberry.type(description="What exactly made this transcript; until it is complete, what is known so far.")
@@ -23,8 +20,9 @@ class Provenance:
     diarization_model: str | None = field("The diarization pipeline, if speakers were told apart.")
     device: str = field("What it ran on, such as `cpu` or `cuda`; empty until the transcript is complete.")
     compute_type: str = field("How numbers were kept, such as `int8`; empty until the transcript is complete.")
-    options: Annotated["JobOptions", strawberry.lazy("schema.jobs.types")] | None = field(
-        "What was asked when it was made; null until the transcript is complete."
+    options: Any = field(
+        "What was asked when it was made; null until the transcript is complete.",
+        graphql_type=link("JobOptions", "schema.jobs.types") | None,
     )
     software: JSON = field("Version by package.")
     stage_seconds: JSON = field("Seconds by stage.")

@@ -1,7 +1,7 @@
 """Search in what was said."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
@@ -15,13 +15,10 @@ from db.transcripts.search import Place
 from schema.base import connections
 from schema.base.connections import ConnectionView, EdgeView
 from schema.base.context import Context, Info
-from schema.base.fields import arg, field
+from schema.base.fields import arg, field, link
 from schema.transcripts import segments
 from schema.transcripts.segments import Segment, SegmentView
 from schema.transcripts.words import WordView
-
-if TYPE_CHECKING:
-    from schema.transcripts.types import Transcript
 
 SNIPPET_CHARS = 200
 _ORDER = "Hit"
@@ -45,8 +42,8 @@ async def _transcript(parent: strawberry.Parent[HitView], info: Info) -> models.
 class SearchHit:
     """HitView in the graph."""
 
-    transcript: Annotated["Transcript", strawberry.lazy("schema.transcripts.types")] = field(
-        "Where it was said.", _transcript
+    transcript: Any = field(
+        "Where it was said.", _transcript, graphql_type=link("Transcript", "schema.transcripts.types")
     )
     segment: Segment = field("What was said.")
     start: float = field("Where the first match begins, in seconds.")

@@ -11,8 +11,8 @@ from db.queue import workers
 from tests.fixtures.graph import Graph
 
 ESTIMATE = """query($input: CreateJobInput!) { estimate(input: $input) { __typename ... on EstimatePayload {
-  durationSeconds processingSeconds waitSeconds warnings } ... on InvalidInputError { field }
-  ... on Error { code } } }"""
+  durationSeconds processingSeconds waitSeconds warnings } ... on InvalidInputError { fields { path } }
+  ... on UserError { code } } }"""
 USAGE = """{ viewer { usage { runningJobs queuedJobs audioSecondsThisMonth maxConcurrentJobs maxQueuedJobs
   maxAudioSecondsPerMonth } } }"""
 
@@ -50,7 +50,7 @@ async def test_an_estimate_goes_by_recent_jobs_and_by_what_waits(graph: Graph) -
 
 
 async def test_an_estimate_fails_as_the_job_would(graph: Graph) -> None:
-    assert (await estimate(graph, language="xx"))["field"] == ["input", "language"]
+    assert (await estimate(graph, language="xx"))["fields"][0]["path"] == ["input", "language"]
     assert (await estimate(graph, source={"mediaId": "med_x"}))["code"] == "NOT_FOUND"
     graph.limits = QueueLimits(total=0, per_owner=1)
     assert (await estimate(graph))["code"] == "QUEUE_FULL"

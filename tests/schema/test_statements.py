@@ -29,7 +29,10 @@ QUERIES = {
         "{ transcripts { edges { node { title job { state media { filename } } speakers { label } } } } }",
     ),
     "word columns": (3, "query($id: ID!) { transcript(id: $id) { wordColumns { text start end speaker } } }"),
-    "captions": (3, "query($id: ID!) { transcript(id: $id) { captions { start lines speaker { label } } } }"),
+    "captions": (
+        3,
+        "query($id: ID!) { transcript(id: $id) { captions { edges { node { start lines speaker { label } } } } } }",
+    ),
     "search": (
         4,
         """{ search(query: "this is", first: 100) { totalCount edges { node { snippet start segment { text speaker {
