@@ -133,7 +133,7 @@ def cancel(job: JobId) -> None:
 
 @app.command()
 def transcribe(  # noqa: PLR0917 - options of the command line
-    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video, anything that FFmpeg reads.")],
+    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video; see `capabilities.audioFormats`.")],
     file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = "txt",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,

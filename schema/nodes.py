@@ -9,13 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import transcripts
 from db.domain.ids import split_child_id
-from db.transcripts import segments
 from schema.base.bounds import at_most
 from schema.base.context import Context, Info
 from schema.base.fields import arg
 from schema.base.nodes import known
 from schema.base.speakers import SpeakerView, speaker_view
-from schema.transcripts.segments import SegmentView, views
+from schema.transcripts.segments import segments_by_id
 
 _SCOPES = {
     "job": "jobs:read",
@@ -53,27 +52,12 @@ async def _find(context: Context, id_: str) -> Any:
         "job": load.job,
         "med": load.media,
         "trn": load.transcript,
-        "seg": load.each(_segments),
+        "seg": load.each(segments_by_id),
         "spk": load.each(_speakers),
         "exp": load.export,
         "usr": load.owner,
     }
     return await loaders[prefix].load(id_)
-
-
-async def _segments(
-    session: AsyncSession, owner_id: str, ids: Sequence[str], _arguments: None
-) -> dict[str, SegmentView]:
-    keys: dict[str, list[str]] = {}
-    for id_ in ids:
-        if parts := split_child_id(id_, "seg", "trn"):
-            keys.setdefault(parts[0], []).append(parts[1])
-    rows = await segments.some(session, owner_id, keys)
-    people = await transcripts.speakers(session, owner_id, list(keys))
-    found = []
-    for id_, of_one in people.items():
-        found += views([row for row in rows if row.transcript_id == id_], [speaker_view(row) for row in of_one])
-    return {view.id: view for view in found}
 
 
 async def _speakers(

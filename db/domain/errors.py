@@ -1,7 +1,8 @@
 """Every error that a client can cause or meet, as one tree of small classes that carry their facts.
 
     GraphophoneError
-     ├── InvalidInput        a value that cannot be used: which field, and what is allowed
+     ├── InvalidInput        a value that cannot be used: its path in the client's input, and what is allowed
+     ├── InvalidValue        the same of a value whose path in the client's input is not known here: its name
      ├── NotFound            there is no such thing, or the viewer may not see it (the same answer)
      ├── Conflict            it exists, but not in a state (or a revision) in which this can be done
      ├── Forbidden           the credentials lack a scope
@@ -10,6 +11,7 @@
      ├── RateLimited         this minute's budget of query cost is spent: when to try again
      ├── TooCostly           a query turned out to cost more than one may
      ├── UnsupportedMedia    the recording cannot be read: why, and what to do
+     ├── Unavailable         a part of the installation is away, or there is no room: when to try again
      ├── CursorExpired       the events after this cursor are no longer kept
      └── LeaseLost           a worker wrote after its lease had ended; never shown to a client
 
@@ -51,6 +53,16 @@ class InvalidInput(GraphophoneError):
         self.fields = [FieldFault(field.split("."), message), *others]
         if len(self.fields) > 1:
             self.details = {"field": field, "fields": [{"field": ".".join(p), "message": m} for p, m in self.fields]}
+
+
+class InvalidValue(GraphophoneError):
+    """A value that makes no sense; `name` is the domain's own, which only who took the input can place in it."""
+
+    code = ErrorCode.INVALID_INPUT
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message, {"field": name})
+        self.name = name
 
 
 class NotFound(GraphophoneError):
@@ -133,6 +145,16 @@ class UnsupportedMedia(GraphophoneError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message, {"remedy": problem.remedy})
         self.problem = problem
+
+
+class Unavailable(GraphophoneError):
+    """A part of the installation is away or has no room: nothing was done, and it may be tried again."""
+
+    code = ErrorCode.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, {"retryAfterSeconds": round(retry_after_seconds, 1)})
+        self.retry_after_seconds = retry_after_seconds
 
 
 class CursorExpired(GraphophoneError):

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from db.domain.errors import InvalidInput
+from db.domain.errors import InvalidValue
 
 MOST_CHARS, MOST_TERMS = 200, 20
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "BOPOMOFO")
@@ -23,15 +23,16 @@ class Term(NamedTuple):
 
 
 Phrase = tuple[str, ...]
+"""Terms one behind the other; the last may end in `*` and then stands for all that begin so."""
 
 
 def terms(text: str) -> str:
-    """A text's terms, for the index."""
+    """Return a text's terms, for the index."""
     return " ".join(term.text for term in find(text))
 
 
 def find(text: str) -> Iterator[Term]:
-    """A text's terms in order."""
+    """Yield a text's terms in order."""
     start = None
     for place, char in enumerate(text + " "):
         mark = unicodedata.category(char).startswith("M")
@@ -45,29 +46,39 @@ def find(text: str) -> Iterator[Term]:
 
 
 def parse(query: str) -> list[Phrase]:
-    """What is looked for: all of these phrases. Words that hang together or stand in double quotes are one phrase.
+    """Return the phrases of a query, all of which are looked for. Words that hang together or in double quotes are one.
 
-    Raises InvalidInput for a query that is empty or too long; one without any letter or digit finds nothing.
+    Raises InvalidValue for a query that is empty or too long; one without any letter or digit finds nothing.
     """
     if not query.strip() or len(query) > MOST_CHARS:
-        raise InvalidInput("query", f"Between 1 and {MOST_CHARS} characters.")
+        raise InvalidValue("query", f"Between 1 and {MOST_CHARS} characters.")
     quoted = query.split('"')
     chunks = [part for i, piece in enumerate(quoted) for part in ([piece] if i % 2 else piece.split())]
-    phrases = [tuple(term.text for term in find(chunk)) for chunk in chunks]
+    phrases = [_phrase(chunk.rstrip()) for chunk in chunks]
     phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase))
     if sum(map(len, phrases)) > MOST_TERMS:
-        raise InvalidInput("query", f"At most {MOST_TERMS} words.")
+        raise InvalidValue("query", f"At most {MOST_TERMS} words.")
     return phrases
 
 
+def _phrase(chunk: str) -> Phrase:
+    *before, last = [term.text for term in find(chunk)] or [""]
+    begins_so = chunk.endswith("*") and chunk[-2:-1].isalnum()
+    return (*before, last + "*" * begins_so) if last else ()
+
+
+def _is(term: str, wanted: str) -> bool:
+    return term.startswith(wanted[:-1]) if wanted.endswith("*") else term == wanted
+
+
 def matches(text: str, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
-    """Where the phrases stand in the text, in order; those that touch are one."""
+    """Return the places of the phrases in the text, in order; those that touch are one."""
     found = list(find(text))
     spans = sorted(
         (found[i].start, found[i + len(phrase) - 1].end)
         for phrase in phrases
         for i in range(len(found) - len(phrase) + 1)
-        if tuple(term.text for term in found[i : i + len(phrase)]) == phrase
+        if all(map(_is, (term.text for term in found[i : i + len(phrase)]), phrase))
     )
     joined: list[tuple[int, int]] = []
     for start, end in spans:
@@ -83,7 +94,7 @@ def _unspaced(char: str) -> bool:
 
 
 def _spelt(word: str) -> str:
-    """Compatibility forms, case and Latin, Greek and Cyrillic accents undone; then ASCII only."""
+    """Undo compatibility forms, case and Latin, Greek and Cyrillic accents, and spell the rest in ASCII."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold())
     letters = [c for c in plain if c.isalnum() or (unicodedata.category(c)[0] == "M" and not "\u0300" <= c <= "\u036f")]
     ascii_only = (c if c.isascii() else f"z{ord(c):x}z" for c in letters)

@@ -11,7 +11,7 @@ import msgspec
 
 from db.domain.values import Word, WordTiming
 
-_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ESTIMATED: "E"}
+_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ATTENDED: "W", WordTiming.ESTIMATED: "E"}
 _TIMING = {letter: timing for timing, letter in _LETTER.items()}
 
 
@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(Columns)
 
 
 def pack(words: Sequence[Word]) -> str:
-    """Words to text."""
+    """Pack words into text."""
     return repack(
         Columns(
             [w.text for w in words],
@@ -46,17 +46,17 @@ def pack(words: Sequence[Word]) -> str:
 
 
 def repack(words: Columns) -> str:
-    """Columns to text."""
+    """Pack columns into text."""
     return msgspec.json.encode(words).decode()
 
 
 def columns(packed: str) -> Columns:
-    """Text to columns, without making an object of each word."""
+    """Unpack text into columns, without making an object of each word."""
     return _decoder.decode(packed)
 
 
 def unpack(packed: str) -> tuple[Word, ...]:
-    """Text to words."""
+    """Unpack text into words."""
     c = columns(packed)
     reviewed = set(c.reviewed)
     return tuple(

@@ -3,6 +3,7 @@
 from db.jobs.lifecycle import (
     NewJob,
     QueueLimits,
+    audio_ahead,
     cancel,
     check_room,
     create,
@@ -21,6 +22,7 @@ from db.jobs.lifecycle import (
 __all__ = [
     "NewJob",
     "QueueLimits",
+    "audio_ahead",
     "cancel",
     "check_room",
     "create",

@@ -104,7 +104,7 @@ def _paged(rows: list[Any], window: Window) -> Page:
 
 
 async def count(session: AsyncSession, statement: Select[Any]) -> int:
-    """How many rows the statement has."""
+    """Count the statement's rows."""
     return int((await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one())
 
 

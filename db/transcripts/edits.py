@@ -1,6 +1,6 @@
 """Corrections that people make. Each is one revision; what was there before stays in the past (`.revisions`).
 
-All raise NotFound, InvalidInput (a value that makes no sense here) and Conflict (another revision than expected, or a
+All raise NotFound, InvalidValue (a value that makes no sense here) and Conflict (another revision than expected, or a
 worker that is still at it).
 """
 
@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from db import events
 from db.domain.clock import now
-from db.domain.errors import InvalidInput, NotFound
+from db.domain.errors import InvalidValue, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
 from db.domain.words import columns, pack, repack
@@ -43,7 +43,7 @@ class Wording(msgspec.Struct, frozen=True):
     speaker: int | None = UNCHANGED
 
 
-async def reword(session: AsyncSession, edit: Begun, wordings: Sequence[Wording]) -> Transcript:
+async def edit_segments(session: AsyncSession, edit: Begun, wordings: Sequence[Wording]) -> Transcript:
     """Change what segments say, or who says it, as one revision; words that stay keep their times."""
     summary = "Edited a segment" if len(wordings) == 1 else f"Edited {len(wordings)} segments"
     transcript = await _begin(session, edit, summary)
@@ -71,7 +71,7 @@ def _reworded(row: SegmentRow, wording: Wording) -> Sequence[Word]:
     return words
 
 
-async def confirm(session: AsyncSession, edit: Begun, words: Collection[int]) -> Transcript:
+async def confirm_words(session: AsyncSession, edit: Begun, words: Collection[int]) -> Transcript:
     """Record that a person found these words right; `words` are their places in the transcript, from 0."""
     transcript = await _begin(session, edit, "Confirmed a word" if len(words) == 1 else f"Confirmed {len(words)} words")
     counts = select(col(SegmentRow.first_word), col(SegmentRow.key), col(SegmentRow.word_count)).where(
@@ -85,7 +85,7 @@ async def confirm(session: AsyncSession, edit: Begun, words: Collection[int]) ->
     for word in words:
         place = bisect_right(firsts, word) - 1
         if place < 0 or word >= found[place].first_word + found[place].word_count:
-            raise InvalidInput("input.words", f"There is no word {word}.")
+            raise InvalidValue("words", f"There is no word {word}.")
         first, key, _ = found[place]
         places.setdefault(key, set()).add(word - first)
     for row in await _rows(session, transcript, list(places)):
@@ -95,7 +95,7 @@ async def confirm(session: AsyncSession, edit: Begun, words: Collection[int]) ->
     return await _told(session, transcript)
 
 
-async def add_speaker(session: AsyncSession, edit: Begun, name: str, keys: Sequence[str]) -> Transcript:
+async def create_speaker(session: AsyncSession, edit: Begun, name: str, keys: Sequence[str]) -> Transcript:
     """Add a speaker who was not told apart, and let them say these segments."""
     transcript = await _begin(session, edit, "Added a speaker")
     position = 0
@@ -125,13 +125,13 @@ async def add_speaker(session: AsyncSession, edit: Begun, name: str, keys: Seque
     return await _done(session, transcript, changed)
 
 
-async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
-    """Cuts a segment before its word number `at_word`, from 0. The first part keeps the key."""
+async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
+    """Cut a segment before its word number `at_word`, from 0. The first part keeps the key."""
     transcript = await _begin(session, edit, "Split a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
     if not 1 <= at_word < len(segment.words):
-        raise InvalidInput("input.atWord", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
+        raise InvalidValue("at_word", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
     first, second = segment.words[:at_word], segment.words[at_word:]
     begins = next((word.start for word in second if word.start is not None), segment.end)
     edge, cut = min(max(round(begins * 1000), row.start_ms), row.end_ms), _offset(segment, at_word)
@@ -153,12 +153,12 @@ async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) 
     return await _done(session, transcript, [(row, first), (rest, second)])
 
 
-async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
-    """Makes one of several segments that follow each other; it has the first one's key."""
+async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
+    """Make one of several segments that follow each other; it has the first one's key."""
     transcript = await _begin(session, edit, "Merged segments")
     rows = await _rows(session, transcript, keys)
     if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
-        raise InvalidInput("input.segmentIds", "Two or more segments that follow each other.")
+        raise InvalidValue("segments", "Two or more segments that follow each other.")
     segments = [as_segment(row) for row in rows]
     words = [word for segment in segments for word in segment.words]
     space = " " if all(spaced(segment.text, segment.words) for segment in segments) else ""
@@ -174,19 +174,19 @@ async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Trans
     return await _done(session, transcript, [(first, words)])
 
 
-async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
-    """Gives a speaker a name."""
+async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
+    """Give a speaker a name."""
     transcript = await _begin(session, edit, "Renamed a speaker")
     [speaker] = await _speakers(session, transcript, [position])
     speaker.name, speaker.since = name, transcript.revision
     return await _told(session, transcript)
 
 
-async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
-    """Makes several speakers one: everything they say is said by `into`."""
+async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
+    """Make several speakers one: everything they say is said by `into`."""
     others = {position for position in positions if position != into}
     if not others:
-        raise InvalidInput("input.speakerIds", "At least one other speaker.")
+        raise InvalidValue("speakers", "At least one other speaker.")
     transcript = await _begin(session, edit, "Merged speakers")
     speakers = await _speakers(session, transcript, sorted({*others, into}))
     [kept] = [speaker for speaker in speakers if speaker.position == into]
@@ -206,10 +206,10 @@ async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], in
     return await _done(session, transcript, [])
 
 
-async def revert(session: AsyncSession, edit: Begun, number: int) -> Transcript:
-    """Makes the transcript what it was at an earlier revision."""
+async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> Transcript:
+    """Make the transcript what it was at an earlier revision."""
     if not 1 <= number < edit.expected:
-        raise InvalidInput("input.toRevision", "An earlier revision.")
+        raise InvalidValue("revision", "An earlier revision.")
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
@@ -239,7 +239,7 @@ async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript
 
 
 async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None) -> list[SegmentRow]:
-    """The segments that are about to change, in order, their present state kept; all of them without keys."""
+    """Return the segments that are about to change, in order, their present state kept; all of them without keys."""
     where = [col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id]
     if keys is not None:
         where.append(col(SegmentRow.key).in_(keys))
@@ -253,7 +253,7 @@ async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[st
 
 
 async def _speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int]) -> list[SpeakerRow]:
-    """The speakers that are about to change, their present state kept."""
+    """Return the speakers that are about to change, their present state kept."""
     await revisions.keep_speakers(session, transcript, positions)
     found = select(SpeakerRow).where(
         col(SpeakerRow.owner_id) == transcript.owner_id,
@@ -284,7 +284,7 @@ async def _add_seconds(session: AsyncSession, transcript: Transcript, moved: Map
 async def _done(
     session: AsyncSession, transcript: Transcript, changed: Sequence[tuple[SegmentRow, Sequence[Word]]]
 ) -> Transcript:
-    """Stores the changed segments' words, and counts segments and words anew."""
+    """Store the changed segments' words, and count segments and words anew."""
     for row, words in changed:
         index_terms(row)
         row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
@@ -302,7 +302,7 @@ async def _told(session: AsyncSession, transcript: Transcript) -> Transcript:
 
 
 async def _recount(session: AsyncSession, transcript: Transcript) -> None:
-    """Speakers' words, as they are now."""
+    """Count the speakers' words anew."""
     packed = select(col(SegmentRow.words)).where(
         col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
     )
@@ -327,7 +327,7 @@ def _words_by_speaker(packed: Sequence[str]) -> Counter[int | None]:
 
 
 async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:
-    """A key for the second part of a segment that was never used in this transcript: `key.1`, `key.2` and so on."""
+    """Return a key for the second part of a segment, never used in this transcript: `key.1`, `key.2` and so on."""
     used: set[str] = set()
     for table in (SegmentRow, PastSegment):
         mine = select(col(table.key)).where(
@@ -341,7 +341,7 @@ async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> 
 
 
 def _offset(segment: Segment, at_word: int) -> int:
-    """Where in the segment's text its word number `at_word` begins."""
+    """Find the place in the segment's text at which its word number `at_word` begins."""
     position = 0
     for word in segment.words[:at_word]:
         place = segment.text.find(word.text, position)
@@ -351,6 +351,6 @@ def _offset(segment: Segment, at_word: int) -> int:
 
 
 def _main_speaker(words: Sequence[Word], otherwise: int | None) -> int | None:
-    """Who says most of these words."""
+    """Return the speaker of most of these words."""
     said = Counter(word.speaker for word in words if word.speaker is not None)
     return said.most_common(1)[0][0] if said else otherwise

@@ -28,7 +28,7 @@ ORDER = Order("Revision", (col(Revision.number),), lambda row: (row.number,), de
 async def begin(
     session: AsyncSession, owner_id: str, transcript_id: str, *, expected: int, summary: str, author_id: str | None
 ) -> Transcript:
-    """Starts the next revision; the caller then changes rows. Locks the job and the transcript.
+    """Start the next revision; the caller then changes rows. Locks the job and the transcript.
 
     Raises NotFound, and Conflict when a worker is still at it or somebody else has changed it since.
     """
@@ -49,7 +49,7 @@ async def begin(
 
 
 async def advance(session: AsyncSession, transcript: Transcript, summary: str, author_id: str | None) -> None:
-    """Starts the next revision of a transcript that the caller has locked."""
+    """Start the next revision of a transcript that the caller has locked."""
     transcript.revision += 1
     transcript.updated_at = now()
     record(session, transcript, summary, author_id)
@@ -57,7 +57,7 @@ async def advance(session: AsyncSession, transcript: Transcript, summary: str, a
 
 
 def record(session: AsyncSession, transcript: Transcript, summary: str, author_id: str | None) -> None:
-    """Writes down what the transcript's present revision is."""
+    """Write down what the transcript's present revision is."""
     session.add(
         Revision(
             transcript_id=transcript.id,
@@ -73,7 +73,7 @@ def record(session: AsyncSession, transcript: Transcript, summary: str, author_i
 async def keep_segments(
     session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None = None, *, from_key: str = ""
 ) -> None:
-    """Copies segments to the past, unless they are as new as this revision. The caller must change or delete them."""
+    """Copy segments to the past, unless they are as new as this revision. The caller must change or delete them."""
     where = [
         col(SegmentRow.transcript_id) == transcript.id,
         col(SegmentRow.owner_id) == transcript.owner_id,
@@ -85,7 +85,7 @@ async def keep_segments(
 
 
 async def keep_speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int] | None = None) -> None:
-    """The same for speakers."""
+    """Copy speakers to the past in the same way."""
     where = [col(SpeakerRow.transcript_id) == transcript.id, col(SpeakerRow.owner_id) == transcript.owner_id]
     if positions is not None:
         where.append(col(SpeakerRow.position).in_(positions))
@@ -93,13 +93,13 @@ async def keep_speakers(session: AsyncSession, transcript: Transcript, positions
 
 
 async def segments_at(session: AsyncSession, transcript: Transcript, number: int) -> list[SegmentRow]:
-    """A revision's segments in order; rows that are not attached to the session when they are past ones."""
+    """Return a revision's segments in order; rows that are not attached to the session when they are past ones."""
     rows = await _at(session, transcript, number, SegmentRow, PastSegment)
     return sorted(rows, key=lambda row: (row.start_ms, row.key))
 
 
 async def speakers_at(session: AsyncSession, transcript: Transcript, number: int) -> list[SpeakerRow]:
-    """A revision's speakers in order."""
+    """Return a revision's speakers in order."""
     rows = await _at(session, transcript, number, SpeakerRow, PastSpeaker)
     return sorted(rows, key=lambda row: row.position)
 
@@ -214,8 +214,79 @@ async def _changed(
     return found
 
 
+class Difference(NamedTuple):
+    """What a revision did to a segment. `before` is None when it made it, `after` when it took it away; the speakers
+    are as they were called.
+    """
+
+    key: str
+    start_ms: int
+    before: str | None
+    after: str | None
+    speaker_before: str | None
+    speaker_after: str | None
+
+
+async def differences(
+    session: AsyncSession, owner_id: str, wanted: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], list[Difference]]:
+    """Return what each revision changed of the text and of who says it, by time; by four statements in all."""
+    spoken = await _versions(
+        session, owner_id, wanted, (SegmentRow, PastSegment, "key"), ("start_ms", "text", "speaker")
+    )
+    called = await _versions(session, owner_id, None, (SpeakerRow, PastSpeaker, "position"), ("label", "name"), wanted)
+
+    def name(id_: str, position: int | None, number: int) -> str | None:
+        for since, until, row in called.get((id_, position), ()):
+            if since <= number and (until is None or number < until):
+                return row.name or row.label
+        return None
+
+    found: dict[tuple[str, int], list[Difference]] = {revision: [] for revision in wanted}
+    for id_, number in wanted:
+        for (of, key), versions in spoken.items():
+            if of != id_:
+                continue
+            old = next((row for _, until, row in versions if until == number), None)
+            new = next((row for since, _, row in versions if since == number), None)
+            if old is None and new is None:
+                continue
+            who = name(id_, old.speaker, number - 1) if old else None, name(id_, new.speaker, number) if new else None
+            change = Difference(key, (new or old).start_ms, old and old.text, new and new.text, *who)
+            if (change.before, change.speaker_before) != (change.after, change.speaker_after):
+                found[id_, number].append(change)
+        found[id_, number].sort(key=lambda change: (change.start_ms, change.key))
+    return found
+
+
+async def _versions(
+    session: AsyncSession,
+    owner_id: str,
+    ids: Collection[str],
+    kind: tuple[Any, ...],
+    numbers: Collection[int] | None = None,
+) -> dict[tuple[str, Any], list[tuple[int, int | None, Any]]]:
+    """Return the versions of rows of a kind (its tables, its identity, its facts), each with its first revision and the
+    one that ended it: all of them, or those that revisions of these numbers made or ended.
+    """
+    present, past, identity, *facts = kind
+    found: dict[tuple[str, Any], list[tuple[int, int | None, Any]]] = {}
+    for table in (present, past):
+        names = ["transcript_id", "since", identity, *facts, *(["until"] if table is past else [])]
+        statement = select(*(col(getattr(table, name)) for name in names)).where(
+            col(table.owner_id) == owner_id, col(table.transcript_id).in_(ids)
+        )
+        if numbers is not None:
+            touched = col(table.since).in_(numbers)
+            statement = statement.where(or_(touched, col(table.until).in_(numbers)) if table is past else touched)
+        for row in await session.execute(statement):
+            version = (row.since, getattr(row, "until", None), row)
+            found.setdefault((row.transcript_id, getattr(row, identity)), []).append(version)
+    return found
+
+
 def listed(owner_id: str, transcript_id: str) -> Select[Revision]:
-    """A transcript's revisions."""
+    """Return a transcript's revisions."""
     return select(Revision).where(col(Revision.owner_id) == owner_id, col(Revision.transcript_id) == transcript_id)
 
 

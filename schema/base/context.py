@@ -9,12 +9,13 @@ from urllib.parse import quote
 import strawberry
 
 from db.domain.errors import Forbidden, TooCostly
-from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
 from schema.base.heavy import HeavyWork
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
+from schema.settings import IntakeSettings
+from tasks.settings import WorkerSettings
 
 
 class Follows(Protocol):
@@ -42,11 +43,8 @@ class SchemaSettings:
 
     version: str
     public_url: str
-    default_model: str
-    max_upload_bytes: int
-    max_seconds: float
-    queue: QueueLimits
-    max_concurrent: int
+    intake: IntakeSettings
+    worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
 

@@ -136,7 +136,7 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
     settings = context.settings
     row = await ingest(
         context.db, context.blobs, context.owner_id, filename=filename, chunks=source.file.chunks(),
-        max_bytes=settings.max_upload_bytes, max_seconds=settings.max_seconds,
+        max_bytes=settings.intake.max_upload_bytes, max_duration=settings.worker.max_duration,
     )  # fmt: skip
     found = Recording(row, row.sha256)
     try:
@@ -175,7 +175,7 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.settings.queue)
+    return await jobs.create(context.db, context.owner_id, new, context.settings.intake.queue)
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
@@ -203,7 +203,7 @@ def _options(context: Context, data: CreateJobInput, checks: validation.Checks) 
     checks(validation.speakers, "input", *bounds, diarize=diarize)
     model, prompt, chars = data.model, data.prompt, validation.PROMPT_CHARS
     return Options(
-        model=context.settings.default_model if model is None else checks(validation.model, "input.model", model),
+        model=context.settings.worker.model if model is None else checks(validation.model, "input.model", model),
         language=None if data.language is None else checks(validation.language, "input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
@@ -219,7 +219,7 @@ def _options(context: Context, data: CreateJobInput, checks: validation.Checks) 
 
 async def _check_model(context: Context, name: str) -> None:
     """Workers that are up have the last word on what can be run; with none up, the job waits for one."""
-    if name == context.settings.default_model:
+    if name == context.settings.worker.model:
         return
     async with context.db.read() as session:
         facts = [worker.facts for worker in await workers.online(session)]

@@ -1,18 +1,21 @@
 """Jobs as clients see them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.scalars import JSON
 
-from db import events as event_rows
 from db import jobs, listing, models
 from db.domain.values import Options
+from db.jobs import usage
 from db.listing import JobFilter as Filter
+from db.queue import workers
 from db.transcripts import transcript_id
 from schema.base import connections, validation
 from schema.base.bounds import at_most
-from schema.base.connections import Connection, ConnectionView, EdgeView
+from schema.base.connections import Connection, ConnectionView
 from schema.base.context import Info
 from schema.base.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.base.errors import ConflictError, ForbiddenError, NotFoundError
@@ -22,8 +25,7 @@ from schema.base.scalars import Instant
 from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRules
 from schema.media import Media
-from schema.subscriptions import stream
-from schema.subscriptions.entries import Subject
+from schema.subscriptions import past
 from schema.transcripts.types import After, Before, First, Last, Transcript
 
 Parent = strawberry.Parent[models.Job]
@@ -78,6 +80,20 @@ async def _queue_position(parent: Parent, info: Info) -> int | None:
     return await info.context.load.queue_position.load(parent.id) if parent.state is JobState.QUEUED else None
 
 
+async def _starts_in_seconds(parent: Parent, info: Info) -> float | None:
+    return await info.context.load.each(_starts_in).load(parent.id) if parent.state is JobState.QUEUED else None
+
+
+async def _starts_in(session: AsyncSession, owner_id: str, ids: Sequence[str], _arguments: None) -> dict[str, float]:
+    """Return when each of these waiting jobs begins, if recent jobs tell how fast work goes and a worker is up."""
+    pace = await usage.pace(session)
+    up = [worker for worker in await workers.online(session) if worker.kind == "speech"]
+    if pace.factor is None or not up:
+        return {}
+    ahead = await jobs.audio_ahead(session, owner_id, ids)
+    return {id_: ms / 1000 * pace.factor / len(up) for id_, ms in ahead.items()}
+
+
 async def _media(parent: Parent, info: Info) -> models.Media | None:
     return await info.context.load.media.load(parent.media_id)
 
@@ -106,15 +122,7 @@ async def _events(
     context = info.context
     context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
-    feed = stream.SubscriptionStream(context, Subject("job", parent.id))
-    found, more = await feed.past(after, connections.MOST if first is None else first)
-
-    async def count() -> int:
-        async with context.db.read() as session:
-            return await event_rows.count(session, context.owner_id, parent.id)
-
-    edges = [EdgeView(event.cursor, event) for event in found]
-    return connections.connection(edges, count, more=more, less=after is not None)
+    return await past.paginate(context, parent, connections.MOST if first is None else first, after)
 
 
 @strawberry.type(description="One recording to be made into a transcript.")
@@ -129,6 +137,11 @@ class Job(StandIn, Node):
     eta_seconds: float | None = field("How long it will still take, in seconds; null while that is unknown.")
     queue_position: int | None = field(
         "Its place among the viewer's own waiting jobs, 1 = next; null once it runs.", _queue_position
+    )
+    starts_in_seconds: float | None = field(
+        "The time until it starts, in seconds, as recent jobs and the recordings ahead of it suggest; null once it "
+        "runs, and while that is unknown.",
+        _starts_in_seconds,
     )
     stages: list[StageReport] = field("Its stages, in order.")
     problems: list[Problem] = field("What went wrong, in the order in which it did.")

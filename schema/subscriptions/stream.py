@@ -33,15 +33,6 @@ class SubscriptionStream:
 
     async def open(self, after: str | None) -> None:
         """Finds the place to start from. Raises NotFound, InvalidInput and CursorExpired."""
-        await self._find(after)
-
-    async def past(self, after: str | None, size: int) -> tuple[Sequence[Event], bool]:
-        """A page of the past, from the start or behind a cursor, and whether there is more. Raises as `open`."""
-        last = await self._find(after)
-        page = await self._log.read(0 if after is None else self._number, last, self._jobs, size + 1)
-        return page.events[:size], len(page.events) > size
-
-    async def _find(self, after: str | None) -> int:
         head = await self._log.head()
         if head is None:
             raise NotFound(self._subject.kind, self._subject.id)
@@ -51,7 +42,6 @@ class SubscriptionStream:
             raise CursorExpired("This cursor is ahead of all events; subscribe again without one.")
         if after is not None:
             await self._log.check(self._number)
-        return last
 
     async def stream(self) -> AsyncGenerator[Event]:
         """The jobs as they stand, what was recorded since, and whatever happens until nothing more can."""

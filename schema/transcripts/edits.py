@@ -1,7 +1,7 @@
 """Corrections: each is one revision, made by somebody who has seen the revision before it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Protocol
+from typing import Annotated, Concatenate, ParamSpec, Protocol
 
 import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +24,7 @@ from schema.transcripts.segments import Segment, speaker_position
 from schema.transcripts.speakers import Speaker
 from schema.transcripts.types import Transcript
 
+P = ParamSpec("P")
 TEXT_CHARS, NAME_CHARS, MOST_AT_ONCE, MOST_EDITS = 10_000, 100, 100, 1000
 _SEEN = "The revision that the editor has seen; another one is a ConflictError."
 
@@ -156,7 +157,7 @@ async def edit_segment(
     """Change a segment's text or speaker."""
     transcript, key = _segment(info, id_)
     wording = _wording("input", key, transcript, data)
-    return await _correct(info, transcript, data, lambda session, begun: edits.reword(session, begun, [wording]))
+    return await _correct(info, transcript, data, edits.edit_segments, [wording])
 
 
 async def edit_segments(
@@ -173,7 +174,7 @@ async def edit_segments(
     if len({one.id for one in data.edits}) < len(data.edits):
         checks.fail("input.edits", "One correction a segment.")
     checks.done()
-    return await _correct(info, transcript, data, lambda session, begun: edits.reword(session, begun, wordings))
+    return await _correct(info, transcript, data, edits.edit_segments, wordings)
 
 
 async def confirm_words(
@@ -182,7 +183,7 @@ async def confirm_words(
     """Record that a person found words right."""
     transcript = _transcript(info, data.transcript_id)
     validation.some("input.words", data.words)
-    return await _correct(info, transcript, data, lambda session, begun: edits.confirm(session, begun, data.words))
+    return await _correct(info, transcript, data, edits.confirm_words, data.words)
 
 
 async def create_speaker(info: Info, data: Annotated[CreateSpeakerInput, arg("Who.", name="input")]) -> CorrectionView:
@@ -190,7 +191,7 @@ async def create_speaker(info: Info, data: Annotated[CreateSpeakerInput, arg("Wh
     transcript = _transcript(info, data.transcript_id)
     name = validation.text("input.name", data.name, NAME_CHARS)
     keys = [_segment(info, id_, transcript)[1] for id_ in data.segment_ids or ()]
-    return await _correct(info, transcript, data, lambda session, begun: edits.add_speaker(session, begun, name, keys))
+    return await _correct(info, transcript, data, edits.create_speaker, name, keys)
 
 
 async def split_segment(
@@ -198,9 +199,7 @@ async def split_segment(
 ) -> CorrectionView:
     """Cut a segment in two."""
     transcript, key = _segment(info, id_)
-    return await _correct(
-        info, transcript, data, lambda session, begun: edits.divide(session, begun, key, at_word=data.at_word)
-    )
+    return await _correct(info, transcript, data, edits.split_segment, key, at_word=data.at_word)
 
 
 async def merge_segments(
@@ -213,7 +212,7 @@ async def merge_segments(
     if len({of for of, _ in parts}) > 1:
         raise InvalidInput("input.segmentIds", "Segments of one transcript.")
     keys = [key for _, key in parts]
-    return await _correct(info, transcript, data, lambda session, begun: edits.join(session, begun, keys))
+    return await _correct(info, transcript, data, edits.merge_segments, keys)
 
 
 async def rename_speaker(
@@ -225,7 +224,7 @@ async def rename_speaker(
     transcript = _speaker(info, id_)
     name = validation.text("input.name", data.name, NAME_CHARS)
     position = _position(id_, transcript)
-    return await _correct(info, transcript, data, lambda session, begun: edits.rename(session, begun, position, name))
+    return await _correct(info, transcript, data, edits.rename_speaker, position, name)
 
 
 async def merge_speakers(
@@ -235,7 +234,7 @@ async def merge_speakers(
     validation.some("input.speakerIds", data.speaker_ids)
     transcript = _speaker(info, data.into_id)
     positions, into = [_position(id_, transcript) for id_ in data.speaker_ids], _position(data.into_id, transcript)
-    return await _correct(info, transcript, data, lambda session, begun: edits.unite(session, begun, positions, into))
+    return await _correct(info, transcript, data, edits.merge_speakers, positions, into)
 
 
 async def revert_transcript(
@@ -245,7 +244,7 @@ async def revert_transcript(
 ) -> CorrectionView:
     """Make a transcript what it was; that is a revision, too."""
     transcript = _transcript(info, id_)
-    return await _correct(info, transcript, data, lambda session, begun: edits.revert(session, begun, data.to_revision))
+    return await _correct(info, transcript, data, edits.revert_transcript, data.to_revision)
 
 
 class _Seen(Protocol):
@@ -262,12 +261,18 @@ class _Wanted(Protocol):
 
 
 async def _correct(
-    info: Info, transcript: str, seen: _Seen, correct: Callable[[AsyncSession, Begun], Awaitable[models.Transcript]]
+    info: Info,
+    transcript: str,
+    seen: _Seen,
+    correct: Callable[Concatenate[AsyncSession, Begun, P], Awaitable[models.Transcript]],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> CorrectionView:
     """Make one revision, and read back what it changed."""
     owner_id = info.context.owner_id
     async with info.context.db.write() as session:
-        row = await correct(session, Begun(owner_id, transcript, seen.expected_revision))
+        begun = Begun(owner_id, transcript, seen.expected_revision)
+        row = await correct(session, begun, *args, **kwargs)
         revision = (transcript, row.revision)
         info.context.renew()  # another correction of the same operation must not see what was read before this one
         return (await corrections.read(session, owner_id, [revision]))[revision]

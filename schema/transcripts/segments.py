@@ -5,16 +5,18 @@ from typing import Any
 
 import msgspec
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import models
+from db import models, transcripts
 from db.domain.ids import split_child_id
 from db.models import SegmentRow
 from db.transcripts import segment_id
+from db.transcripts import segments as rows_of
 from schema.base.context import Info
 from schema.base.enums import QualityFlag
 from schema.base.fields import field, link
 from schema.base.nodes import Node, StandIn
-from schema.base.speakers import SpeakerView
+from schema.base.speakers import SpeakerView, speaker_view
 from schema.transcripts import words
 from schema.transcripts.speakers import Speaker
 from schema.transcripts.words import Word, WordView
@@ -103,3 +105,19 @@ def speaker_position(id_: str, transcript_id: str) -> int | None:
     if parts is None or parts[0] != transcript_id or not (parts[1].isascii() and parts[1].isdigit()):
         return None
     return int(parts[1][:9])
+
+
+async def segments_by_id(
+    session: AsyncSession, owner_id: str, ids: Sequence[str], _arguments: None
+) -> dict[str, SegmentView]:
+    """Return segments by their global ids."""
+    keys: dict[str, list[str]] = {}
+    for id_ in ids:
+        if parts := split_child_id(id_, "seg", "trn"):
+            keys.setdefault(parts[0], []).append(parts[1])
+    rows = await rows_of.some(session, owner_id, keys)
+    people = await transcripts.speakers(session, owner_id, list(keys))
+    found = []
+    for id_, of_one in people.items():
+        found += views([row for row in rows if row.transcript_id == id_], [speaker_view(row) for row in of_one])
+    return {view.id: view for view in found}

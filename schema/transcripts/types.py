@@ -1,11 +1,9 @@
 """Transcripts: what was said, by whom and when."""
 
-from collections.abc import Sequence
 from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import listing, models
 from db.domain.values import Provenance as Facts
@@ -26,20 +24,19 @@ from schema.transcripts import captions, provenance, search, words
 from schema.transcripts import segments as segment_views
 from schema.transcripts.captions import Caption
 from schema.transcripts.columns import SegmentColumns, WordColumns, segment_columns, word_columns
+from schema.transcripts.lines import lines_of
 from schema.transcripts.provenance import Provenance
 from schema.transcripts.revisions import Revision
 from schema.transcripts.search import SearchHit
 from schema.transcripts.segments import Segment
 from schema.transcripts.speakers import Speaker
 from schema.transcripts.time_range import TimeRange, seconds
+from schema.transcripts.utterances import Utterance, utterances
 from schema.transcripts.words import Word
 from tasks.formats.document import Document, Voice
 from tasks.formats.text import plain
 
 Parent = strawberry.Parent[models.Transcript]
-SECONDS_A_POINT = 20
-"""So long a recording's text costs a point."""
-
 First = Annotated[int | None, arg("How many from the start, at most 100.")]
 After = Annotated[str | None, arg("Only what lies behind this cursor.")]
 Last = Annotated[int | None, arg("How many from the end, at most 100; `first` does not count then.")]
@@ -78,8 +75,7 @@ async def _text(
     speakers: Annotated[bool, arg("Whether to say who speaks; one paragraph a turn then.")] = False,
     timestamps: Annotated[bool, arg("Whether to say when each turn begins.")] = False,
 ) -> str:
-    await info.context.spend(parent.duration_ms / 1000 / SECONDS_A_POINT)
-    lines = await info.context.load.each(_lines).load(parent.id) or ()
+    lines = await lines_of(parent, info.context)
     named = {voice.position: voice for voice in await _speakers(parent, info)} if speakers else {}
     voices = [named.get(position) for position in range(max(named, default=-1) + 1)]
     document = Document(
@@ -96,15 +92,6 @@ async def _text(
         voices=tuple(Voice((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
-
-
-async def _lines(
-    session: AsyncSession, owner_id: str, ids: Sequence[str], _arguments: None
-) -> dict[str, list[segments.Line]]:
-    found: dict[str, list[segments.Line]] = {}
-    for line in await segments.lines(session, owner_id, ids):
-        found.setdefault(line.transcript_id, []).append(line)
-    return found
 
 
 async def _segments(
@@ -194,6 +181,7 @@ class Transcript(StandIn, Node):
     segment_columns: SegmentColumns = field(
         "All its segments in one cheap answer: an editor opens with these and `wordColumns`.", segment_columns
     )
+    utterances: Connection[Utterance] = field("Its text by speaker, for reading.", utterances)
     captions: Connection[Caption] = field("Its text cut for a screen.", captions.paginate)
     speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
     search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)

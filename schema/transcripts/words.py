@@ -27,7 +27,7 @@ SECONDS_A_POINT = 10
 """So long a recording costs a point to be searched for words of some kind."""
 
 _ORDER = "Word"
-_TIMING = {"A": WordTiming.ALIGNED, "I": WordTiming.INTERPOLATED, "E": WordTiming.ESTIMATED}
+_TIMING = {"A": WordTiming.ALIGNED, "I": WordTiming.INTERPOLATED, "W": WordTiming.ATTENDED, "E": WordTiming.ESTIMATED}
 
 
 class WordView(msgspec.Struct):

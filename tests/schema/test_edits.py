@@ -176,7 +176,7 @@ async def test_a_stage_that_runs_again_is_a_revision_and_keeps_what_people_wrote
         job_id = id_.replace("trn_", "job_")
         job = await jobs.get(session, graph.owner, job_id)
         assert job is not None
-        await jobs.rerun(session, graph.owner, job_id, Stage.DIARIZE, options=job.options, limits=graph.limits)
+        await jobs.rerun(session, graph.owner, job_id, Stage.DIARIZE, options=job.options, limits=graph.intake.queue)
     _, lease = await graph.claim()
     async with graph.db.write() as session:
         _, found, _ = await transcripts.stored(session, lease)
@@ -328,3 +328,54 @@ async def test_an_editor_opens_with_two_answers_of_one_revision(graph: Graph) ->
     said = [words["text"][a : a + n] for a, n in zip(lines["firstWord"], lines["wordCount"], strict=True)]
     assert [" ".join(line) for line in said] == lines["text"]
     assert {len(column) for column in lines.values() if isinstance(column, list)} == {3}
+
+
+CHANGES = """query($id: ID!) { transcript(id: $id) { revisions { edges { node { number changes { segmentId start before
+  after speakerBefore speakerAfter } } } } } }"""
+
+
+async def test_each_revision_tells_what_it_changed(graph: Graph) -> None:
+    id_ = await finished(graph, "One two.", "Three.")
+    await edit(graph, "editSegment", seg(id_, 1), text="Drei.")
+    await edit(graph, "renameSpeaker", spk(id_, 1), seen=2, name="Ann")
+    await edit(graph, "splitSegment", seg(id_, 0), seen=3, atWord=1)
+    await edit(graph, "editSegment", seg(id_, 1), seen=4, speakerId=spk(id_, 0))
+    await edit(graph, "revertTranscript", id_, seen=5, toRevision=1)
+    edges = (await graph.data(CHANGES, id=id_))["transcript"]["revisions"]["edges"]
+    told = {edge["node"]["number"]: [tuple(change.values()) for change in edge["node"]["changes"]] for edge in edges}
+    part, zero, one = f"{seg(id_, 0)}.1", "SPEAKER_00", "SPEAKER_01"
+    assert told == {
+        1: [(seg(id_, 0), 0.0, None, "One two.", None, zero), (seg(id_, 1), 1.0, None, "Three.", None, one)],
+        2: [(seg(id_, 1), 1.0, "Three.", "Drei.", one, one)],
+        3: [],
+        4: [(seg(id_, 0), 0.0, "One two.", "One", zero, zero), (part, 0.5, None, "two.", None, zero)],
+        5: [(seg(id_, 1), 1.0, "Drei.", "Drei.", "Ann", zero)],
+        6: [
+            (seg(id_, 0), 0.0, "One", "One two.", zero, zero),
+            (part, 0.5, "two.", None, zero, None),
+            (seg(id_, 1), 1.0, "Drei.", "Three.", zero, one),
+        ],
+    }
+
+
+async def test_a_transcript_is_read_by_utterances(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.", "Four.")
+    edits = [{"id": seg(id_, 1), "speakerId": spk(id_, 0)}]
+    await edit(graph, "editSegments", transcriptId=id_, edits=edits)
+    query = """query($id: ID!, $after: String, $speaker: ID) { transcript(id: $id) { utterances(first: 1, after: $after,
+      speakerId: $speaker) { totalCount pageInfo { hasNextPage endCursor } edges { node { index start end text
+      speaker { label } segments { index } } } } } }"""
+    page = (await graph.data(query, id=id_))["transcript"]["utterances"]
+    assert page["edges"][0]["node"] == {
+        "index": 0, "start": 0.0, "end": 3.0, "text": "One. Two. Three.", "speaker": {"label": "SPEAKER_00"},
+        "segments": [{"index": 0}, {"index": 1}, {"index": 2}],
+    }  # fmt: skip
+    after = page["pageInfo"]["endCursor"]
+    page = (await graph.data(query, id=id_, after=after))["transcript"]["utterances"]
+    assert (page["edges"][0]["node"]["text"], page["pageInfo"]["hasNextPage"], page["totalCount"]) == (
+        "Four.",
+        False,
+        2,
+    )
+    page = (await graph.data(query, id=id_, speaker=spk(id_, 1)))["transcript"]["utterances"]
+    assert [edge["node"]["index"] for edge in page["edges"]] == [1]

@@ -7,7 +7,7 @@ from typing import Any
 
 from db import exports, jobs
 from db.models import Export
-from db.queue import background
+from db.queue import claims
 from tests.fixtures.graph import Graph
 from tests.schema.test_edits import edit, finished, seg, spk
 
@@ -68,7 +68,7 @@ async def test_exports_and_the_end_are_told_and_missed_events_are_replayed(graph
     await stream.aclose()  # type: ignore[attr-defined]  # a generator
     create = "mutation($input: CreateExportInput!) { createExport(input: $input) { __typename } }"
     await graph.data(create, input={"transcriptId": id_, "format": "TXT"})
-    claimed = await background.claim(graph.db, Export, worker="w", per_owner=1)
+    claimed = await claims.claim(graph.db, Export, worker="w")
     assert claimed
     async with graph.db.write() as session:
         await exports.finish(session, claimed[1], blob_key="exports/1", byte_size=1, sha256="0")

@@ -1,7 +1,7 @@
 // Rows of what is under way: being sent, being recognised, waiting in line.
 import { button, h, icon, own, present } from '../base/dom.js'
 import { clock, percent, roughly, size, t } from '../base/words.js'
-import { draw, waveform } from '../player/waveform.js'
+import { draw, waveform } from '../reader/waveform.js'
 import { ask } from '../net/graph.js'
 import { reason } from '../net/reasons.js'
 import { cancel, nameOf } from './acts.js'

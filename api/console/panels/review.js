@@ -11,7 +11,7 @@ import { percent, t } from '../base/words.js'
  * @typedef {object} Context
  * @property {Transcript} transcript
  * @property {import('../reader/text.js').TextView} text
- * @property {import('../player/player.js').Player} player
+ * @property {import('../reader/player.js').Player} player
  * @property {((line: string, at: number) => void) | null} edit
  * @property {(words: number[]) => void} confirm  tells the server that words are right
  * @property {() => void} closed
