@@ -1,7 +1,7 @@
 // Somebody else saved the same words first: both texts, word by word, and one decision.
 import { button, h, icon, say } from '../base/dom.js'
 import { t } from '../base/words.js'
-import { difference } from '../transcript/diff.js'
+import { changed } from '../panels/changes.js'
 
 /** @typedef {import('../transcript/corrections.js').Conflict} Conflict */
 
@@ -79,9 +79,5 @@ const side = (title, before, after) =>
     'div',
     { class: 'side-by' },
     h('p', { class: 'over' }, title),
-    h('p', { class: 'read', dir: 'auto' }, shown(before, after)),
+    h('p', { class: 'read', dir: 'auto' }, changed(before, after)),
   )
-
-/** Show the differences of two texts. @param {string} before @param {string} after */
-export const shown = (before, after) =>
-  difference(before, after).map(([kind, text]) => (kind === 'same' ? text : h(kind, null, text)))

@@ -169,7 +169,13 @@ export class View {
     return {
       speakers: () => speakersPanel(this.speakerContext()),
       stages: () => stagesPanel(transcript.facts.job),
-      history: () => historyPanel({ transcript, may: this.may, back: (number) => this.corrections.revert(number) }),
+      history: () =>
+        historyPanel({
+          transcript,
+          may: this.may,
+          back: (number) => this.corrections.revert(number),
+          show: (id) => this.show(id),
+        }),
       find: () =>
         findPanel({
           transcript,
@@ -222,6 +228,15 @@ export class View {
     this.side.refresh('speakers')
     if (this.side.name === 'history') this.side.refresh('history')
     this.review?.update()
+  }
+
+  /** Show a line. @param {string} id */
+  show(id) {
+    const line = this.transcript.line(id)
+    if (!line) return
+    this.player.seek(line.start + 0.001)
+    this.text.stand(id)
+    this.text.spans.get(id)?.scrollIntoView({ block: 'center' })
   }
 
   /** Go to where a place in a line is spoken. @param {string} id @param {number} at */
