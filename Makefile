@@ -62,6 +62,9 @@ bench: setup ## the figures, each a ratio against its peer measured in the same 
 clients: sync ## real programs against a real server: gql, graphql-ws, graphql-sse, Apollo, urql, Relay, TypeScript (needs npm)
 	@$(BIN)/python -m tests.programs.clients.run
 
+console: sync ## the console's types by tsc, every view at three sizes by axe, with pictures (needs npm and chromedriver)
+	@$(BIN)/python -m tests.console.run
+
 # Which revision's schema the clients know.
 BASE ?= HEAD~1
 breaking: sync ## what the schema takes from clients that know the one of BASE=HEAD~1; fails if anything (needs npm)
