@@ -1,6 +1,6 @@
 # Needs make and Python 3.11, 3.12 or 3.13; everything else is fetched and checked by its hash.
 .DEFAULT_GOAL := help
-.PHONY: models bench clients breaking schema help run demo test coverage check setup sync lock chaos mutants
+.PHONY: bench breaking chaos check clients coverage demo help lock models mutants pictures quick run schema setup sync test
 MAKEFLAGS += --no-print-directory
 
 # Which lock the environment follows: dev (everything), speech (to run, not to test), web (no speech, no torch).
@@ -26,37 +26,48 @@ demo: setup ## the same, but transcribe a real recording with progress, print it
 test: setup ## set up what is missing and run the whole suite
 	$(BIN)/python -m pytest
 
+# What another Python or another version of a package breaks first: reading media, the graph, HTTP, the pure parts.
+QUICK = tests/schema tests/api tests/tasks/pipeline tests/tasks/test_formats.py tests/test_audio_formats.py \
+  tests/db/test_states.py tests/db/test_words.py tests/db/test_retiming.py tests/db/test_migrations.py
+quick: setup ## the tests that need no workers and no server of all processes: some minutes
+	$(BIN)/python -m pytest $(QUICK) --ignore=tests/tasks/pipeline/test_models.py
+
 coverage: setup ## the suite with branch coverage of all processes; fails below 85 %
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-check: sync ## the quick part: ruff, mypy, import contracts, the schema against its snapshot
+check: sync ## the quick part: ruff, mypy, import contracts, declared packages, the schema against its snapshot
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude __pycache__ --ignore DEP002,DEP004
 	@$(BIN)/python -m api schema | diff schema/schema.graphql - || { echo "if that is meant: make schema"; exit 1; }
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
 	@$(BIN)/python -m api schema > schema/schema.graphql
 
+pictures: sync ## draw the diagrams in the documents anew, from the code
+	@$(BIN)/python -m tests.programs.pictures
+
 # How long each database is put under chaos, in seconds.
 SECONDS_EACH ?= 600
 chaos: sync ## kill, freeze, flush and restart everything under load, then check the history (SECONDS_EACH=600, SEED=)
-	@$(BIN)/python -m tests.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.programs.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime for one)
-	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.bench.$$figures || failed=1; done; exit $${failed:-0}
+	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.programs.bench.$$figures || failed=1; done; exit $${failed:-0}
 
 clients: sync ## real programs against a real server: gql, graphql-ws, graphql-sse, Apollo, urql, Relay, TypeScript (needs npm)
-	@$(BIN)/python -m tests.clients.run
+	@$(BIN)/python -m tests.programs.clients.run
 
 # Which revision's schema the clients know.
 BASE ?= HEAD~1
 breaking: sync ## what the schema takes from clients that know the one of BASE=HEAD~1; fails if anything (needs npm)
-	@$(BIN)/python -m tests.clients.breaking $(BASE)
+	@$(BIN)/python -m tests.programs.clients.breaking $(BASE)
 
-mutants: sync ## take the runtime's rules away one by one, and show that the suite notices each
-	@$(BIN)/python -m tests.mutants
+mutants: sync ## take rules away one by one, and show that the suite notices each (SAMPLE=200: random small changes)
+	@$(BIN)/python -m tests.programs.mutants.$(if $(SAMPLE),sample $(SAMPLE) $(if $(SEED),--seed $(SEED)),rules)
 
 setup: sync ## only the set-up: environment and speech models
 	@$(BIN)/python -m tasks.models.pack $(GRAPHOPHONE_MODELS)

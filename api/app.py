@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.auth.token import TokenAuth
+from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
@@ -25,7 +26,6 @@ from api.http.state import AppState
 from api.http.uploads import Uploads
 from db.accounts import owners
 from db.accounts.owners import LOCAL_OWNER
-from db.jobs import QueueLimits
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database
@@ -33,6 +33,7 @@ from schema import build_schema
 from schema.base.context import Context, SchemaSettings, Viewer
 from schema.base.rates import Rates
 from schema.execution import Limits
+from schema.settings import IntakeSettings
 from schema.subscriptions.broadcaster import Broadcaster
 from schema.subscriptions.event_log import event_key
 from tasks.settings import WorkerSettings
@@ -68,8 +69,9 @@ def create_app() -> Starlette:
     server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
-    edge = AppState(
+    state = AppState(
         server=server,
+        intake=IntakeSettings(),
         worker=worker,
         db=Database(store.resolved_database_url, notifier),
         blobs=Blobs(store),
@@ -77,15 +79,15 @@ def create_app() -> Starlette:
         notifier=notifier,
         signer=Signer(signing_key(store)),
     )
-    uploads, downloads, playback = Uploads(edge), Downloads(edge), Playback(edge)
-    settings, broadcaster = _schema_settings(edge), Broadcaster(edge.db, edge.live)
+    uploads, downloads, playback = Uploads(state), Downloads(state), Playback(state)
+    settings, broadcaster = _schema_settings(state), Broadcaster(state.db, state.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
             viewer=viewer,
-            db=edge.db,
-            blobs=edge.blobs,
+            db=state.db,
+            blobs=state.blobs,
             settings=settings,
             correlation_id=correlation_id,
             broadcaster=broadcaster,
@@ -93,15 +95,15 @@ def create_app() -> Starlette:
         )
 
     async def healthz(_request: Request) -> Response:
-        async with edge.db.read() as session:
+        async with state.db.read() as session:
             await session.execute(text("SELECT 1"))
         return JSONResponse({"status": "ok"})
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with edge.db.write() as session:
+        async with state.db.write() as session:
             await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(edge.live.run())
+        listening = asyncio.create_task(state.live.run())
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
@@ -110,11 +112,12 @@ def create_app() -> Starlette:
             listening.cancel()
             with suppress(asyncio.CancelledError):
                 await listening
-            await edge.notifier.close()
-            await edge.db.close()
+            await state.notifier.close()
+            await state.db.close()
 
     return Starlette(
         routes=[
+            *console_routes(),
             Route("/healthz", healthz),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
@@ -124,7 +127,7 @@ def create_app() -> Starlette:
                 authenticate=TokenAuth(access_token(server, store)),
                 context_factory=context,
                 broadcast=event_key,
-                settings=_graphql_settings(server, store.home),
+                settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
         middleware=[Middleware(Correlation)],
@@ -132,26 +135,22 @@ def create_app() -> Starlette:
     )
 
 
-def _graphql_settings(server: ServerSettings, home: Path) -> GraphQLSettings:
+def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int) -> GraphQLSettings:
     return GraphQLSettings(
         upload_folder=home / "incoming",
-        max_upload_bytes=server.max_upload_bytes,
+        max_upload_bytes=max_upload_bytes,
         limits=Limits() if server.introspection else Limits(introspection=0),
         playground=server.playground,
         get_queries=server.get_queries,
     )
 
 
-def _schema_settings(edge: AppState) -> SchemaSettings:
-    server, worker = edge.server, edge.worker
+def _schema_settings(state: AppState) -> SchemaSettings:
     return SchemaSettings(
         version=VERSION,
-        public_url=server.resolved_public_url,
-        default_model=worker.model,
-        max_upload_bytes=server.max_upload_bytes,
-        max_seconds=worker.max_duration,
-        queue=QueueLimits(total=server.max_queued, per_owner=server.max_queued_per_owner),
-        max_concurrent=worker.jobs_per_owner,
+        public_url=state.server.resolved_public_url,
+        intake=state.intake,
+        worker=state.worker,
         audio_formats=AUDIO_FORMATS,
-        sign=edge.signer.sign,
+        sign=state.signer.sign,
     )

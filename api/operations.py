@@ -12,11 +12,11 @@ from db.domain.errors import GraphophoneError
 from db.domain.values import JobState
 from db.jobs import admin
 from db.jobs.admin import Line
-from db.models import Job
+from db.models import Leased
 from db.settings import StoreSettings
 from db.store.session import Database, DatabaseDown
 
-Act = Callable[[AsyncSession, str], Awaitable[Job]]
+Act = Callable[[AsyncSession, str], Awaitable[Leased]]
 
 
 def show() -> int:
@@ -29,8 +29,8 @@ def act(do: Act, job_id: str) -> int:
 
     async def one(database: Database) -> int:
         async with database.write() as session:
-            job = await do(session, job_id)
-        Console().print(f"{job.id} is {job.state}.", highlight=False, soft_wrap=True)
+            row = await do(session, job_id)
+        Console().print(f"{row.id} is {row.state}.", highlight=False, soft_wrap=True)
         return 0
 
     return asyncio.run(_with_database(one))
@@ -59,35 +59,35 @@ async def _show(database: Database) -> int:
 
 def _table(lines: Sequence[Line]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name in ("job", "owner", "state", "stage", "worker", "lease", "attempt", "crashes", "age", "reason"):
-        table.add_column(name, no_wrap=name == "job", overflow="fold")
+    for name in ("id", "owner", "state", "stage", "worker", "lease", "attempt", "crashes", "age", "reason"):
+        table.add_column(name, no_wrap=name == "id", overflow="fold")
     for line in lines:
-        job = line.job
-        quarantined = job.state is JobState.FAILED
+        work = line.work
+        quarantined = work.state is JobState.FAILED
         table.add_row(
-            job.id,
-            job.owner_id,
-            "QUARANTINED" if quarantined else job.state,
-            job.stage or "",
-            job.worker or "",
+            work.id,
+            work.owner_id,
+            "QUARANTINED" if quarantined else work.state,
+            getattr(work, "stage", None) or "",
+            work.worker or "",
             "" if line.lease_left is None else f"{line.lease_left / 1000:.1f} s",
-            str(job.attempt),
-            str(job.crashes),
-            f"{(now() - job.created_at) / 1000:.0f} s",
+            str(work.attempt),
+            str(work.crashes),
+            f"{(now() - work.created_at) / 1000:.0f} s",
             _reason(line),
         )
     return table
 
 
 def _reason(line: Line) -> str:
-    job = line.job
+    work = line.work
     parts = []
-    if job.state is JobState.RUNNING and line.lease_left is not None and line.lease_left < 0:
+    if work.state is JobState.RUNNING and line.lease_left is not None and line.lease_left < 0:
         parts.append("its worker is silent")
-    if job.cancel_requested:
+    if work.cancel_requested:
         parts.append("to be cancelled")
-    if job.state is JobState.QUEUED and line.wait_left:
+    if work.state is JobState.QUEUED and line.wait_left:
         parts.append(f"tried again in {line.wait_left / 1000:.0f} s")
-    if job.problems:
-        parts.append(f"{job.problems[-1].code}: {job.problems[-1].message}")
+    problems = [*getattr(work, "problems", ()), getattr(work, "problem", None)]
+    parts += [f"{problem.code}: {problem.message}" for problem in problems[-2:] if problem]
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""What happened to jobs, as rows written in the transaction of the change they tell of.
+"""The events of jobs, as rows written in the transaction of the change that they tell of.
 
 Numbers are taken from the owner's row, so the lock of that row makes the order of numbers the order of commits: a
 reader that asks for `seq > last` can miss none. (A global auto-increment is not commit order: 628 of 2,000 missed.)
@@ -21,7 +21,7 @@ from db.domain.values import JobState, Stage, StageReport
 from db.models import Job, JobEvent, Owner
 from db.store.base import table_of
 from db.store.notifications import Notification
-from db.store.transactions import Execute, Transaction, inside
+from db.store.transactions import Execute, Transaction, Verb
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -76,27 +76,23 @@ _BUMP = (
 _INSERT = insert(table_of(JobEvent))
 
 
-async def append(session: AsyncSession, owner_id: str, job_id: str, bodies: Sequence[Body]) -> int:
-    """Records events in the caller's transaction; returns the number of the last. Locks the owner's row."""
-    return await inside(session, appended(owner_id, job_id, bodies))
-
-
-def appended(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Transaction[int]:
-    """The same as a script."""
-    last = yield from numbered(owner_id, len(bodies))
-    yield from recorded(owner_id, job_id, last, bodies)
+@Verb
+def append(owner_id: str, job_id: str, bodies: Sequence[Body]) -> Transaction[int]:
+    """Record events in the caller's transaction; return the number of the last. Locks the owner's row."""
+    last = yield from take_numbers(owner_id, len(bodies))
+    yield from record(owner_id, job_id, last, bodies)
     return last
 
 
-def numbered(owner_id: str, count: int = 1) -> Transaction[int]:
-    """Locks the owner's row and takes the next numbers, which the transaction must use; returns the last of them."""
+def take_numbers(owner_id: str, count: int = 1) -> Transaction[int]:
+    """Lock the owner's row and take the next numbers, which the transaction must use; return the last of them."""
     rows = yield Execute(_BUMP, {"owner": owner_id, "count": count})
     last: int = rows[0][0]
     return last
 
 
-def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Transaction[None]:
-    """Writes events under numbers that were taken before, up to `last`."""
+def record(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Transaction[None]:
+    """Write events under numbers that were taken before, up to `last`."""
     at = now()
     for seq, body in enumerate(bodies, last - len(bodies) + 1):
         text = msgspec.json.encode(body).decode()
@@ -107,7 +103,7 @@ def recorded(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> T
 async def after(
     session: AsyncSession, owner_id: str, seq: int, *, job_id: str | None = None, limit: int = 500
 ) -> list[Recorded]:
-    """The owner's events behind `seq`, in order; of one job or of all."""
+    """Return the owner's events behind `seq`, in order; of one job or of all."""
     statement = select(JobEvent).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.seq) > seq)
     if job_id is not None:
         statement = statement.where(col(JobEvent.job_id) == job_id)
@@ -116,7 +112,7 @@ async def after(
 
 
 async def check_cursor(session: AsyncSession, owner_id: str, seq: int) -> None:
-    """Raises CursorExpired when events behind this number may be gone, or when it was never given out."""
+    """Raise CursorExpired when events behind this number may be gone, or when it was never given out."""
     owner = select(col(Owner.forgotten_event), col(Owner.last_event)).where(col(Owner.id) == owner_id)
     forgotten, newest = (await session.execute(owner)).one()
     if seq < forgotten:
@@ -126,7 +122,7 @@ async def check_cursor(session: AsyncSession, owner_id: str, seq: int) -> None:
 
 
 async def forget(session: AsyncSession, before: int, limit: int = 1000) -> int:
-    """Deletes events from before an instant (epoch milliseconds), at most `limit` at once; returns how many. The number
+    """Delete events from before an instant (epoch milliseconds), at most `limit` at once; return how many. The number
     up to which an owner's events are gone moves in the same transaction, so a cursor from before is known as expired.
     """
     old = select(col(JobEvent.owner_id)).where(col(JobEvent.at) < before).limit(1)
@@ -150,7 +146,7 @@ async def forget(session: AsyncSession, before: int, limit: int = 1000) -> int:
 
 
 async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) -> int:
-    """The number of the newest event, of one job or of all the owner's; 0 when there is none."""
+    """Return the number of the newest event, of one job or of all the owner's; 0 when there is none."""
     if job_id is None:
         statement = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)
     else:
@@ -161,8 +157,8 @@ async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) 
 
 
 async def head(session: AsyncSession, owner_id: str, job_id: str) -> tuple[Job, int] | None:
-    """A job and the number of its newest event, by one statement, so that the row holds what the events up to there
-    tell; None when there is none that this owner may see.
+    """Return a job and the number of its newest event, by one statement, so that the row holds what the events up to
+    there tell; None when there is none that this owner may see.
     """
     newest = (
         select(func.max(col(JobEvent.seq)))
@@ -175,14 +171,14 @@ async def head(session: AsyncSession, owner_id: str, job_id: str) -> tuple[Job, 
 
 
 async def unfinished(session: AsyncSession, owner_id: str) -> dict[str, Job]:
-    """The owner's jobs that have not ended, the oldest first."""
+    """Return the owner's jobs that have not ended, the oldest first."""
     statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.state).not_in(TERMINAL))
     rows = await session.execute(statement.order_by(col(Job.created_at), col(Job.id)))
     return {job.id: job for job in rows.scalars()}
 
 
 async def jobs_of(session: AsyncSession, owner_id: str, rows: Sequence[Recorded]) -> dict[str, Job]:
-    """The jobs that these events tell of."""
+    """Return the jobs that these events tell of."""
     ids = {row.job_id for row in rows}
     if not ids:
         return {}
@@ -191,6 +187,6 @@ async def jobs_of(session: AsyncSession, owner_id: str, rows: Sequence[Recorded]
 
 
 async def count(session: AsyncSession, owner_id: str, job_id: str) -> int:
-    """How many events of a job are recorded."""
+    """Count the recorded events of a job."""
     statement = select(func.count()).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
     return int((await session.execute(statement)).scalar_one())

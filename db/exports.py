@@ -1,7 +1,6 @@
 """Exports: documents asked for, rendered by the io worker under a lease like any job, kept until they expire."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,13 +10,13 @@ from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.ids import new_id
 from db.domain.states import Transition
-from db.domain.values import ErrorCode, JobState, Problem
+from db.domain.values import JobState, Problem
 from db.models import Export
 from db.queue import background, cleanups, leases
 from db.queue.leases import Lease
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
-"""How long a rendered document is kept; it can always be made again."""
+"""The time for which a rendered document is kept, in milliseconds; it can always be made again."""
 
 
 async def create(
@@ -33,7 +32,7 @@ async def create(
     content_type: str,
     correlation_id: str,
 ) -> tuple[Export, bool]:
-    """Asks for a document; the same key gives the same export as long as that one is of use. Tells whether it did."""
+    """Ask for a document; the same key gives the same export as long as that one is of use. Tell whether it did."""
     await lock_owner(session, owner_id)
     same = select(Export).where(col(Export.owner_id) == owner_id, col(Export.idempotency_key) == idempotency_key)
     earlier = (await session.execute(same)).scalar_one_or_none()
@@ -59,33 +58,26 @@ async def create(
     )
     session.add(export)
     await session.flush()
-    background.ring(session, Export, owner_id)
+    background.notify(session, Export, owner_id)
     return export, False
 
 
 async def get(session: AsyncSession, owner_id: str, export_id: str) -> Export | None:
-    """One export, or None when there is none that this owner may see."""
+    """Return one export, or None when there is none that this owner may see."""
     return (await many(session, owner_id, [export_id])).get(export_id)
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Export]:
-    """The owner's exports among these ids."""
+    """Return the owner's exports among these ids."""
     statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id).in_(ids))
     return {export.id: export for export in (await session.execute(statement)).scalars()}
-
-
-async def of_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
-    """A transcript's exports, newest first."""
-    statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
-    newest = statement.order_by(col(Export.created_at).desc(), col(Export.id).desc())
-    return list((await session.execute(newest)).scalars())
 
 
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
 async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
-    """The document is stored. Raises LeaseLost."""
+    """Record that the document is stored. Raises LeaseLost."""
     at = now()
     await leases.move(
         session,
@@ -100,16 +92,5 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
 
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
-    """The document cannot be made. Raises LeaseLost."""
+    """Record that the document cannot be made. Raises LeaseLost."""
     await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
-
-
-async def rescue(session: AsyncSession) -> int:
-    """Takes back the exports of silent workers; one that took its workers down too often fails."""
-    return await background.rescue(session, Export, _given_up)
-
-
-def _given_up(crashes: int) -> dict[str, Any]:
-    message = f"The worker was lost {crashes} times while it rendered this document."
-    problem = Problem(code=ErrorCode.WORKER_LOST, message=message, remedy="Ask for another format.")
-    return {"problem": problem, "finished_at": now()}

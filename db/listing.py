@@ -21,7 +21,7 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def jobs(owner_id: str, wanted: JobFilter) -> Select[Job]:
-    """The owner's jobs that pass the filter."""
+    """Select the owner's jobs that pass the filter."""
     statement = select(Job).where(col(Job.owner_id) == owner_id)
     if wanted.states is not None:
         statement = statement.where(col(Job.state).in_(wanted.states))
@@ -35,18 +35,18 @@ def jobs(owner_id: str, wanted: JobFilter) -> Select[Job]:
 
 
 def transcripts(owner_id: str, language: str | None) -> Select[Transcript]:
-    """The owner's transcripts, of one language or of all."""
+    """Select the owner's transcripts, of one language or of all."""
     statement = select(Transcript).where(col(Transcript.owner_id) == owner_id)
     return statement if language is None else statement.where(col(Transcript.language) == language)
 
 
 def exports(owner_id: str, transcript_id: str) -> Select[Export]:
-    """The exports of one of the owner's transcripts."""
+    """Select the exports of one of the owner's transcripts."""
     return select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
 
 
 def by_creation(table: type[Job] | type[Transcript] | type[Export], *, descending: bool) -> Order:
-    """By age; ids break ties."""
+    """Order by age; ids break ties."""
     return Order(
         f"{table.__name__}:CREATED_AT:{descending}",
         (col(table.created_at), col(table.id)),
@@ -56,7 +56,7 @@ def by_creation(table: type[Job] | type[Transcript] | type[Export], *, descendin
 
 
 def by_end() -> Order:
-    """The job that ended last comes first; those that have not ended come last."""
+    """Order by end: the job that ended last comes first; those that have not ended come last."""
     ended = func.coalesce(col(Job.finished_at), 0)
     return Order(
         "Job:FINISHED_AT:True", (ended, col(Job.id)), lambda row: (row.finished_at or 0, row.id), descending=True
@@ -64,6 +64,6 @@ def by_end() -> Order:
 
 
 def holds(column: Any, member: str) -> ColumnElement[bool]:
-    """Whether a list of strings, kept as JSON text, has this member; exact, on both databases."""
+    """Return the condition that a list of strings, kept as JSON text, has this member; exact, on both databases."""
     text = type_coerce(column, Text)
     return func.replace(text, msgspec.json.encode(member).decode(), "") != text

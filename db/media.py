@@ -17,13 +17,13 @@ PEAKS = "peaks"
 """The name of the checkpoint that holds a waveform."""
 
 UPLOAD_TTL_MS = 24 * 3_600_000
-"""How long an upload may take."""
+"""The time that an upload may take, in milliseconds."""
 
 
 async def create_upload(
     session: AsyncSession, owner_id: str, *, filename: str, byte_size: int, sha256: str | None
 ) -> Upload:
-    """Announces bytes to come."""
+    """Announce bytes to come."""
     at = now()
     upload = Upload(
         id=new_id("upl"),
@@ -40,7 +40,7 @@ async def create_upload(
 
 
 async def upload(session: AsyncSession, owner_id: str, upload_id: str) -> Upload:
-    """One upload of the owner's. Raises NotFound, also when its time is over."""
+    """Return one upload of the owner's. Raises NotFound, also when its time is over."""
     statement = select(Upload).where(col(Upload.owner_id) == owner_id, col(Upload.id) == upload_id)
     found = (await session.execute(statement)).scalar_one_or_none()
     if found is None or found.expires_at < now():
@@ -60,7 +60,7 @@ async def add(
     blob_key: str,
     upload_id: str | None = None,
 ) -> Media:
-    """A recording whose bytes are stored and probed; fulfils the upload that brought it. Raises Conflict when the
+    """Add a recording whose bytes are stored and probed; fulfil the upload that brought it. Raises Conflict when the
     upload was fulfilled already.
     """
     media = Media(
@@ -92,22 +92,22 @@ async def add(
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Media]:
-    """The owner's recordings among these ids."""
+    """Return the owner's recordings among these ids."""
     statement = select(Media).where(col(Media.owner_id) == owner_id, col(Media.id).in_(ids))
     return {media.id: media for media in (await session.execute(statement)).scalars()}
 
 
 async def peaks(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, str]:
-    """Where the waveforms of these recordings are kept, by any of their jobs that has decoded them."""
-    statement = select(col(Job.media_id), col(Job.kept)).where(
+    """Return the keys of these recordings' waveforms, kept by any of their jobs that has decoded them."""
+    statement = select(col(Job.media_id), col(Job.checkpoints)).where(
         col(Job.owner_id) == owner_id, col(Job.media_id).in_(ids)
     )
     rows = await session.execute(statement)
-    return {media_id: kept[PEAKS] for media_id, kept in rows if PEAKS in kept}
+    return {media_id: checkpoints[PEAKS] for media_id, checkpoints in rows if PEAKS in checkpoints}
 
 
 async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
-    """One recording. Raises NotFound."""
+    """Return one recording. Raises NotFound."""
     found = (await many(session, owner_id, [media_id])).get(media_id)
     if found is None:
         raise NotFound("recording", media_id)
@@ -115,7 +115,7 @@ async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
 
 
 async def remove(session: AsyncSession, owner_id: str, media_id: str) -> None:
-    """Forgets a recording that no job uses; its file goes soon after."""
+    """Forget a recording that no job uses; its file goes soon after."""
     gone = delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id)
     blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
     await cleanups.add(session, owner_id, [blob_key] if blob_key else [])

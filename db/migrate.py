@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema; safe to run by several processes at once, and again."""
+"""The upgrade of a database to the newest schema; safe to run by several processes at once, and again."""
 
 import asyncio
 from pathlib import Path
@@ -13,12 +13,12 @@ _LOCK = 0x67726170  # one advisory lock for all who migrate
 
 
 def upgrade(url: str) -> None:
-    """Upgrades to the newest revision. Raises whatever the database says when it cannot be reached."""
+    """Upgrade to the newest revision. Raises whatever the database says when it cannot be reached."""
     asyncio.run(_upgrade(url))
 
 
 def config() -> Config:
-    """Alembic's configuration, without a file."""
+    """Return Alembic's configuration, without a file."""
     alembic = Config()
     alembic.set_main_option("script_location", str(_FOLDER))
     return alembic

@@ -1,13 +1,13 @@
 """The tables. Every row has an owner; instants are epoch milliseconds; times inside a recording too."""
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
-from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Stage, StageReport
+from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
 
@@ -31,8 +31,15 @@ class Owner(Row, table=True):
 
 
 class Leased(Row):
-    """What makes a row claimable by a worker: see `db.queue.leases`."""
+    """The base of the tables whose rows are work for a worker: see `db.queue.leases`.
 
+    `queue` names the kind of worker that does it.
+    """
+
+    queue: ClassVar[Queue] = "io"
+
+    id: str = Field(primary_key=True)
+    owner_id: str = Field(foreign_key=_OWNER)
     state: JobState = Field(default=JobState.QUEUED, sa_type=choice(JobState))
     fence: int = Field(default=0, sa_type=BigInteger)  # counts claims; a write with an older number is a zombie's
     worker: str | None = None
@@ -48,7 +55,7 @@ class Leased(Row):
 
 
 def _claim_indexes(table: str) -> tuple[Index, Index]:
-    """What keeps claims and sweeps quick, however many rows have ended."""
+    """Return the indexes that keep claims and sweeps quick, however many rows have ended."""
     waiting, running = text("state = 'QUEUED'"), text("state = 'RUNNING'")
     best_first = ("owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id")
     return (
@@ -58,7 +65,7 @@ def _claim_indexes(table: str) -> tuple[Index, Index]:
 
 
 def _expiry_index(table: str) -> Index:
-    """Finds the rows whose files are kept for a time only."""
+    """Return the index that finds the rows whose files are kept for a time only."""
     kept = text("blob_key IS NOT NULL")
     return Index(f"{table}_expiry", "expires_at", sqlite_where=kept, postgresql_where=kept)
 
@@ -106,9 +113,8 @@ class Job(Leased, table=True):
         Index("job_by_age", "owner_id", "created_at", "id"),
         Index("job_by_end", "finished_at"),
     )
+    queue = "speech"
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     media_id: str = Field(foreign_key="media.id", index=True)
     options: Options = Field(sa_type=Json(Options))
     stage: Stage | None = Field(default=None, sa_type=choice(Stage))
@@ -117,7 +123,9 @@ class Job(Leased, table=True):
     stages: list[StageReport] = Field(sa_type=Json(list[StageReport]))
     problems: list[Problem] = Field(default_factory=list, sa_type=Json(list[Problem]))
     windows: int = 0  # transcribed and stored windows: a retry goes on behind them
-    kept: dict[str, str] = Field(default_factory=dict, sa_type=Json(dict[str, str]))  # checkpoint -> blob key
+    checkpoints: dict[str, str] = Field(  # blob keys by name
+        default_factory=dict, sa_column=Column("kept", Json(dict[str, str]), nullable=False)
+    )
     client_metadata: Any = Field(default=None, sa_column=Column("metadata", Json(Any), nullable=True))
     tags: list[str] = Field(default_factory=list, sa_type=Json(list[str]))
     idempotency_key: str | None = None
@@ -140,7 +148,7 @@ class JobEvent(Row, table=True):
 
 
 class Transcript(Row, table=True):
-    """What was said in a recording. Its id is the job's, with another prefix: one job, one transcript."""
+    """The text of a recording. Its id is the job's, with another prefix: one job, one transcript."""
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER, index=True)
@@ -187,12 +195,12 @@ class SegmentRow(_SegmentFacts, table=True):
 
 
 def terms_id(transcript_id: str, key: str) -> int:
-    """A number for a segment that stays when the database file is rewritten, as SQLite's own may not."""
+    """Return a number for a segment that stays when the database file is rewritten, as SQLite's own may not."""
     return int.from_bytes(blake2b(f"{transcript_id}/{key}".encode(), digest_size=8).digest()) >> 1
 
 
 def index_terms(row: SegmentRow) -> SegmentRow:
-    """Makes a new or changed row findable by its text."""
+    """Make a new or changed row findable by its text."""
     row.terms, row.terms_id = terms(row.text), terms_id(row.transcript_id, row.key)
     return row
 
@@ -250,8 +258,6 @@ class Cleanup(Leased, table=True):
 
     __table_args__ = _claim_indexes("cleanup")
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     blob_keys: list[str] = Field(sa_type=Json(list[str]))
 
 
@@ -264,8 +270,6 @@ class Export(Leased, table=True):
         _expiry_index("export"),
     )
 
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER)
     transcript_id: str = Field(foreign_key="transcript.id", index=True, ondelete="CASCADE")
     revision: int
     format: str

@@ -1,4 +1,4 @@
-"""What is kept for a time only, and let go of when that is over."""
+"""Retention: uploads and files that are kept for a time only."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -20,8 +20,8 @@ BATCH = 100
 
 
 async def expire(session: AsyncSession) -> int:
-    """Lets go of what is kept for a time only: uploads, and the files of documents and recordings, whose rows stay. A
-    recording that a job still needs is kept for longer. Returns of how many files, at most.
+    """Let go of what is kept for a time only: uploads, and the files of documents and recordings, whose rows stay. A
+    recording that a job still needs is kept for longer. Return of how many files, at most.
     """
     forgotten = now() - UPLOAD_TTL_MS  # one that began just before its time was over may still be under way
     await session.execute(delete(Upload).where(col(Upload.expires_at) < forgotten))

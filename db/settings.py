@@ -1,4 +1,4 @@
-"""Where things are kept."""
+"""The settings of the stores: data folder, database, files."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ class StoreSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_one_of_ours(cls, url: str) -> str:
-        """We speak to two databases."""
+        """Refuse all but the two databases that we speak to."""
         if url and url.partition("://")[0].partition("+")[0] not in {"postgres", "postgresql", "sqlite"}:
             raise ValueError("it begins with postgresql:// or sqlite:///")
         return url
 
     @property
     def resolved_database_url(self) -> str:
-        """The database's address, with the asyncio driver that we use."""
+        """Return the database's address, with the asyncio driver that we use."""
         if not self.database_url:
             return f"sqlite+aiosqlite:///{(self.home / 'graphophone.db').absolute()}"
         scheme, _, rest = self.database_url.partition("://")

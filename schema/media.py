@@ -131,7 +131,7 @@ async def create_upload(
     if data.byte_size == 0:
         raise InvalidInput("input.byteSize", "The file is empty; there is nothing in it to transcribe.")
     size = validation.between("input.byteSize", data.byte_size, 1, 2**53 - 1)
-    limit = context.settings.max_upload_bytes
+    limit = context.settings.intake.max_upload_bytes
     if size > limit:
         raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
     sha256 = None if data.sha256 is None else validation.sha256("input.sha256", data.sha256)

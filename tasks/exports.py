@@ -11,13 +11,13 @@ from db import exports, transcripts
 from db.domain.errors import LeaseLost
 from db.domain.values import ErrorCode, Problem
 from db.models import Export, SpeakerRow
-from db.queue.leases import Lease
+from db.queue.leases import Lease, WorkerLost
 from db.transcripts import revisions
 from tasks.formats.document import Document, Request, Voice
 from tasks.media.files import new_file
 from tasks.render import Rendering
 from tasks.runtime.context import Runtime
-from tasks.runtime.io import Kind
+from tasks.runtime.handlers import Handler
 from tasks.system.processes import ask
 
 _log = structlog.get_logger(__name__)
@@ -69,10 +69,16 @@ def _voices(speakers: Sequence[SpeakerRow]) -> tuple[Voice, ...]:
     return tuple(named.get(position, Voice("", 0.0)) for position in range(max(named, default=-1) + 1))
 
 
-async def _give_up(session: AsyncSession, lease: Lease, error: Exception) -> None:
+async def _give_up(session: AsyncSession, _export: Export, lease: Lease, error: Exception) -> None:
+    code, remedy = ErrorCode.INTERNAL, None
     message = "The document could not be written; the log has the details under the correlation id."
-    code = ErrorCode.TIMED_OUT if isinstance(error, TimeoutError) else ErrorCode.INTERNAL
-    await exports.fail(session, lease, Problem(code=code, message=message))
+    match error:
+        case TimeoutError():
+            code = ErrorCode.TIMED_OUT
+        case WorkerLost():
+            code, remedy = ErrorCode.WORKER_LOST, "Ask for another format."
+            message = f"While it rendered this document, {error}."
+    await exports.fail(session, lease, Problem(code=code, message=message, remedy=remedy))
 
 
-EXPORTS = Kind(Export, _render, attrgetter("export_timeout"), _give_up)
+EXPORTS = Handler(table=Export, run=_render, timeout=attrgetter("export_timeout"), give_up=_give_up)

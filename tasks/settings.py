@@ -1,4 +1,4 @@
-"""What the workers and their models need to know."""
+"""The settings of the workers and their models."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ STOP_GRACE = 2.0
 """Seconds until an engine that does not leave off by itself is ended."""
 
 HAND_BACK_SECONDS = 5.0
-"""How long the hand-back itself may take, after the engine was given its time to finish."""
+"""The seconds that the hand-back itself may take, after the engine was given its time to finish."""
 
 
 class WorkerSettings(BaseSettings):
@@ -60,31 +60,36 @@ class WorkerSettings(BaseSettings):
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )
     max_attempts: int = Field(default=5, ge=1, description="How often a job is tried when passing faults hit it.")
-    jobs_per_owner: int = Field(default=4, ge=1, description="How many jobs of one owner run at the same time.")
+    jobs_per_owner: int = Field(
+        default=0,
+        ge=0,
+        description="How many jobs of one owner run at the same time; 0: as many as there are workers, which go in "
+        "turn to the owner with the fewest running.",
+    )
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
 
     @model_validator(mode="after")
     def _heartbeats_fit_the_lease(self) -> Self:
-        """Two may be lost."""
+        """Check that two heartbeats may be lost."""
         if self.heartbeat_seconds * 3 > self.lease_seconds:
             raise ValueError("GRAPHOPHONE_HEARTBEAT_SECONDS is at most a third of GRAPHOPHONE_LEASE_SECONDS")
         return self
 
     @property
     def lease_ms(self) -> int:
-        """How long a lease lasts."""
+        """Return how long a lease lasts, in milliseconds."""
         return round(self.lease_seconds * 1000)
 
     @property
     def drain_limit(self) -> float:
-        """Seconds after which a worker that was asked to stop has handed back its work."""
+        """Return the seconds after which a worker that was asked to stop has handed back its work."""
         return self.drain_seconds + STOP_GRACE + HAND_BACK_SECONDS
 
     def budget(self, stage: Stage | None) -> float:
-        """Seconds that a stage may take without any progress."""
+        """Return the seconds that a stage may take without any progress."""
         return self.stage_timeout if stage is None else self.stage_timeouts.get(stage, self.stage_timeout)
 
     def resolved_redis_url(self, store: StoreSettings) -> str:
-        """The address of the broker: the configured one, or that of the data folder's own Valkey."""
+        """Return the address of the broker: the configured one, or that of the data folder's own Valkey."""
         return self.redis_url or valkey.url(store.home)

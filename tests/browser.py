@@ -24,6 +24,10 @@ FLAGS = (
 )
 
 
+ENTER, ESCAPE, END = "\ue007", "\ue00c", "\ue010"
+"""Keys without a letter, as WebDriver writes them."""
+
+
 class Browser:
     """One browser window."""
 
@@ -51,6 +55,32 @@ class Browser:
             time.sleep(0.1)
         raise AssertionError(f"not within {seconds} s: {script}\n{self.run('return document.body.innerText')}")
 
+    def find(self, selector: str, text: str = "") -> Any:
+        """Wait for a visible element that holds a text; WebDriver's reference to it."""
+        found = f"[...document.querySelectorAll({json.dumps(selector)})]"
+        seen = "(e.checkVisibility() || e.type === 'file')"
+        return self.wait(f"return {found}.find(e => {seen} && e.textContent.includes({json.dumps(text)}))")
+
+    def click(self, selector: str, text: str = "", *, times: int = 1, x: int = 0, y: int = 0) -> None:
+        """Press the mouse on an element, off its middle by so many pixels."""
+        element = self.find(selector, text)
+        script = "arguments[0].scrollIntoView({block: 'nearest'})"
+        self.command("POST", "/execute/sync", {"script": script, "args": [element]})
+        move = {"type": "pointerMove", "duration": 0, "origin": element, "x": x, "y": y}
+        presses = [{"type": kind, "button": 0} for _ in range(times) for kind in ("pointerDown", "pointerUp")]
+        mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move, *presses]}
+        self.command("POST", "/actions", {"actions": [mouse]})
+
+    def press(self, *keys: str) -> None:
+        """Type texts and keys (such as `ENTER`), one after the other, into whatever has the focus."""
+        strokes = [{"type": kind, "value": key} for text in keys for key in text for kind in ("keyDown", "keyUp")]
+        self.command("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+
+    def upload(self, selector: str, *files: Path) -> None:
+        """Choose files."""
+        element = next(iter(self.find(selector).values()))
+        self.command("POST", f"/element/{element}/value", {"text": "\n".join(str(file) for file in files)})
+
     def log(self) -> list[str]:
         """What the page complained about."""
         return [entry["message"] for entry in self.command("POST", "/se/log", {"type": "browser"})]
@@ -60,13 +90,15 @@ class Browser:
 
 
 @contextmanager
-def browser(profile: Path, port: int, driver: str = "chromedriver") -> Iterator[Browser]:
+def browser(profile: Path, port: int, driver: str = "chromedriver", downloads: Path | None = None) -> Iterator[Browser]:
     """Starts ChromeDriver and a window; both are gone afterwards."""
     process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             _until(lambda: client.get("/status").json()["value"]["ready"])
-            options = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+            options: dict[str, Any] = {"args": [*FLAGS, f"--user-data-dir={profile}"]}
+            if downloads:
+                options["prefs"] = {"download.default_directory": str(downloads)}
             wanted = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
             answer = client.post("/session", content=json.dumps({"capabilities": wanted}))
             answer.raise_for_status()

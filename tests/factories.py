@@ -11,7 +11,7 @@ from db.models import Job, Media
 from db.queue.leases import Lease
 from db.store.session import Database
 
-PLENTY = QueueLimits(total=10_000, per_owner=10_000)
+PLENTY = QueueLimits(max_queued=10_000, max_queued_per_owner=10_000)
 _numbers = count()
 
 

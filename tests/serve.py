@@ -7,15 +7,18 @@ from typing import Any, Self
 
 import uvicorn
 
+from api.http.connections import ConnectionLimits
+from api.process.serve import configuration
+
 
 class Served:
     """A server in a thread."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, limits: ConnectionLimits | None = None) -> None:
         self.socket = socket.socket()
         self.socket.bind(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
-        config = uvicorn.Config(app, log_level="error", ws="websockets-sansio", lifespan="off")
+        config = configuration(app, limits or ConnectionLimits(), log_level="error", lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, args=([self.socket],))
 

@@ -53,4 +53,4 @@ async def test_an_operator_sees_what_runs_waits_and_is_quarantined_and_can_lend_
 async def test_a_job_that_does_not_exist_is_said_so_with_an_exit_code(database: Database) -> None:
     done = await typed(database, "cancel", "job_none")
     assert done.returncode == 1
-    assert "There is no job with this id." in done.stderr
+    assert "There is no work with this id." in done.stderr

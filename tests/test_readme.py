@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 from pydantic_settings import BaseSettings
 
-from tests.clients.packages import FOLDER
 from tests.fixtures.servers import Server
+from tests.programs.clients.packages import FOLDER
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -140,7 +140,7 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     rows = []
     for room in settings():
         for name, field in room.model_fields.items():
-            value = to_json(field.default).decode().strip('"').replace("null", "")
+            value = TypeAdapter(Any).dump_json(field.default).decode().strip('"').replace("null", "")
             default = f"`{value}`" if value else ""
             variable = field.validation_alias or f"GRAPHOPHONE_{name.upper()}"
             rows.append(f"| `{variable}` | {default} | {field.description} |")

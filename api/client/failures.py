@@ -10,6 +10,8 @@ Failure                 1  something unexpected
 
 from typing import Any, ClassVar
 
+from db.domain.values import ErrorCode
+
 
 class Failure(Exception):
     """The message says what happened and, where there is one, the remedy."""
@@ -45,15 +47,8 @@ class Canceled(Failure):
     exit_code = 6
 
 
-_BY_CODE: dict[str, type[Failure]] = {
-    "UNAUTHENTICATED": Unreachable,
-    "FORBIDDEN": Unreachable,
-    "INVALID_INPUT": BadInput,
-    "UNSUPPORTED_MEDIA": BadInput,
-    "LIMIT_EXCEEDED": BadInput,
-    "SOURCE_UNREACHABLE": BadInput,
-    "CANCELED": Canceled,
-}
+_BY_EXIT_CODE = {kind.exit_code: kind for kind in (Unreachable, BadInput, JobFailed, Canceled)}
+_BY_CODE = {code.value: _BY_EXIT_CODE[code.exit_code] for code in ErrorCode}
 
 
 def failure_of(error: dict[str, Any]) -> Failure:
@@ -62,6 +57,7 @@ def failure_of(error: dict[str, Any]) -> Failure:
     remedy = error.get("remedy") or (error.get("details") or {}).get("remedy")
     remedy = f" {remedy}" if remedy else ""
     reference = f" (correlation id {error['correlationId']})" if error.get("correlationId") else ""
-    failure = _BY_CODE.get(code, JobFailed)(f"{error.get('message', code)}{remedy} [{code}]{reference}")
+    kind = _BY_CODE.get(code, JobFailed)  # a newer server has codes that are not known here
+    failure = kind(f"{error.get('message', code)}{remedy} [{code}]{reference}")
     failure.code, failure.retry_after = code, error.get("retryAfterSeconds")
     return failure

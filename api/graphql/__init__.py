@@ -15,7 +15,9 @@ from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
 from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
+from api.http.connections import Crowd
 from api.http.correlation import Correlation
+from schema.base.errors import explain
 from schema.execution import CoalescedResponses, Engine
 from schema.execution.coalescing import EventKey
 
@@ -37,8 +39,9 @@ def graphql_routes(
     (equal, hashable), share one execution and one encoding of events with equal keys. Without it nothing is shared.
     A viewer's `expires_at` (epoch seconds), if it has one, ends its sockets and streams.
     """
-    engine = Engine(schema, settings.limits, CoalescedResponses(broadcast) if broadcast else None)
-    endpoint = Endpoint(engine, authenticate, context_factory, settings)
+    engine = Engine(schema, settings.limits, CoalescedResponses(broadcast) if broadcast else None, explain=explain)
+    sockets, streams = Crowd(settings.connections_per_owner), Crowd(settings.connections_per_owner)
+    endpoint = Endpoint(engine, authenticate, context_factory, settings, sockets, streams)
     correlated = Middleware(Correlation)
     http = [correlated, *_cross_origin(settings)]
     http.append(

@@ -19,7 +19,7 @@ class GraphQLSettings:
     max_body_bytes: int = 2**20
     """Of a JSON body, and of everything but the files in a multipart one."""
     max_target_bytes: int = 32 * 2**10
-    """Of the path and the query string; the HTTP parser itself refuses more than 64 KiB."""
+    """Of the path and the query string; on every route, `api.http.protocol` refuses heads of more than 64 KiB."""
     max_header_bytes: int = 32 * 2**10
     """Of all headers of a request."""
     limits: Limits = field(default_factory=Limits)
@@ -35,6 +35,10 @@ class GraphQLSettings:
     """A WebSocket without an operation is closed after this time."""
     operations_per_connection: int = 100
     """At the same time on one WebSocket."""
+    answers_per_connection: int = 4
+    """Queries and mutations executed at the same time for one WebSocket; a client that does not read gets no more."""
+    connections_per_owner: int = 500
+    """WebSockets of one owner at the same time; and as many event streams."""
     max_message_bytes: int = 256 * 2**10
     """Of one WebSocket message."""
     heartbeat_seconds: float = 15.0

@@ -31,11 +31,14 @@ class AnswerStream(Response):
         answers: AsyncGenerator[GraphQLResponse, None],
         framing: Framing,
         heartbeat_seconds: float,
+        *,
         expires_at: float | None = None,
         first: GraphQLResponse | None = None,
+        ended: Callable[[], None] | None = None,
     ) -> None:
         self.answers = answers
         self.first = first
+        self.ended = ended
         self.framing = framing
         self.media_type = framing.media_type
         self.heartbeat_seconds = heartbeat_seconds
@@ -68,6 +71,8 @@ class AnswerStream(Response):
         finally:
             for task in (sending, leaving):
                 task.cancel()
+            if self.ended is not None:
+                self.ended()
             await wait({sending, leaving})
             await self.answers.aclose()
 

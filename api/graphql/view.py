@@ -22,6 +22,7 @@ from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
+from api.http.connections import Crowd
 from api.http.problems import HttpProblem, problem_of
 from db.domain.errors import GraphophoneError
 from db.domain.values import ErrorCode
@@ -54,12 +55,19 @@ class Endpoint:
     authenticate: Authenticate
     context_factory: ContextFactory
     settings: GraphQLSettings
+    sockets: Crowd
+    streams: Crowd
 
     def call(self, operation: Operation, request: Request, viewer: Any, correlation_id: str) -> Execution:
         """An operation with a new context for itself and for each of its events."""
         return Execution(
             operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer
         )
+
+
+def owner_of(viewer: Any) -> Any:
+    """Return whose connections are counted together: all of an owner, whatever the credentials."""
+    return getattr(viewer, "owner_id", viewer)
 
 
 class GraphQLView:
@@ -140,10 +148,23 @@ class GraphQLView:
     def _streamed(self, http: HttpRequest, accept: Accepted, call: Execution) -> Response:
         if accept.stream_quality == accept.parts_quality == 0:
             raise _not_acceptable("Subscriptions need 'Accept: text/event-stream', or a WebSocket.")
+        streams, owner = self.endpoint.streams, owner_of(call.viewer)
+        if not streams.enter(owner):
+            message = f"At most {streams.limit} event streams at a time; close one, or share a WebSocket."
+            again = {"Retry-After": "5"}
+            raise HttpProblem(
+                429, ErrorCode.LIMIT_EXCEEDED, message, {"limit": streams.limit, "unit": "streams"}, again
+            )
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
         answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
         expires_at = getattr(call.viewer, "expires_at", None)
-        return AnswerStream(answers, framing, self.endpoint.settings.heartbeat_seconds, expires_at)
+        return AnswerStream(
+            answers,
+            framing,
+            self.endpoint.settings.heartbeat_seconds,
+            expires_at=expires_at,
+            ended=partial(streams.leave, owner),
+        )
 
     def _answered(self, http: HttpRequest, accept: Accepted, answer: GraphQLResponse) -> Response:
         if accept.stream_quality and (accept.json is None or accept.prefers_stream):

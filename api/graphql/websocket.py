@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.graphql.messages import BadMessage, Subscribe, check_message, headers_of
 from api.graphql.origin import may_open
-from api.graphql.view import Endpoint
+from api.graphql.view import Endpoint, owner_of
 from db.domain.values import ErrorCode
 from schema.execution import RequestRejected, is_subscription
 from schema.execution.encoding import encode
@@ -20,7 +20,7 @@ from schema.execution.errors import facts
 log = structlog.get_logger("graphophone.graphql")
 PROTOCOL = "graphql-transport-ws"
 
-NORMAL, TOO_BIG, SERVER_FAULT = 1000, 1009, 4500
+NORMAL, TOO_BIG, TRY_LATER, SERVER_FAULT = 1000, 1009, 1013, 4500
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL, TIMEOUT, DUPLICATE, TWICE = 4400, 4401, 4403, 4406, 4408, 4409, 4429
 
 
@@ -66,6 +66,8 @@ class Connection:
         self.count = 0
         self.opened = self.heard = self.busy = time.monotonic()
         self.pinged: float | None = None
+        self.counted = False
+        self.answering = asyncio.Semaphore(self.settings.answers_per_connection)
 
     async def serve(self) -> None:
         """Answers messages until either side closes."""
@@ -89,6 +91,8 @@ class Connection:
             log.exception("websocket_fault", correlation_id=self.correlation_id)
             await self._close(SERVER_FAULT, "Internal server error")
         finally:
+            if self.counted:
+                self.endpoint.sockets.leave(owner_of(self.viewer))
             await self._end_operations()
 
     # ------------------------------------------------------------ time
@@ -158,6 +162,9 @@ class Connection:
         self.viewer = await self.endpoint.authenticate(headers_of(self.websocket.headers, payload))
         if self.viewer is None or self._expires() == 0:
             raise Closed(FORBIDDEN, "Forbidden")
+        self.counted = self.endpoint.sockets.enter(owner_of(self.viewer))
+        if not self.counted:
+            raise Closed(TRY_LATER, f"At most {self.endpoint.sockets.limit} connections at a time")
         await self._send('{"type":"connection_ack"}')
 
     def _subscribe(self, message: Subscribe) -> None:
@@ -191,7 +198,8 @@ class Connection:
             log.exception("operation_fault", correlation_id=correlation_id)
             fault = facts(ErrorCode.INTERNAL, "Something went wrong on the server.", None, correlation_id)
             last = f'{head}"error","payload":{encode([fault]).decode()}}}'
-        await self._last(message.id, last)
+        with suppress(WebSocketDisconnect):
+            await self._last(message.id, last)
 
     async def _run(self, message: Subscribe, head: str, correlation_id: str, *, crowded: bool) -> bool:
         """Sends the answers; False when an `error` message has ended the operation."""
@@ -211,10 +219,11 @@ class Connection:
             return await failed(engine.refusal(refused, correlation_id).errors)
         call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
         if not is_subscription(operation) and not operation.in_parts:
-            answer = await engine.execute(call)
-            if not answer.executed:
-                return await failed(answer.errors)
-            await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
+            async with self.answering:  # until it is sent: what a client does not read is not piled up
+                answer = await engine.execute(call)
+                if not answer.executed:
+                    return await failed(answer.errors)
+                await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
             return True
         answers = engine.subscribe(call) if is_subscription(operation) else engine.deliver(call)
         try:

@@ -14,17 +14,17 @@ from db.domain.errors import NotFound
 class Downloads:
     """`GET /exports/{id}/{filename}`."""
 
-    def __init__(self, edge: AppState) -> None:
-        self._edge = edge
+    def __init__(self, state: AppState) -> None:
+        self._state = state
 
     async def get(self, request: Request) -> Response:
         """The document as an attachment; its ETag is its SHA-256."""
         export_id: str = request.path_params["id"]
         try:
-            owner_id = self._edge.signer.owner_of(request)
+            owner_id = self._state.signer.owner_of(request)
         except HttpProblem as problem:
             return problem.response(request.scope["correlation_id"])
-        async with self._edge.db.read() as session:
+        async with self._state.db.read() as session:
             export = await exports.get(session, owner_id, export_id)
         if export is None or export.blob_key is None:
             return problem_of(NotFound("export", export_id)).response(request.scope["correlation_id"])
@@ -38,4 +38,4 @@ class Downloads:
         if request.headers.get("if-none-match") == etag:
             return Response(None, 304, headers)
         headers["Content-Length"] = str(export.byte_size)
-        return StreamingResponse(self._edge.blobs.read(export.blob_key), 200, headers, export.content_type)
+        return StreamingResponse(self._state.blobs.read(export.blob_key), 200, headers, export.content_type)

@@ -29,17 +29,17 @@ CONTENT_TYPES = {
 class Playback:
     """`GET /media/{id}`."""
 
-    def __init__(self, edge: AppState) -> None:
-        self._edge = edge
+    def __init__(self, state: AppState) -> None:
+        self._state = state
 
     async def get(self, request: Request) -> Response:
         """The recording, or a part of it (RFC 9110, 14.2; of several ranges at once, all is sent)."""
         media_id: str = request.path_params["id"]
         try:
-            owner_id = self._edge.signer.owner_of(request)
+            owner_id = self._state.signer.owner_of(request)
         except HttpProblem as problem:
             return problem.response(request.scope["correlation_id"])
-        async with self._edge.db.read() as session:
+        async with self._state.db.read() as session:
             found = (await media.many(session, owner_id, [media_id])).get(media_id)
         if found is None or found.blob_key is None:
             return problem_of(NotFound("recording", media_id)).response(request.scope["correlation_id"])
@@ -54,7 +54,7 @@ class Playback:
         part = _part(request.headers.get("range"), found.byte_size)
         if part is None:
             headers["Content-Length"] = str(found.byte_size)
-            return StreamingResponse(self._edge.blobs.read(found.blob_key), 200, headers, content_type)
+            return StreamingResponse(self._state.blobs.read(found.blob_key), 200, headers, content_type)
         start, end = part
         if start >= end:
             return Response(None, 416, {**headers, "Content-Range": f"bytes */{found.byte_size}"})
@@ -62,7 +62,7 @@ class Playback:
             "Content-Length": str(end - start),
             "Content-Range": f"bytes {start}-{end - 1}/{found.byte_size}",
         }
-        return StreamingResponse(self._edge.blobs.read(found.blob_key, part), 206, headers, content_type)
+        return StreamingResponse(self._state.blobs.read(found.blob_key, part), 206, headers, content_type)
 
 
 def _part(header: str | None, size: int) -> tuple[int, int] | None:

@@ -46,22 +46,8 @@ class HttpProblem(Exception):
         return Response(encode(body), self.status, headers, media_type=MEDIA_TYPE)
 
 
-STATUSES = {
-    ErrorCode.INVALID_INPUT: 400,
-    ErrorCode.UNAUTHENTICATED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.CONFLICT: 409,
-    ErrorCode.LIMIT_EXCEEDED: 413,
-    ErrorCode.UNSUPPORTED_MEDIA: 415,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.QUEUE_FULL: 503,
-}
-
-
 def problem_of(error: GraphophoneError) -> HttpProblem:
     """A domain error as a plain HTTP answer."""
-    status = STATUSES.get(error.code, 500)
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.code.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return HttpProblem(500, ErrorCode.INTERNAL, "Something went wrong on the server.")
-    return HttpProblem(status, error.code, error.message, error.details)
+    return HttpProblem(error.code.status, error.code, error.message, error.details)

@@ -18,15 +18,12 @@ class ServerSettings(BaseSettings):
     token: SecretStr | None = Field(
         default=None, description="The access token, 16 characters or more; empty: made at the first start."
     )
-    max_upload_bytes: int = Field(default=4 << 30, ge=1, description="The largest recording that is accepted, bytes.")
     public_url: str = Field(
         default="", description="The address that clients see, `https://…`; empty: `http://HOST:PORT`."
     )
     points_per_minute: int = Field(
         default=200_000, ge=20_000, description="How much one owner may ask for in a minute, in points of query cost."
     )
-    max_queued: int = Field(default=10_000, ge=1, description="How many jobs may wait, in all.")
-    max_queued_per_owner: int = Field(default=1_000, ge=1, description="How many jobs of one owner may wait.")
     playground: bool = Field(default=True, description="Whether browsers find the playground at `/graphql`.")
     introspection: bool = Field(default=True, description="Whether clients may ask for the schema.")
     get_queries: bool = Field(default=True, description="Whether queries may also be asked by GET.")

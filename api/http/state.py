@@ -6,6 +6,7 @@ from api.http.settings import ServerSettings
 from api.http.signing import Signer
 from db.store.blobs import Blobs
 from db.store.session import Database
+from schema.settings import IntakeSettings
 from tasks.settings import WorkerSettings
 from tasks.wakeups.broker import Notifier
 from tasks.wakeups.live import Live
@@ -16,6 +17,7 @@ class AppState:
     """Stores, channels and settings."""
 
     server: ServerSettings
+    intake: IntakeSettings
     worker: WorkerSettings
     db: Database
     blobs: Blobs

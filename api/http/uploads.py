@@ -16,13 +16,13 @@ from tasks.media.ingestion import ingest
 class Uploads:
     """`PUT /uploads/{id}`: 201 with the media's id; 200 when it was complete already; a problem otherwise."""
 
-    def __init__(self, edge: AppState) -> None:
-        self._edge = edge
+    def __init__(self, state: AppState) -> None:
+        self._state = state
 
     async def put(self, request: Request) -> Response:
         """Takes the bytes in; what breaks off or is refused leaves nothing behind."""
         try:
-            owner_id = self._edge.signer.owner_of(request)
+            owner_id = self._state.signer.owner_of(request)
             return await self._take(request, owner_id, request.path_params["id"])
         except HttpProblem as problem:
             return problem.response(request.scope["correlation_id"])
@@ -33,8 +33,8 @@ class Uploads:
             return gone.response(request.scope["correlation_id"])
 
     async def _take(self, request: Request, owner_id: str, upload_id: str) -> Response:
-        edge = self._edge
-        async with edge.db.read() as session:
+        state = self._state
+        async with state.db.read() as session:
             upload = await media.upload(session, owner_id, upload_id)
         if upload.media_id is not None:  # the answer to an earlier try was lost
             return JSONResponse({"mediaId": upload.media_id})
@@ -42,13 +42,13 @@ class Uploads:
         if announced is not None and announced != str(upload.byte_size):
             raise InvalidInput("byteSize", f"{upload.byte_size} bytes were announced, {announced} are being sent.")
         taken = await ingest(
-            edge.db,
-            edge.blobs,
+            state.db,
+            state.blobs,
             owner_id,
             filename=upload.filename,
             chunks=_exactly(request.stream(), upload.byte_size),
-            max_bytes=edge.server.max_upload_bytes,
-            max_seconds=edge.worker.max_duration,
+            max_bytes=state.intake.max_upload_bytes,
+            max_duration=state.worker.max_duration,
             sha256=upload.sha256,
             upload_id=upload.id,
         )

@@ -1,9 +1,13 @@
 """The web process: uvicorn around the application."""
 
 import socket
+from functools import partial
+from typing import Any
 
 import uvicorn
 
+from api.http.connections import ConnectionLimits, Connections, fit_open_files
+from api.http.protocol import HttpConnection, SocketConnection
 from api.http.settings import ServerSettings
 
 BACKLOG = 2048
@@ -11,7 +15,7 @@ BACKLOG = 2048
 
 
 def listen(settings: ServerSettings) -> socket.socket:
-    """The listening socket. Raises `OSError` when the address is taken or not ours."""
+    """Return the listening socket. Raises `OSError` when the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -24,17 +28,22 @@ def listen(settings: ServerSettings) -> socket.socket:
     return listener
 
 
+def configuration(application: Any, limits: ConnectionLimits, **others: Any) -> uvicorn.Config:
+    """Return how uvicorn serves an application on connections that are bounded."""
+    connections = Connections(limits)
+    http: Any = partial(HttpConnection, connections)
+    websocket: Any = partial(SocketConnection, connections)
+    return uvicorn.Config(application, http=http, ws=websocket, ws_max_size=1 << 20, access_log=False, **others)
+
+
 def serve(listener: socket.socket, application: str = "api.app:create_app") -> None:
     """Serve the application that a factory makes on a listening socket until SIGTERM or SIGINT."""
-    config = uvicorn.Config(
+    config = configuration(
         application,
+        ConnectionLimits(total=fit_open_files()),
         factory=True,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=1 << 20,
         log_config=None,  # logging is the application's
-        access_log=False,
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=5,

@@ -9,14 +9,14 @@ from sqlmodel import col
 from db.domain.clock import now
 from db.models import Owner
 from db.store.base import table_of
-from db.store.transactions import Execute, Transaction, inside
+from db.store.transactions import Execute, Transaction, Verb
 
 LOCAL_OWNER = "usr_local"
 """The one owner of an instance that nobody signs in to."""
 
 
 async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) -> Owner:
-    """The owner's row, made at first sight."""
+    """Return the owner's row, made at first sight."""
     owner = await session.get(Owner, owner_id)
     if owner is None:
         owner = Owner(id=owner_id, name=name, created_at=now())
@@ -29,17 +29,13 @@ _OWNERS = table_of(Owner)
 _LOCK = update(_OWNERS).where(_OWNERS.c.id == bindparam("owner")).values(last_event=_OWNERS.c.last_event)
 
 
-async def lock_owner(session: AsyncSession, owner_id: str) -> None:
-    """Makes what follows in this transaction one step among all of this owner's."""
-    await inside(session, locked(owner_id))
-
-
-def locked(owner_id: str) -> Transaction[None]:
-    """The same as a script."""
+@Verb
+def lock_owner(owner_id: str) -> Transaction[None]:
+    """Make what follows in this transaction one step among all of this owner's."""
     yield Execute(_LOCK, {"owner": owner_id})
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Owner]:
-    """Who these are; an owner sees nobody else."""
+    """Return the owners among these ids; an owner sees nobody else."""
     statement = select(Owner).where(col(Owner.id) == owner_id, col(Owner.id).in_(ids))
     return {owner.id: owner for owner in (await session.execute(statement)).scalars()}

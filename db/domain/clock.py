@@ -4,5 +4,5 @@ import time
 
 
 def now() -> int:
-    """The host's clock: for what people read, not for leases."""
+    """Return the host's time: for people to read, not for leases."""
     return time.time_ns() // 1_000_000

@@ -1,7 +1,8 @@
 """Every error that a client can cause or meet, as one tree of small classes that carry their facts.
 
     GraphophoneError
-     ├── InvalidInput        a value that cannot be used: which field, and what is allowed
+     ├── InvalidInput        a value that cannot be used: its path in the client's input, and what is allowed
+     ├── InvalidValue        the same of a value whose path in the client's input is not known here: its name
      ├── NotFound            there is no such thing, or the viewer may not see it (the same answer)
      ├── Conflict            it exists, but not in a state (or a revision) in which this can be done
      ├── Forbidden           the credentials lack a scope
@@ -40,6 +41,16 @@ class InvalidInput(GraphophoneError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message, {"field": field})
         self.field = field.split(".")
+
+
+class InvalidValue(GraphophoneError):
+    """A value that makes no sense; `name` is the domain's own, which only who took the input can place in it."""
+
+    code = ErrorCode.INVALID_INPUT
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message, {"field": name})
+        self.name = name
 
 
 class NotFound(GraphophoneError):

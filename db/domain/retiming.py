@@ -15,17 +15,17 @@ _LETTERS = re.compile(r"[^\w]+")
 
 
 def split(text: str, *, spaced: bool) -> list[str]:
-    """A text's words; without spaces between words, each character of such a script is one."""
+    """Return a text's words; without spaces between words, each character of such a script is one."""
     return text.split() if spaced else _UNSPACED.findall(text)
 
 
 def spaced(text: str, words: Sequence[Word]) -> bool:
-    """Whether this text has its words apart, as most languages do."""
+    """Tell whether this text has its words apart, as most languages do."""
     return len(words) < 2 or len(text.split()) >= len(words) / 2
 
 
 def retime(old: Sequence[Word], texts: Sequence[str], start: float, end: float) -> list[Word]:
-    """Words for a new text within start..end. Starts never decrease and ends are never before starts."""
+    """Return words for a new text within start..end. Starts never decrease and ends are never before starts."""
     matcher = SequenceMatcher(None, [_bare(word.text) for word in old], [_bare(text) for text in texts], autojunk=False)
     found: list[Word] = []
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
@@ -40,7 +40,7 @@ def retime(old: Sequence[Word], texts: Sequence[str], start: float, end: float) 
 
 
 def _first(own: Iterable[float | None], others: Iterable[float | None], otherwise: float) -> float:
-    """The first time that is known."""
+    """Return the first time that is known."""
     return next((time for time in (*own, *others) if time is not None), otherwise)
 
 
@@ -49,7 +49,7 @@ def _respelt(word: Word, text: str) -> Word:
 
 
 def _placed(texts: Sequence[str], start: float, end: float, speaker: int | None) -> list[Word]:
-    """Words spread over a stretch of time by their length; without room, at its beginning."""
+    """Spread words over a stretch of time by their length; without room, at its beginning."""
     end = max(start, end)
     edges = [0, *accumulate(len(text) for text in texts)]
     step = (end - start) / max(1, edges[-1])

@@ -16,18 +16,18 @@ class Transition(Enum):
     END_PARTIAL = ({State.RUNNING}, State.PARTIAL, "done, but for an optional stage")
     FAIL = ({State.RUNNING}, State.FAILED, "it cannot be done, or was tried too often")
     CANCEL_QUEUED = ({State.QUEUED}, State.CANCELED, "by the client, while nobody works on it")
-    CANCEL_RUNNING = ({State.RUNNING}, State.CANCELED, "by the worker, whom the client's wish has reached")
+    CANCEL_RUNNING = ({State.RUNNING}, State.CANCELED, "by the worker, which heard of the client's request")
     RETRY = ({State.FAILED, State.CANCELED, State.PARTIAL}, State.QUEUED, "by the client: what failed, again")
     RERUN = ({State.SUCCEEDED, State.PARTIAL}, State.QUEUED, "by the client: one stage again")
 
     @property
     def sources(self) -> frozenset[State]:
-        """The states that the move may start from."""
+        """Return the states that it may start from."""
         return frozenset(self.value[0])
 
     @property
     def target(self) -> State:
-        """The state that it ends in."""
+        """Return the state that it ends in."""
         return self.value[1]
 
 

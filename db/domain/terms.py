@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from db.domain.errors import InvalidInput
+from db.domain.errors import InvalidValue
 
 MOST_CHARS, MOST_TERMS = 200, 20
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "BOPOMOFO")
@@ -26,12 +26,12 @@ Phrase = tuple[str, ...]
 
 
 def terms(text: str) -> str:
-    """A text's terms, for the index."""
+    """Return a text's terms, for the index."""
     return " ".join(term.text for term in find(text))
 
 
 def find(text: str) -> Iterator[Term]:
-    """A text's terms in order."""
+    """Yield a text's terms in order."""
     start = None
     for place, char in enumerate(text + " "):
         mark = unicodedata.category(char).startswith("M")
@@ -45,23 +45,23 @@ def find(text: str) -> Iterator[Term]:
 
 
 def parse(query: str) -> list[Phrase]:
-    """What is looked for: all of these phrases. Words that hang together or stand in double quotes are one phrase.
+    """Return the phrases of a query, all of which are looked for. Words that hang together or in double quotes are one.
 
-    Raises InvalidInput for a query that is empty or too long; one without any letter or digit finds nothing.
+    Raises InvalidValue for a query that is empty or too long; one without any letter or digit finds nothing.
     """
     if not query.strip() or len(query) > MOST_CHARS:
-        raise InvalidInput("query", f"Between 1 and {MOST_CHARS} characters.")
+        raise InvalidValue("query", f"Between 1 and {MOST_CHARS} characters.")
     quoted = query.split('"')
     chunks = [part for i, piece in enumerate(quoted) for part in ([piece] if i % 2 else piece.split())]
     phrases = [tuple(term.text for term in find(chunk)) for chunk in chunks]
     phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase))
     if sum(map(len, phrases)) > MOST_TERMS:
-        raise InvalidInput("query", f"At most {MOST_TERMS} words.")
+        raise InvalidValue("query", f"At most {MOST_TERMS} words.")
     return phrases
 
 
 def matches(text: str, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
-    """Where the phrases stand in the text, in order; those that touch are one."""
+    """Return the places of the phrases in the text, in order; those that touch are one."""
     found = list(find(text))
     spans = sorted(
         (found[i].start, found[i + len(phrase) - 1].end)
@@ -83,7 +83,7 @@ def _unspaced(char: str) -> bool:
 
 
 def _spelt(word: str) -> str:
-    """Compatibility forms, case and Latin, Greek and Cyrillic accents undone; then ASCII only."""
+    """Undo compatibility forms, case and Latin, Greek and Cyrillic accents, and spell the rest in ASCII."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold())
     letters = [c for c in plain if c.isalnum() or (unicodedata.category(c)[0] == "M" and not "\u0300" <= c <= "\u036f")]
     ascii_only = (c if c.isascii() else f"z{ord(c):x}z" for c in letters)

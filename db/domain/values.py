@@ -4,12 +4,16 @@ Times inside a recording are seconds as float. A confidence is a probability, 0.
 """
 
 from enum import StrEnum
+from typing import Literal, Self
 
 import msgspec
 
+Queue = Literal["speech", "io"]
+"""The kinds of workers: those with a speech engine, and those for everything else. Each hears one queue."""
+
 
 class JobState(StrEnum):
-    """Where a piece of work stands. The allowed moves are the table in `db.domain.states`."""
+    """The state of a piece of work. The allowed transitions are the table in `db.domain.states`."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -31,7 +35,7 @@ class Stage(StrEnum):
 
 
 class StageState(StrEnum):
-    """Where one stage of a job stands."""
+    """The state of one stage of a job."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -41,33 +45,50 @@ class StageState(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """Every code that an error or a problem can carry; clients branch on these, never on messages."""
+    """Every code that an error or a problem can carry; clients branch on these, never on messages.
 
-    INVALID_INPUT = "INVALID_INPUT"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    FORBIDDEN = "FORBIDDEN"
-    NOT_FOUND = "NOT_FOUND"
-    CONFLICT = "CONFLICT"
-    UNSUPPORTED_MEDIA = "UNSUPPORTED_MEDIA"
-    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
-    QUEUE_FULL = "QUEUE_FULL"
-    RATE_LIMITED = "RATE_LIMITED"
-    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
-    CURSOR_EXPIRED = "CURSOR_EXPIRED"
-    SOURCE_UNREACHABLE = "SOURCE_UNREACHABLE"
-    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    TIMED_OUT = "TIMED_OUT"
-    WORKER_LOST = "WORKER_LOST"
-    CANCELED = "CANCELED"
-    INTERNAL = "INTERNAL"
+    Each carries the HTTP status of an answer that is nothing but this error, the command line's exit code, and a
+    sentence for the graph.
+    """
+
+    status: int
+    exit_code: int
+    sentence: str
+
+    def __new__(cls, name: str, status: int, exit_code: int, sentence: str) -> Self:
+        """Make a member that compares, and is stored, as its name."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.status, member.exit_code, member.sentence = status, exit_code, sentence
+        return member
+
+    INVALID_INPUT = "INVALID_INPUT", 400, 4, "A value cannot be used: see `field`."
+    UNAUTHENTICATED = "UNAUTHENTICATED", 401, 3, "Credentials are missing or not valid."
+    FORBIDDEN = "FORBIDDEN", 403, 3, "The credentials lack a scope."
+    NOT_FOUND = "NOT_FOUND", 404, 5, "There is no such thing, or it belongs to somebody else."
+    CONFLICT = "CONFLICT", 409, 5, "It exists, but not in a state in which this can be done."
+    UNSUPPORTED_MEDIA = "UNSUPPORTED_MEDIA", 415, 4, "The recording cannot be read."
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED", 413, 4, "More than is allowed: size, duration or quota."
+    QUEUE_FULL = "QUEUE_FULL", 503, 5, "Too many jobs wait already."
+    RATE_LIMITED = "RATE_LIMITED", 429, 5, "Too many requests."
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX", 400, 5, "The query asks for too much at once."
+    CURSOR_EXPIRED = "CURSOR_EXPIRED", 410, 5, "The events after this cursor are no longer kept; subscribe without one."
+    SOURCE_UNREACHABLE = "SOURCE_UNREACHABLE", 502, 4, "The recording could not be fetched."
+    MODEL_UNAVAILABLE = "MODEL_UNAVAILABLE", 503, 5, "A model is missing, damaged or needs a licence."
+    OUT_OF_MEMORY = "OUT_OF_MEMORY", 503, 5, "The device's memory was spent."
+    TIMED_OUT = "TIMED_OUT", 504, 5, "It took too long."
+    UNAVAILABLE = "UNAVAILABLE", 503, 5, "A part of the installation is away, or its disk is full: try again later."
+    WORKER_LOST = "WORKER_LOST", 500, 5, "The worker died while it worked on this."
+    CANCELED = "CANCELED", 409, 6, "Canceled by the client."
+    INTERNAL = "INTERNAL", 500, 5, "A fault of the server; the log has it under the correlation id."
 
 
 class WordTiming(StrEnum):
-    """Where a word's times come from."""
+    """The source of a word's times."""
 
     ALIGNED = "ALIGNED"
     INTERPOLATED = "INTERPOLATED"
+    ATTENDED = "ATTENDED"
     ESTIMATED = "ESTIMATED"
 
 
@@ -78,11 +99,12 @@ class QualityFlag(StrEnum):
     REPETITION = "REPETITION"
     NO_SPEECH = "NO_SPEECH"
     UNALIGNED = "UNALIGNED"
+    MISSING_TEXT = "MISSING_TEXT"
     OVERLAP = "OVERLAP"
 
 
 class TranscriptionTask(StrEnum):
-    """What Whisper is asked to do."""
+    """The task that Whisper is given."""
 
     TRANSCRIBE = "TRANSCRIBE"
     TRANSLATE = "TRANSLATE"
@@ -111,7 +133,8 @@ class StageReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done against text that nobody spoke. None (or False) switches a rule off; the defaults are Whisper's own.
+    """The hallucination filters, against text that nobody spoke. None (or False) switches a rule off; the defaults are
+    Whisper's own.
 
     With `voice_detector`, Whisper hears only where somebody speaks. A chunk whose text compresses better than
     `compression_ratio` or is less likely than `log_prob` is recognised again at the next of the `temperatures`. One
@@ -131,7 +154,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client asked of a job. `language` None means: detect it."""
+    """The options that the client asked for. `language` None means: detect it.
+
+    `speech_threshold` is the probability from which on the voice activity detector takes a sound for speech.
+    """
 
     model: str
     language: str | None = None
@@ -144,6 +170,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
     rules: Rules = Rules()
+    beam_size: int = 5
+    chunk_seconds: float = 20.0
+    suppress_numerals: bool = False
+    speech_threshold: float = 0.5
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -185,7 +215,7 @@ class SpeakerLabel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recording is, as probed, never as claimed."""
+    """The facts of a recording, as probed, never as claimed."""
 
     container: str
     codec: str
@@ -195,7 +225,7 @@ class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
-    """What exactly made a transcript: models with revision or hash, device, options, versions, seconds per stage."""
+    """The exact origin of a transcript: models with revision or hash, device, options, versions, seconds per stage."""
 
     asr_model: str
     align_model: str | None = None
@@ -226,7 +256,7 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker can do. `any_model`: other models than those listed can be fetched by name.
+    """The abilities of a worker. `any_model`: other models than those listed can be fetched by name.
 
     `problems`: why it cannot work at all, its model missing or damaged, say.
     """

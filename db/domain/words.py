@@ -10,7 +10,7 @@ import msgspec
 
 from db.domain.values import Word, WordTiming
 
-_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ESTIMATED: "E"}
+_LETTER = {WordTiming.ALIGNED: "A", WordTiming.INTERPOLATED: "I", WordTiming.ATTENDED: "W", WordTiming.ESTIMATED: "E"}
 _TIMING = {letter: timing for timing, letter in _LETTER.items()}
 
 
@@ -29,7 +29,7 @@ _decoder = msgspec.json.Decoder(Columns)
 
 
 def pack(words: Sequence[Word]) -> str:
-    """Words to text."""
+    """Pack words into text."""
     return msgspec.json.encode(
         Columns(
             [w.text for w in words],
@@ -43,12 +43,12 @@ def pack(words: Sequence[Word]) -> str:
 
 
 def columns(packed: str) -> Columns:
-    """Text to columns, without making an object of each word."""
+    """Unpack text into columns, without making an object of each word."""
     return _decoder.decode(packed)
 
 
 def unpack(packed: str) -> tuple[Word, ...]:
-    """Text to words."""
+    """Unpack text into words."""
     c = columns(packed)
     return tuple(
         Word(text, _unit(start), _unit(end), _unit(confidence), _TIMING[letter], speaker)

@@ -8,29 +8,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db import events
-from db.accounts.owners import lock_owner, locked
+from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound, QueueFull
 from db.domain.ids import new_id
 from db.domain.states import TERMINAL, Transition
 from db.domain.values import JobState, Options, Stage, StageReport, StageState
 from db.models import Export, Job, Media, Transcript
-from db.queue import cleanups, leases
+from db.queue import background, cleanups, leases
 from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
-from db.store.transactions import Execute, Transaction, fields_of, inside
+from db.store.transactions import Execute, Transaction, Verb, fields_of, model_of
 from db.transcripts import revisions
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client asks for. `input_hash` identifies the whole request, for idempotency."""
+    """A client's request for a job. `input_hash` identifies the whole request, for idempotency."""
 
     media_id: str
     options: Options
@@ -43,11 +44,13 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
-    """How many jobs may wait: in all, and of one owner."""
+    """The numbers of jobs that may wait: in all, and of one owner."""
 
-    total: int
-    per_owner: int
+    max_queued: int
+    max_queued_per_owner: int
 
+
+_log = structlog.get_logger(__name__)
 
 _TABLE = table_of(Job)
 _INSERT = insert(_TABLE)
@@ -61,7 +64,7 @@ _WAITING = (
 
 
 async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
-    """Accepts a job; the row is the promise. Returns it, and whether it is an idempotent replay.
+    """Accept a job; the row is the promise. Return it, and whether it is an idempotent replay.
 
     Raises Conflict (the key was used for another input), QueueFull and DatabaseDown.
     """
@@ -78,36 +81,37 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
         problems=[],
-        kept={},
+        checkpoints={},
         created_at=now(),
     )
-    row = await db.run(_created(job, limits))
+    row = await db.run(_create(job, limits))
     if row is None:
+        _log.info("job.accepted", job_id=job.id, correlation_id=job.correlation_id, priority=job.priority)
         return job, False
-    earlier = db.model(Job, row)
+    earlier = model_of(Job, row)
     if earlier.input_hash != job.input_hash:
         raise Conflict("This idempotency key was used for another input.", {"jobId": earlier.id})
     return earlier, True
 
 
-def _created(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
-    """Inserts the job, unless one was accepted under its key before: the row of that one."""
+def _create(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
+    """Insert the job, unless one was accepted under its key before: return the row of that one."""
     owner_id = job.owner_id
     if job.idempotency_key is not None:
-        yield from locked(owner_id)  # makes the look-up and the insert one step
+        yield from lock_owner.steps(owner_id)  # makes the look-up and the insert one step
         earlier: list[Sequence[Any]] = yield Execute(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key})
         if earlier:
             return earlier[0]
-    number = yield from events.numbered(owner_id)  # its lock makes the count and the insert one step
-    yield from _room(owner_id, limits)
+    number = yield from events.take_numbers(owner_id)  # its lock makes the count and the insert one step
+    yield from check_room.steps(owner_id, limits)
     yield Execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
-    yield from events.recorded(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
-    yield Notification("job", owner_id)
+    yield from events.record(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
+    yield Notification(Job.queue, owner_id)
     return None
 
 
 def plan(options: Options) -> list[StageReport]:
-    """The stages of such a job, before anything was done."""
+    """Return the stages of such a job, before anything was done."""
     wanted = {Stage.ALIGN: options.align, Stage.DIARIZE: options.diarize}
     return [
         StageReport(stage=stage, state=StageState.PENDING if wanted.get(stage, True) else StageState.SKIPPED)
@@ -117,19 +121,19 @@ def plan(options: Options) -> list[StageReport]:
 
 
 async def get(session: AsyncSession, owner_id: str, job_id: str) -> Job | None:
-    """One job, or None when there is none that this owner may see."""
+    """Return one job, or None when there is none that this owner may see."""
     found = await many(session, owner_id, [job_id])
     return found.get(job_id)
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Job]:
-    """The owner's jobs among these ids."""
+    """Return the owner's jobs among these ids."""
     statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
     return {job.id: job for job in (await session.execute(statement)).scalars()}
 
 
 async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
-    """The place of each of these jobs that wait among the owner's own: 1 = next."""
+    """Return the place of each of these jobs that wait among the owner's own: 1 = next."""
     place = func.row_number().over(
         order_by=(col(Job.rescued).desc(), col(Job.priority).desc(), col(Job.created_at), col(Job.id))
     )
@@ -143,27 +147,27 @@ async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[st
 
 
 async def queue_depth(session: AsyncSession) -> int:
-    """How many jobs wait, of all owners together."""
+    """Count the waiting jobs of all owners together."""
     statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
     return int((await session.execute(statement)).scalar_one())
 
 
 async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
-    """Cancels: a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
+    """Cancel a waiting job at once, a running one through its worker. Raises NotFound, Conflict."""
     job = await _locked(session, owner_id, job_id)
     if job.state in TERMINAL:
         raise Conflict(f"The job is already {job.state}.", {"state": job.state})
     if job.state is JobState.QUEUED:
         return await force_transition(session, job, Transition.CANCEL_QUEUED, finished_at=now(), cancel_requested=True)
-    wish = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
-    await session.execute(wish)
+    requested = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
+    await session.execute(requested)
     notify_on_commit(session, Notification("cancel", owner_id))
     await session.refresh(job)
     return job
 
 
 async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: QueueLimits) -> Job:
-    """Queues a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
+    """Queue a FAILED, CANCELED or PARTIAL job again; it goes on behind the last finished window and stage.
 
     Raises NotFound, Conflict and QueueFull.
     """
@@ -175,7 +179,7 @@ async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: Queue
 async def rerun(
     session: AsyncSession, owner_id: str, job_id: str, stage: Stage, *, options: Options, limits: QueueLimits
 ) -> Job:
-    """Queues a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
+    """Queue a finished job for one stage (ALIGN or DIARIZE) with these options; the rest stays as it is.
 
     New word times need their speakers assigned anew, so ALIGN brings DIARIZE with it. Raises NotFound, Conflict and
     QueueFull.
@@ -208,7 +212,7 @@ async def _again(session: AsyncSession, job: Job, how: Transition, limits: Queue
 
 
 async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
-    """Deletes a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
+    """Delete a job in any state, with its transcript, exports, events and, unless another job uses it, its recording.
 
     A worker that is at it loses its lease and stops. Files go soon after. Raises NotFound.
     """
@@ -221,7 +225,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
         .where(col(Export.owner_id) == owner_id, col(Export.transcript_id).in_(transcript))
         .with_for_update()  # none is finished between the look and the deletion
     )
-    keys = [*job.kept.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
+    keys = [*job.checkpoints.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
     if (await session.execute(others)).first() is None:
@@ -243,15 +247,9 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
 
 
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
-    """A move of a locked row that ends whatever lease there was: the fence goes up."""
+    """Move a locked row whoever holds it: the fence goes up. Raises Conflict when it cannot leave its state so."""
     before = job.state
-    statement = (
-        leases.unheld_transition(Job, how)
-        .where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
-        .values(worker=None, lease_until=None, fence=col(Job.fence) + 1, **values)
-        .returning(col(Job.id))
-    )
-    if (await session.execute(statement)).first() is None:
+    if not await leases.take_away(session, job, how, **values):
         raise Conflict(f"The job is {before}.", {"state": before})
     await session.refresh(job)
     await _moved(session, job, before, how.target)
@@ -261,22 +259,19 @@ async def force_transition(session: AsyncSession, job: Job, how: Transition, **v
 async def _moved(session: AsyncSession, job: Job, before: JobState | None, after: JobState) -> None:
     await events.append(session, job.owner_id, job.id, [events.StateChanged(before, after)])
     if after is JobState.QUEUED:
-        notify_on_commit(session, Notification("job", job.owner_id))
+        background.notify(session, Job, job.owner_id)
 
 
-async def check_room(session: AsyncSession, owner_id: str, limits: QueueLimits) -> None:
-    """Raises QueueFull when no more jobs may wait."""
-    await inside(session, _room(owner_id, limits))
-
-
-def _room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
+@Verb
+def check_room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
+    """Raise QueueFull when no more jobs may wait."""
     [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
-    if total >= limits.total or own >= limits.per_owner:
+    if total >= limits.max_queued or own >= limits.max_queued_per_owner:
         raise QueueFull((yield from _seconds_until_room()))
 
 
 def _seconds_until_room() -> Transaction[float]:
-    """How long the last finished jobs took on average, over the workers that run now: when the next place is free."""
+    """Estimate when the next place is free: the last finished jobs' mean duration over the number of running jobs."""
     done = (
         select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
         .where(col(Job.state) == JobState.SUCCEEDED, col(Job.finished_at).is_not(None))

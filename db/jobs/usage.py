@@ -1,4 +1,4 @@
-"""What was used, and how long things take: for the viewer's account and for estimates."""
+"""Usage, and the pace of work: for the viewer's account and for estimates."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from db.domain.values import JobState
 from db.models import Job, Media
 
 RECENT = 20
-"""How many finished jobs tell how long the next one takes."""
+"""The number of finished jobs by which the next one's duration is estimated."""
 
 
 class Used(NamedTuple):
@@ -29,7 +29,7 @@ class Pace(NamedTuple):
 
 
 async def of(session: AsyncSession, owner_id: str, *, since: int) -> Used:
-    """What an owner has used since an instant."""
+    """Return an owner's usage since an instant."""
     begun = func.coalesce(func.sum(col(Media.duration_ms)).filter(col(Job.started_at) >= since), 0)
     statement = (
         select(
@@ -45,7 +45,7 @@ async def of(session: AsyncSession, owner_id: str, *, since: int) -> Used:
 
 
 async def pace(session: AsyncSession) -> Pace:
-    """How fast work goes, over the last finished jobs of all owners, and how much waits."""
+    """Return the pace of work, over the last finished jobs of all owners, and how much waits."""
     recent = (
         select((col(Job.finished_at) - col(Job.started_at)).label("work"), col(Media.duration_ms).label("audio"))
         .join(Media, col(Media.id) == col(Job.media_id))

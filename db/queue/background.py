@@ -1,74 +1,76 @@
-"""The queue of the io worker: rows that it claims, hands back and loses in the same way, whatever they stand for.
+"""The ways back into the queue, the same for all tables of work: again later, handed back, taken from a lost worker."""
 
-Unlike a job, such a row has no events: its owner sees what became of it, or need not know.
-"""
-
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.accounts.owners import locked
+from db.domain.clock import now
 from db.domain.states import Transition
-from db.models import Cleanup, Export
+from db.domain.values import JobState
+from db.models import Leased
 from db.queue import leases
-from db.queue.leases import Lease
+from db.queue.leases import Lease, Work, WorkerLost
+from db.store.base import table_of
 from db.store.clock import db_now
 from db.store.notifications import Notification, notify_on_commit
-from db.store.session import Database
-from db.store.transactions import Transaction
 
-Errand = TypeVar("Errand", Export, Cleanup)
+GiveUp = Callable[[AsyncSession, Work, Lease, Exception], Awaitable[None]]
+"""Records, under the lease, why this work is in vain."""
 
-TOPICS: Final[dict[type[Any], Literal["export", "cleanup"]]] = {Export: "export", Cleanup: "cleanup"}
-"""The tables, and the news that a row of theirs waits."""
-
-
-async def claim(
-    db: Database, table: type[Errand], *, worker: str, per_owner: int, lease_ms: int = leases.LEASE_MS
-) -> tuple[Errand, Lease] | None:
-    """The best waiting row, now RUNNING and this worker's; None when nothing may run."""
-
-    def record(_owner_id: str, _id: str, _token: None) -> Transaction[None]:
-        """There are no events."""
-        yield from ()
-
-    row = await leases.claim(
-        db, table, worker=worker, per_owner=per_owner, lease_ms=lease_ms, lock=locked, record=record
-    )
-    return None if row is None else (row, leases.lease_of(row, lease_ms))
+Changed = Callable[[AsyncSession, Lease, JobState], Awaitable[None]]
+"""Records that a running row is in another state now."""
 
 
-async def put_back(session: AsyncSession, lease: Lease, how: Transition, *, delay_ms: int = 0) -> None:
-    """Again later: RETRY_LATER, or HAND_BACK, which charges no attempt. Raises LeaseLost."""
+async def put_back(
+    session: AsyncSession, lease: Lease, how: Transition, *, delay_ms: int = 0, **values: Any
+) -> JobState:
+    """Put the row back into the queue: RETRY_LATER, or HAND_BACK, which charges no attempt. One that its owner no
+    longer wants is CANCELED. Return the state in which it is now. Raises LeaseLost.
+    """
+    if await leases.renew(session, lease):
+        await leases.move(session, lease, Transition.CANCEL_RUNNING, **_end(lease.table), **values)
+        return JobState.CANCELED
     charge = 0 if how is Transition.HAND_BACK else 1
     attempt = col(lease.table.attempt) - 1 + charge
-    await leases.move(session, lease, how, run_after=db_now() + delay_ms, attempt=attempt)
-    ring(session, lease.table, lease.owner_id)
+    await leases.move(session, lease, how, run_after=db_now() + delay_ms, attempt=attempt, **values)
+    notify(session, lease.table, lease.owner_id)
+    return JobState.QUEUED
 
 
 async def rescue(
-    session: AsyncSession, table: type[Errand], give_up: Callable[[int], dict[str, Any]] | None = None
+    session: AsyncSession,
+    table: type[Work],
+    give_up: GiveUp[Work] | None = None,
+    *,
+    changed: Changed | None = None,
+    **values: Any,
 ) -> int:
-    """Takes back the rows of silent workers. What took its workers down too often fails, with the values that `give_up`
-    makes of the number of crashes; without that, it is tried for ever.
+    """Take back the rows of silent workers, and return of how many. One that took its workers down too often is given
+    up; without `give_up` it is tried for ever. Any worker may call it, any number of times.
     """
     lost = await leases.expired(session, table)
     for row in lost:
-        crashes = row.crashes + 1
-        hopeless = give_up is not None and crashes >= leases.MAX_CRASHES
-        ended = give_up(crashes) if give_up is not None and hopeless else {}
-        statement = (
-            leases.unheld_transition(table, Transition.FAIL if hopeless else Transition.RESCUE)
-            .where(col(table.id) == row.id, col(table.owner_id) == row.owner_id)
-            .values(worker=None, lease_until=None, fence=col(table.fence) + 1, crashes=crashes, rescued=True, **ended)
-        )
-        await session.execute(statement)
-        ring(session, table, row.owner_id)
+        crashes, lease = row.crashes + 1, leases.lease_of(row)
+        if crashes >= leases.MAX_CRASHES and give_up is not None and not row.cancel_requested:
+            await leases.write(session, lease, crashes=crashes)
+            await give_up(session, row, lease, WorkerLost(crashes))
+            continue
+        how = Transition.CANCEL_RUNNING if row.cancel_requested else Transition.RESCUE
+        further = _end(table) if row.cancel_requested else {"rescued": True}
+        await leases.take_away(session, row, how, crashes=crashes, **further, **values)
+        if changed is not None:
+            await changed(session, lease, how.target)
+        if how is Transition.RESCUE:
+            notify(session, table, row.owner_id)
     return len(lost)
 
 
-def ring(session: AsyncSession, table: type[Any], owner_id: str) -> None:
-    """Wakes an io worker once a row of this table waits durably."""
-    notify_on_commit(session, Notification(TOPICS[table], owner_id))
+def notify(session: AsyncSession, table: type[Leased], owner_id: str) -> None:
+    """Wake a worker once a row of this table waits durably."""
+    notify_on_commit(session, Notification(table.queue, owner_id))
+
+
+def _end(table: type[Leased]) -> dict[str, int]:
+    return {"finished_at": now()} if "finished_at" in table_of(table).c else {}

@@ -21,35 +21,35 @@ from db.store.clock import db_now
 
 
 async def add(session: AsyncSession, owner_id: str, keys: Iterable[str], *, correlation_id: str = "") -> None:
-    """Gives files away: all that one transaction lets go of as one row."""
+    """Give files away: all that one transaction lets go of as one row."""
     if blob_keys := list(keys):
         session.add(_row(owner_id, blob_keys, correlation_id))
-        background.ring(session, Cleanup, owner_id)
+        background.notify(session, Cleanup, owner_id)
 
 
 async def reserve(session: AsyncSession, owner_id: str, key: str, *, ms: int) -> str:
-    """Notes a file that is about to be written: it goes after `ms`, unless it was adopted. Returns the note's id."""
+    """Note a file that is about to be written: it goes after `ms`, unless it was adopted. Return the note's id."""
     note = _row(owner_id, [key], "")
     await session.execute(insert(Cleanup).values(**note.model_dump() | {"run_after": db_now() + ms}))
     return note.id
 
 
 async def adopt(session: AsyncSession, owner_id: str, note: str) -> None:
-    """In the transaction that makes a row refer to the file: the file stays. Raises Conflict when it is too late."""
+    """Keep the file, in the transaction that makes a row refer to it. Raises Conflict when it is too late."""
     waiting = (col(Cleanup.owner_id) == owner_id, col(Cleanup.id) == note, leases.is_in(Cleanup, JobState.QUEUED))
     if (await session.execute(delete(Cleanup).where(*waiting).returning(col(Cleanup.id)))).first() is None:
         raise Conflict("It took too long to write this file; send it again.")
 
 
 async def give_up(session: AsyncSession, owner_id: str, note: str) -> bool:
-    """The file of this note is not wanted and goes now; False when it was adopted after all, and stays."""
+    """Let the file of this note go now, since nobody wants it; False when it was adopted after all, and stays."""
     mine = update(Cleanup).where(col(Cleanup.owner_id) == owner_id, col(Cleanup.id) == note)
-    background.ring(session, Cleanup, owner_id)
+    background.notify(session, Cleanup, owner_id)
     return (await session.execute(mine.values(run_after=0).returning(col(Cleanup.id)))).first() is not None
 
 
 async def finish(session: AsyncSession, lease: Lease) -> None:
-    """The files are deleted. Raises LeaseLost."""
+    """Record that the files are deleted. Raises LeaseLost."""
     await leases.remove(session, lease)
 
 

@@ -24,7 +24,7 @@ class Online(msgspec.Struct, frozen=True):
 
 
 async def beat(session: AsyncSession, worker_id: str, kind: str, facts: WorkerFacts) -> None:
-    """Says that this worker is up and can do this; forgets workers that have been silent for an hour."""
+    """Record that this worker is up and can do this; forget workers that have been silent for an hour."""
     text = msgspec.json.encode(facts).decode()
     await gone(session, worker_id)
     await session.execute(delete(Worker).where(col(Worker.seen_at) < db_now() - 120 * SILENT_MS))
@@ -34,12 +34,12 @@ async def beat(session: AsyncSession, worker_id: str, kind: str, facts: WorkerFa
 
 
 async def gone(session: AsyncSession, worker_id: str) -> None:
-    """Says that this worker is going down."""
+    """Record that this worker is going down."""
     await session.execute(delete(Worker).where(col(Worker.id) == worker_id))
 
 
 async def online(session: AsyncSession) -> Sequence[Online]:
-    """The workers that are up, by the database's clock."""
+    """Return the workers that are up, by the database's clock."""
     statement = select(Worker).where(col(Worker.seen_at) > db_now() - SILENT_MS).order_by(col(Worker.id))
     rows = (await session.execute(statement)).scalars()
     return [Online(row.id, row.kind, msgspec.json.decode(row.facts, type=WorkerFacts)) for row in rows]

@@ -13,5 +13,5 @@ class Row(SQLModel):
 
 
 def table_of(model: type[Row]) -> Table:
-    """The table behind a model, for statements that need no objects."""
+    """Return the table behind a model, for statements that need no objects."""
     return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel does not declare it

@@ -18,7 +18,7 @@ CHUNK = 1 << 20
 
 
 class Stored(NamedTuple):
-    """What was written."""
+    """The size and the hash of a file as written."""
 
     byte_size: int
     sha256: str
@@ -38,7 +38,7 @@ class Blobs:
             self._store = LocalStore(self._folder, mkdir=True, automatic_cleanup=True)
 
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
-        """Streams bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
+        """Stream bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
         `limit` bytes (LimitExceeded).
         """
         digest, size = hashlib.sha256(), 0
@@ -52,18 +52,20 @@ class Blobs:
         return Stored(size, digest.hexdigest())
 
     async def put(self, key: str, body: bytes) -> Stored:
-        """Stores a small document."""
+        """Store a small document."""
         await obstore.put_async(self._store, key, body)
         return Stored(len(body), hashlib.sha256(body).hexdigest())
 
     async def read(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
-        """Streams a file out, or its bytes from `part[0]` up to before `part[1]`. Raises FileNotFoundError."""
+        """Stream a file out, or its bytes from `part[0]` up to before `part[1]`. Raises FileNotFoundError."""
         found = await obstore.get_async(self._store, key, options={"range": part} if part else None)
         async for chunk in found.stream(min_chunk_size=CHUNK):
             yield bytes(chunk)
 
     async def local_path(self, key: str, scratch: Path) -> Path:
-        """The file on this machine: its own path in a folder store, otherwise a copy in `scratch`."""
+        """Return the path of the file on this machine: its own in a folder store, otherwise that of a copy in
+        `scratch`.
+        """
         if self._folder is not None:
             return self._folder / key
         target = scratch / key.replace("/", "_")
@@ -74,17 +76,17 @@ class Blobs:
         return target
 
     async def fetch(self, key: str, target: Path) -> None:
-        """Copies a file out."""
+        """Copy a file out."""
         with target.open("wb") as sink:
             async for chunk in self.read(key):
                 sink.write(chunk)
 
     async def store(self, key: str, source: Path) -> None:
-        """Copies a file in."""
+        """Copy a file in."""
         await obstore.put_async(self._store, key, source)
 
     async def delete(self, key: str) -> None:
-        """Removes a file and what a writer that was killed left of it; one that is not there is no error."""
+        """Remove a file and what a writer that was killed left of it; one that is not there is no error."""
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
         if self._folder is not None:
@@ -92,7 +94,9 @@ class Blobs:
 
 
 def _remove_parts(file: Path) -> None:
-    """A folder store writes to `file#1` (or the next number that is free) and renames it at the end."""
+    """Remove what a killed writer left: a folder store writes to `file#1`, or the next free number, and renames at the
+    end.
+    """
     for number in count(1):
         part = file.with_name(f"{file.name}#{number}")
         if not part.exists():

@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def choice(kind: type[StrEnum]) -> Enum:
-    """A column for one of a closed set, kept as text: a new member needs no migration."""
+    """Return a column type for one of a closed set, kept as text: a new member needs no migration."""
     return Enum(kind, native_enum=False, create_constraint=False, length=20)
 
 
@@ -27,9 +27,9 @@ class Json(TypeDecorator[Any]):
         self.kind = kind
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
-        """To the database."""
+        """Encode for the database."""
         return None if value is None else msgspec.json.encode(value).decode()
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
-        """From the database."""
+        """Decode what the database gave."""
         return None if value is None else msgspec.json.decode(value, type=self.kind)

@@ -1,26 +1,28 @@
-"""News of a transaction, told once it is durable."""
+"""Notifications of a transaction, sent once it is durable."""
 
 from typing import Literal, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_NOTIFICATIONS = "news"
+from db.domain.values import Queue
+
+_NOTIFICATIONS = "notifications"
 
 
 class Notification(NamedTuple):
     """Something that others may want to wake up for, once it is durable."""
 
-    # a row of this table waits for a worker; an owner has new events; an owner wants a running job to end
-    topic: Literal["job", "export", "cleanup", "events", "cancel"]
+    # a row waits for a worker of this queue; an owner has new events; an owner wants a running job to end
+    topic: Queue | Literal["events", "cancel"]
     owner_id: str
 
 
 def notify_on_commit(session: AsyncSession, notifications: Notification) -> None:
-    """Rings the bell once the transaction is durable, and never when it was rolled back."""
+    """Notify once the transaction is durable, and never when it was rolled back."""
     session.info.setdefault(_NOTIFICATIONS, set()).add(notifications)
 
 
 def notifications_of(session: AsyncSession) -> set[Notification]:
-    """What was announced, once."""
+    """Return what was announced, once."""
     found: set[Notification] = session.info.pop(_NOTIFICATIONS, set())
     return found

@@ -36,7 +36,7 @@ class Page(NamedTuple):
 
 
 async def page(session: AsyncSession, statement: Select[Any], order: Order, window: Window) -> Page:
-    """One page of the statement's entities or plain rows, by one statement."""
+    """Return one page of the statement's entities or plain rows, by one statement."""
     if window.after is not None:
         statement = statement.where(_beyond(order, window.after, later=True))
     if window.before is not None:
@@ -53,7 +53,7 @@ async def page(session: AsyncSession, statement: Select[Any], order: Order, wind
 
 
 async def count(session: AsyncSession, statement: Select[Any]) -> int:
-    """How many rows the statement has."""
+    """Count the statement's rows."""
     return int((await session.execute(select(func.count()).select_from(statement.subquery()))).scalar_one())
 
 

@@ -6,22 +6,22 @@ fail half-way because somebody else wrote, and within a process the writers queu
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Dialect, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError, DisconnectionError, MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from db.store import sqlite
+from db.store import asyncpg as by_hand
+from db.store import sqlite, threaded
 from db.store.notifications import Notification, notifications_of
-from db.store.transactions import Model, Transaction, TransactionRunner
+from db.store.transactions import Transaction
 
 T = TypeVar("T")
 
@@ -51,36 +51,39 @@ class DatabaseDown(Exception):
     """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
 
 
-Bell = Callable[[Collection[Notification]], Awaitable[None]]
-"""Called after a commit that made news. Only a notifier: it may fail or be lost, and nothing may depend on it."""
+Notify = Callable[[Collection[Notification]], Awaitable[None]]
+"""Called after a commit with its notifications. They may fail or be lost, and nothing may depend on them."""
 
 
-async def silence(_notifications: Collection[Notification]) -> None:
-    """The bell of a process that wakes nobody."""
+async def nobody(_notifications: Collection[Notification]) -> None:
+    """Notify nobody, in a process that wakes nobody."""
 
 
 class Database:
     """One database and its pool of connections, for one event loop."""
 
-    def __init__(self, url: str, bell: Bell = silence) -> None:
+    def __init__(self, url: str, notify: Notify = nobody) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._bell = bell
+        self._notify = notify
         self._engine = _engine(url, is_sqlite=self.is_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
-        self._transactions = TransactionRunner(self._engine.dialect)
+        self._threaded = _threaded(self._engine.dialect, url) if self.is_sqlite else None
+        self._by_hand = by_hand.Runner(self._engine.dialect)
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises DatabaseDown."""
+        """Open a session for reading: one snapshot on SQLite, statement by statement on PostgreSQL. Raises
+        DatabaseDown.
+        """
         with _outages():
             async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
                 yield session
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed when the block ends, rolled back when it raises; then the bell rings. Raises
+        """Open a transaction: committed when the block ends, rolled back when it raises; then notify. Raises
         DatabaseDown.
         """
         with _outages():
@@ -89,25 +92,25 @@ class Database:
                     yield session
                 notifications = notifications_of(session)
         if notifications:
-            await self._bell(notifications)
+            await self._notify(notifications)
 
     async def run(self, transaction: Transaction[T]) -> T:
-        """A transaction by the shortest way (`db.store.transactions`), then the bell. Raises DatabaseDown."""
+        """Run a transaction alone, by the shortest way, then notify. Raises DatabaseDown."""
         result: T
         with _outages():
-            async with self._turn, self._driver() as driver:
-                if self.is_sqlite:
-                    work = partial(self._transactions.on_sqlite, transaction=transaction)
-                    result, notifications = await driver.trip("BEGIN IMMEDIATE", work)
+            async with self._turn:
+                if self._threaded is not None:
+                    result, notifications = await self._threaded.run(transaction)
                 else:
-                    result, notifications = await self._transactions.on_postgres(driver, transaction)
+                    async with self._driver() as driver:
+                        result, notifications = await self._by_hand.run(driver, transaction)
         if notifications:
-            await self._bell(notifications)
+            await self._notify(notifications)
         return result
 
     @asynccontextmanager
     async def _driver(self) -> AsyncIterator[Any]:
-        """The driver's own connection, out of the same pool."""
+        """Lend the driver's own connection, out of the same pool."""
         connection = await self._engine.raw_connection()
         try:
             yield connection.driver_connection
@@ -117,18 +120,16 @@ class Database:
         finally:
             await greenlet_spawn(connection.close)
 
-    def model(self, table: type[Model], row: Sequence[Any]) -> Model:
-        """The object of a whole row that a script has read."""
-        return self._transactions.read(table, row)
-
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
+        if self._threaded is not None:
+            await self._threaded.close()
         await self._engine.dispose()
 
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Tells an outage, which passes, from a statement that will never work."""
+    """Tell an outage, which passes, from a statement that will never work."""
     try:
         yield
     except DBAPIError as error:
@@ -151,8 +152,8 @@ def _passes(error: BaseException | None) -> bool:
 
 def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     if is_sqlite:
-        found = make_url(url)
-        connector = sqlite.connector(found.database or "", patience=float(str(found.query.get("timeout", 30))))
+        path, patience = _place(url)
+        connector = sqlite.connector(path, patience=patience)
         engine = create_async_engine(url, pool_size=10, max_overflow=20, async_creator=connector)
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -165,26 +166,37 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
     return engine
 
 
+def _threaded(dialect: Dialect, url: str) -> threaded.Runner:
+    path, patience = _place(url)
+    return threaded.Runner(dialect, path, patience=patience)
+
+
+def _place(url: str) -> tuple[str, float]:
+    """Return the file of a SQLite address, and how many seconds to wait for a lock."""
+    found = make_url(url)
+    return found.database or "", float(str(found.query.get("timeout", 30)))
+
+
 def _check_postgres(_connection: Any, record: Any, _proxy: Any) -> None:
-    """Replaces a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
+    """Replace a connection that the server has closed; asyncpg knows, so no ping has to travel each time."""
     if record.driver_connection.is_closed():
         raise DisconnectionError
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
+    for pragma in threaded.PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _stop_sqlite(connection: Any, _record: Any, _error: BaseException | None) -> None:
-    """Who was cancelled gives its connection up: what runs on it in a thread must end, or closing would wait for it.
+    """End what runs on the connection of a caller that was cancelled, or closing it would wait.
 
     Closing alone would not let go of a lock either, as long as the cursor is not collected.
     """
     with suppress(ValueError, sqlite3.Error, MissingGreenlet):  # closed already, nothing to undo, nobody to wait
-        connection.driver_connection._conn.interrupt()  # noqa: SLF001  # a coroutine without need in aiosqlite
+        connection.driver_connection.interrupt()
         connection.rollback()
 
 

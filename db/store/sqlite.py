@@ -1,70 +1,100 @@
-"""SQLite for asyncio, with one trip to the connection's thread for each statement.
+"""SQLite for sessions: what SQLAlchemy's asyncio dialect asks of a connection, one trip to its thread a statement.
 
-aiosqlite makes a trip each to open a cursor, to execute, to fetch and to close it, and a trip costs more than the
-statement. SQLAlchemy reads all rows at once, so one trip does for it.
+aiosqlite's own makes a trip each to open a cursor, to execute, to fetch and to close it, and a trip costs more than the
+statement. SQLAlchemy reads all rows at once, so one trip does for it. Short transactions make one trip in all
+(`db.store.threaded`).
 """
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Self, TypeVar
 
-import aiosqlite
+from db.store.threaded import PAUSE, TRIES, Locked
 
 T = TypeVar("T")
 
 
-PAUSE = 0.0003
-"""Seconds between two looks at a lock that somebody else has. SQLite's own pauses grow to a hundred times a commit."""
-
-TRIES = 64
-"""So many looks in the connection's thread, where nobody can call them off."""
-
-
-class Connection(aiosqlite.Connection):
-    """What SQLAlchemy uses of a connection. `begin` is the statement that opens the transaction, sent with the first
-    one in it: a lock is not held while nobody uses it.
+class Connection:
+    """A connection in a thread of its own. `begin` is the statement that opens the transaction, sent with the first one
+    in it: a lock is not held while nobody uses it.
     """
 
     begin: str | None = None
-    patience = 30.0  # seconds to wait for a lock
 
-    def cursor(self) -> "Cursor":  # type: ignore[override]  # aiosqlite's own does more than SQLAlchemy asks for
-        """A cursor; nothing happens yet."""
+    def __init__(self, path: str, *, patience: float) -> None:
+        self._path = path
+        self._patience = patience  # seconds to wait for a lock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-session")
+        self._connection: sqlite3.Connection | None = None  # SQLAlchemy looks at it to see whether it is open
+
+    async def open(self) -> Self:
+        """Connect."""
+        connect = partial(sqlite3.connect, self._path, timeout=0.0, isolation_level=None, check_same_thread=False)
+        self._connection = await self._in_thread(connect)
+        return self
+
+    def cursor(self) -> "Cursor":
+        """Return a cursor; nothing happens yet."""
         return Cursor(self)
 
     async def run(self, statement: Callable[[sqlite3.Connection], None]) -> None:
-        """Runs a statement in the connection's thread, inside a transaction."""
-        if self._conn.in_transaction:
-            await self._execute(statement, self._conn)  # type: ignore[no-untyped-call]  # aiosqlite's, not annotated
-        else:
-            await self._patiently(partial(_first, self.begin, statement))
-
-    async def trip(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Begins a transaction and does something in it, which ends it, all in one trip to the connection's thread."""
-
-        def begun(connection: sqlite3.Connection) -> T:
-            _first(None, lambda connection: connection.execute(begin), connection)
-            return work(connection)
-
-        return await self._patiently(begun)
-
-    async def _patiently(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Again while somebody else has the lock that it asks for first."""
-        deadline = time.monotonic() + self.patience
+        """Run a statement inside a transaction; again while somebody else has the lock that it asks for first."""
+        connection, deadline = self._opened(), time.monotonic() + self._patience
+        if connection.in_transaction:
+            await self._in_thread(partial(statement, connection))
+            return
         while True:
             try:
-                found: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
-            except _Locked as locked:
+                await self._in_thread(partial(_first, self.begin, statement, connection))
+            except Locked as locked:
                 if time.monotonic() > deadline and locked.__cause__:
                     raise locked.__cause__ from None
             else:
-                return found
+                return
 
+    async def create_function(self, *args: Any, **options: Any) -> None:
+        """Add a function of Python's to SQL."""
+        await self._in_thread(partial(self._opened().create_function, *args, **options))
 
-class _Locked(Exception):
-    """Somebody else has the lock, and nothing was done yet."""
+    async def commit(self) -> None:
+        """End the transaction, if there is one."""
+        await self._in_thread(self._opened().commit)
+
+    async def rollback(self) -> None:
+        """Undo the transaction, if there is one."""
+        await self._in_thread(self._opened().rollback)
+
+    def interrupt(self) -> None:
+        """End the statement that runs now, if one does."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    async def close(self) -> None:
+        """Close; again does nothing."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._in_thread(connection.close)
+            self._thread.shutdown(wait=False)
+
+    def stop(self) -> None:
+        """Close without waiting for it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.interrupt()
+            self._thread.submit(connection.close)
+            self._thread.shutdown(wait=False)
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("the connection is closed")
+        return self._connection
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
 def _first(
@@ -85,7 +115,7 @@ def _first(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         time.sleep(PAUSE)
-    raise _Locked from locked
+    raise Locked from locked
 
 
 class Cursor:
@@ -104,12 +134,12 @@ class Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
-        """Runs the statement and reads its rows."""
+        """Run the statement and read its rows."""
         await self._connection.run(lambda connection: self._keep(connection.execute(sql, parameters)))
         return self
 
     async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> Self:
-        """Runs the statement once for each row of parameters."""
+        """Run the statement once for each row of parameters."""
         await self._connection.run(lambda connection: self._keep(connection.executemany(sql, parameters)))
         return self
 
@@ -119,21 +149,13 @@ class Cursor:
         cursor.close()
 
     async def fetchall(self) -> Sequence[Any]:
-        """The rows."""
+        """Return the rows."""
         return self._rows
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: nothing is open."""
 
 
-def connector(path: str, *, patience: float) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Opens connections to this file, which wait so many seconds for a lock; for SQLAlchemy's `async_creator`."""
-
-    def connect() -> Connection:
-        opened = partial(sqlite3.connect, path, timeout=0.0, isolation_level=None)
-        connection = Connection(opened, iter_chunk_size=64)
-        connection.patience = patience
-        connection._thread.daemon = True  # noqa: SLF001  # SQLAlchemy does the same to those that it opens
-        return connection
-
-    return connect
+def connector(path: str, *, patience: float) -> Callable[[], Awaitable[Connection]]:
+    """Return SQLAlchemy's `async_creator`: it opens connections to this file, which wait so many seconds for a lock."""
+    return lambda: Connection(path, patience=patience).open()

@@ -1,6 +1,6 @@
 """Corrections that people make. Each is one revision; the past stays in `db.transcripts.revisions`.
 
-All raise NotFound, InvalidInput (a value that makes no sense here) and Conflict (another revision than expected, or a
+All raise NotFound, InvalidValue (a value that makes no sense here) and Conflict (another revision than expected, or a
 worker that is still at it).
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.domain.errors import InvalidInput, NotFound
+from db.domain.errors import InvalidValue, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
 from db.domain.words import columns, pack
@@ -24,17 +24,17 @@ UNCHANGED = -1
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """Whose transcript is edited, and which revision the editor has seen."""
+    """The transcript that is edited, its owner, and the revision that the editor has seen."""
 
     owner_id: str
     transcript_id: str
     expected: int
 
 
-async def reword(
+async def edit_segment(
     session: AsyncSession, edit: Begun, key: str, *, text: str | None = None, speaker: int | None = UNCHANGED
 ) -> Transcript:
-    """Changes what a segment says, or who says it; words that stay keep their times."""
+    """Change a segment's text or its speaker; words that stay keep their times."""
     transcript = await _begin(session, edit, "Edited a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
@@ -48,13 +48,13 @@ async def reword(
     return await _done(session, transcript, [(row, words)])
 
 
-async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
-    """Cuts a segment before its word number `at_word`, from 0. The first part keeps the key."""
+async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
+    """Cut a segment before its word number `at_word`, from 0. The first part keeps the key."""
     transcript = await _begin(session, edit, "Split a segment")
     [row] = await _rows(session, transcript, [key])
     segment = as_segment(row)
     if not 1 <= at_word < len(segment.words):
-        raise InvalidInput("input.atWord", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
+        raise InvalidValue("at_word", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
     first, second = segment.words[:at_word], segment.words[at_word:]
     begins = next((word.start for word in second if word.start is not None), segment.end)
     edge, cut = min(max(round(begins * 1000), row.start_ms), row.end_ms), _offset(segment, at_word)
@@ -76,12 +76,12 @@ async def divide(session: AsyncSession, edit: Begun, key: str, *, at_word: int) 
     return await _done(session, transcript, [(row, first), (rest, second)])
 
 
-async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
-    """Makes one of several segments that follow each other; it has the first one's key."""
+async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
+    """Make one of several segments that follow each other; it has the first one's key."""
     transcript = await _begin(session, edit, "Merged segments")
     rows = await _rows(session, transcript, keys)
     if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
-        raise InvalidInput("input.segmentIds", "Two or more segments that follow each other.")
+        raise InvalidValue("segments", "Two or more segments that follow each other.")
     segments = [as_segment(row) for row in rows]
     words = [word for segment in segments for word in segment.words]
     space = " " if all(spaced(segment.text, segment.words) for segment in segments) else ""
@@ -97,8 +97,8 @@ async def join(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Trans
     return await _done(session, transcript, [(first, words)])
 
 
-async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
-    """Gives a speaker a name."""
+async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
+    """Give a speaker a name."""
     transcript = await _begin(session, edit, "Renamed a speaker")
     [speaker] = await _speakers(session, transcript, [position])
     speaker.name, speaker.since = name, transcript.revision
@@ -106,11 +106,11 @@ async def rename(session: AsyncSession, edit: Begun, position: int, name: str) -
     return transcript
 
 
-async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
-    """Makes several speakers one: everything they say is said by `into`."""
+async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
+    """Make several speakers one: everything they say is said by `into`."""
     others = {position for position in positions if position != into}
     if not others:
-        raise InvalidInput("input.speakerIds", "At least one other speaker.")
+        raise InvalidValue("speakers", "At least one other speaker.")
     transcript = await _begin(session, edit, "Merged speakers")
     speakers = await _speakers(session, transcript, sorted({*others, into}))
     [kept] = [speaker for speaker in speakers if speaker.position == into]
@@ -130,10 +130,10 @@ async def unite(session: AsyncSession, edit: Begun, positions: Sequence[int], in
     return await _done(session, transcript, [])
 
 
-async def revert(session: AsyncSession, edit: Begun, number: int) -> Transcript:
-    """Makes the transcript what it was at an earlier revision."""
+async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> Transcript:
+    """Make the transcript what it was at an earlier revision."""
     if not 1 <= number < edit.expected:
-        raise InvalidInput("input.toRevision", "An earlier revision.")
+        raise InvalidValue("revision", "An earlier revision.")
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
@@ -147,7 +147,7 @@ async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript
 
 
 async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None) -> list[SegmentRow]:
-    """The segments that are about to change, in order, their present state kept; all of them without keys."""
+    """Return the segments that are about to change, in order, their present state kept; all of them without keys."""
     where = [col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id]
     if keys is not None:
         where.append(col(SegmentRow.key).in_(keys))
@@ -161,7 +161,7 @@ async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[st
 
 
 async def _speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int]) -> list[SpeakerRow]:
-    """The speakers that are about to change, their present state kept."""
+    """Return the speakers that are about to change, their present state kept."""
     await revisions.keep_speakers(session, transcript, positions)
     found = select(SpeakerRow).where(
         col(SpeakerRow.owner_id) == transcript.owner_id,
@@ -175,20 +175,20 @@ async def _speakers(session: AsyncSession, transcript: Transcript, positions: Se
 
 
 async def _pass_on(session: AsyncSession, transcript: Transcript, row: SegmentRow, speaker: int | None) -> None:
-    """Counts a segment's time for another speaker."""
+    """Count a segment's time for another speaker."""
     if speaker == row.speaker:
         return
     both = sorted({position for position in (row.speaker, speaker) if position is not None})
-    for voice in await _speakers(session, transcript, both):
+    for changed in await _speakers(session, transcript, both):
         seconds = (row.end_ms - row.start_ms) / 1000
-        voice.seconds = max(0.0, voice.seconds + (seconds if voice.position == speaker else -seconds))
-        voice.since = transcript.revision
+        changed.seconds = max(0.0, changed.seconds + (seconds if changed.position == speaker else -seconds))
+        changed.since = transcript.revision
 
 
 async def _done(
     session: AsyncSession, transcript: Transcript, changed: Sequence[tuple[SegmentRow, Sequence[Word]]]
 ) -> Transcript:
-    """Stores the changed segments' words, and counts segments and words anew."""
+    """Store the changed segments' words, and count segments and words anew."""
     for row, words in changed:
         index_terms(row)
         row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
@@ -199,7 +199,7 @@ async def _done(
 
 
 async def _recount(session: AsyncSession, transcript: Transcript) -> None:
-    """Speakers' words, as they are now."""
+    """Count the speakers' words anew."""
     packed = select(col(SegmentRow.words)).where(
         col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
     )
@@ -218,7 +218,7 @@ async def _recount(session: AsyncSession, transcript: Transcript) -> None:
 
 
 async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:
-    """A key for the second part of a segment that was never used in this transcript: `key.1`, `key.2` and so on."""
+    """Return a key for the second part of a segment, never used in this transcript: `key.1`, `key.2` and so on."""
     used: set[str] = set()
     for table in (SegmentRow, PastSegment):
         mine = select(col(table.key)).where(
@@ -232,7 +232,7 @@ async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> 
 
 
 def _offset(segment: Segment, at_word: int) -> int:
-    """Where in the segment's text its word number `at_word` begins."""
+    """Find the place in the segment's text at which its word number `at_word` begins."""
     position = 0
     for word in segment.words[:at_word]:
         place = segment.text.find(word.text, position)
@@ -242,6 +242,6 @@ def _offset(segment: Segment, at_word: int) -> int:
 
 
 def _main_speaker(words: Sequence[Word], otherwise: int | None) -> int | None:
-    """Who says most of these words."""
+    """Return the speaker of most of these words."""
     said = Counter(word.speaker for word in words if word.speaker is not None)
     return said.most_common(1)[0][0] if said else otherwise

@@ -13,52 +13,40 @@ from db.models import SegmentRow, SpeakerRow, Transcript
 
 
 def transcript_id(job_id: str) -> str:
-    """One job, one transcript: the id follows from the job's."""
+    """Return the id of a job's transcript, which follows from the job's."""
     return f"trn_{job_id.partition('_')[2]}"
 
 
 def segment_id(transcript: str, key: str) -> str:
-    """A segment's global id."""
+    """Return a segment's global id."""
     return child_id("seg", transcript, key)
 
 
 def speaker_id(transcript: str, position: int) -> str:
-    """A speaker's global id."""
+    """Return a speaker's global id."""
     return child_id("spk", transcript, position)
 
 
 async def get(session: AsyncSession, owner_id: str, id_: str) -> Transcript | None:
-    """One transcript, or None when there is none that this owner may see."""
+    """Return one transcript, or None when there is none that this owner may see."""
     return (await many(session, owner_id, [id_])).get(id_)
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Transcript]:
-    """The owner's transcripts among these ids."""
+    """Return the owner's transcripts among these ids."""
     statement = select(Transcript).where(col(Transcript.owner_id) == owner_id, col(Transcript.id).in_(ids))
     return {found.id: found for found in (await session.execute(statement)).scalars()}
 
 
-async def segment_rows(
-    session: AsyncSession,
-    owner_id: str,
-    id_: str,
-    *,
-    keys: Sequence[str] | None = None,
-    between: tuple[float, float] | None = None,
-) -> list[SegmentRow]:
-    """Segments in order of time: all, those with these keys, or those that touch a stretch of time (seconds)."""
+async def segment_rows(session: AsyncSession, owner_id: str, id_: str) -> list[SegmentRow]:
+    """Return a transcript's segments in order of time."""
     statement = select(SegmentRow).where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == id_)
-    if keys is not None:
-        statement = statement.where(col(SegmentRow.key).in_(keys))
-    if between is not None:
-        start, end = between
-        statement = statement.where(col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000)
     rows = await session.execute(statement.order_by(col(SegmentRow.start_ms), col(SegmentRow.key)))
     return list(rows.scalars())
 
 
 async def speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, list[SpeakerRow]]:
-    """The speakers of each of these transcripts, in order of first appearance."""
+    """Return the speakers of each of these transcripts, in order of first appearance."""
     statement = (
         select(SpeakerRow)
         .where(col(SpeakerRow.owner_id) == owner_id, col(SpeakerRow.transcript_id).in_(ids))
@@ -71,7 +59,7 @@ async def speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> 
 
 
 def as_segment(row: SegmentRow) -> Segment:
-    """A stored segment with its words unpacked."""
+    """Return a stored segment with its words unpacked."""
     return Segment(
         key=row.key,
         start=row.start_ms / 1000,

@@ -25,7 +25,7 @@ ORDER = Order("Revision", (col(Revision.number),), lambda row: (row.number,), de
 async def begin(
     session: AsyncSession, owner_id: str, transcript_id: str, *, expected: int, summary: str, author_id: str | None
 ) -> Transcript:
-    """Starts the next revision; the caller then changes rows. Locks the job and the transcript.
+    """Start the next revision; the caller then changes rows. Locks the job and the transcript.
 
     Raises NotFound, and Conflict when a worker is still at it or somebody else has changed it since.
     """
@@ -46,7 +46,7 @@ async def begin(
 
 
 async def advance(session: AsyncSession, transcript: Transcript, summary: str, author_id: str | None) -> None:
-    """Starts the next revision of a transcript that the caller has locked."""
+    """Start the next revision of a transcript that the caller has locked."""
     transcript.revision += 1
     transcript.updated_at = now()
     record(session, transcript, summary, author_id)
@@ -54,7 +54,7 @@ async def advance(session: AsyncSession, transcript: Transcript, summary: str, a
 
 
 def record(session: AsyncSession, transcript: Transcript, summary: str, author_id: str | None) -> None:
-    """Writes down what the transcript's present revision is."""
+    """Write down what the transcript's present revision is."""
     session.add(
         Revision(
             transcript_id=transcript.id,
@@ -70,7 +70,7 @@ def record(session: AsyncSession, transcript: Transcript, summary: str, author_i
 async def keep_segments(
     session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None = None, *, from_key: str = ""
 ) -> None:
-    """Copies segments to the past, unless they are as new as this revision. The caller must change or delete them."""
+    """Copy segments to the past, unless they are as new as this revision. The caller must change or delete them."""
     where = [
         col(SegmentRow.transcript_id) == transcript.id,
         col(SegmentRow.owner_id) == transcript.owner_id,
@@ -82,7 +82,7 @@ async def keep_segments(
 
 
 async def keep_speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int] | None = None) -> None:
-    """The same for speakers."""
+    """Copy speakers to the past in the same way."""
     where = [col(SpeakerRow.transcript_id) == transcript.id, col(SpeakerRow.owner_id) == transcript.owner_id]
     if positions is not None:
         where.append(col(SpeakerRow.position).in_(positions))
@@ -90,19 +90,19 @@ async def keep_speakers(session: AsyncSession, transcript: Transcript, positions
 
 
 async def segments_at(session: AsyncSession, transcript: Transcript, number: int) -> list[SegmentRow]:
-    """A revision's segments in order; rows that are not attached to the session when they are past ones."""
+    """Return a revision's segments in order; rows that are not attached to the session when they are past ones."""
     rows = await _at(session, transcript, number, SegmentRow, PastSegment)
     return sorted(rows, key=lambda row: (row.start_ms, row.key))
 
 
 async def speakers_at(session: AsyncSession, transcript: Transcript, number: int) -> list[SpeakerRow]:
-    """A revision's speakers in order."""
+    """Return a revision's speakers in order."""
     rows = await _at(session, transcript, number, SpeakerRow, PastSpeaker)
     return sorted(rows, key=lambda row: row.position)
 
 
 async def revert(session: AsyncSession, transcript: Transcript, number: int) -> None:
-    """Makes the present revision, which the caller has begun, equal to an earlier one."""
+    """Make the present revision, which the caller has begun, equal to an earlier one."""
     owner_id = transcript.owner_id
     segments = await segments_at(session, transcript, number)
     speakers = await speakers_at(session, transcript, number)
@@ -121,7 +121,7 @@ async def revert(session: AsyncSession, transcript: Transcript, number: int) -> 
 
 
 def listed(owner_id: str, transcript_id: str) -> Select[Revision]:
-    """A transcript's revisions."""
+    """Return a transcript's revisions."""
     return select(Revision).where(col(Revision.owner_id) == owner_id, col(Revision.transcript_id) == transcript_id)
 
 

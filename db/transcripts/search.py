@@ -12,7 +12,7 @@ from db.models import SegmentRow
 
 
 class Place(NamedTuple):
-    """Where a hit stands in the order: transcripts from the newest, segments by time."""
+    """The place of a hit in the order: transcripts from the newest, segments by time."""
 
     transcript_id: str
     start_ms: int
@@ -20,14 +20,14 @@ class Place(NamedTuple):
 
 
 def place_of(row: SegmentRow) -> Place:
-    """A segment's place."""
+    """Return a segment's place."""
     return Place(row.transcript_id, row.start_ms, row.key)
 
 
 def query(
     owner_id: str, phrases: Sequence[Phrase], *, is_sqlite: bool, transcript_id: str | None = None
 ) -> Select[SegmentRow]:
-    """The owner's segments with all of the phrases, in one transcript or in all."""
+    """Select the owner's segments with all of the phrases, in one transcript or in all."""
     statement = select(SegmentRow).where(col(SegmentRow.owner_id) == owner_id)
     if transcript_id is not None:
         statement = statement.where(col(SegmentRow.transcript_id) == transcript_id)
@@ -37,7 +37,7 @@ def query(
 async def hits(
     session: AsyncSession, statement: Select[SegmentRow], after: Place | None, size: int
 ) -> Sequence[SegmentRow]:
-    """The next segments, one more than asked for when there are more."""
+    """Return the next segments, one more than asked for when there are more."""
     id_, start_ms, key = col(SegmentRow.transcript_id), col(SegmentRow.start_ms), col(SegmentRow.key)
     if after is not None:
         later = or_(start_ms > after.start_ms, and_(start_ms == after.start_ms, key > after.key))
@@ -47,7 +47,7 @@ async def hits(
 
 
 def _holds(phrases: Sequence[Phrase], *, is_sqlite: bool) -> ColumnElement[bool]:
-    """Terms are letters and digits only, so nothing in them can be an operator."""
+    """Return the condition; terms are letters and digits only, so nothing in them can be an operator."""
     if not phrases:
         return literal(value=False)
     if is_sqlite:

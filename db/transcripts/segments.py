@@ -30,7 +30,7 @@ class SegmentFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[*tuple[Any, ...]]:
-    """The owner's segments that pass the filter: plain rows with the attributes of a `SegmentRow`, whose making would
+    """Select the owner's segments that pass the filter: plain rows with a `SegmentRow`'s attributes, whose making would
     take longer than reading it.
     """
     columns = (getattr(SegmentRow, name) for name in PastSegment.model_fields if name in SegmentRow.model_fields)
@@ -50,7 +50,7 @@ def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[*t
 async def batches(
     session: AsyncSession, statement: Select[*tuple[Any, ...]], start: tuple[int | str, ...] | None, size: int | None
 ) -> AsyncIterator[Sequence[SegmentRow]]:
-    """The statement's segments in order, from the one at `start` (inclusive) on: so many a statement, or all by one."""
+    """Yield the statement's segments in order from the one at `start` (inclusive): `size` a statement, or all."""
     if start is not None:
         first = (col(SegmentRow.start_ms) > start[0]) | (
             (col(SegmentRow.start_ms) == start[0]) & (col(SegmentRow.key) >= start[1])
@@ -70,7 +70,7 @@ async def batches(
 
 
 async def some(session: AsyncSession, owner_id: str, keys: Mapping[str, Collection[str]]) -> Sequence[SegmentRow]:
-    """The segments with these keys, by transcript; in order of time."""
+    """Return the segments with these keys, by transcript; in order of time."""
     wanted = (
         and_(col(SegmentRow.transcript_id) == id_, col(SegmentRow.key).in_(of_one)) for id_, of_one in keys.items()
     )
@@ -79,7 +79,7 @@ async def some(session: AsyncSession, owner_id: str, keys: Mapping[str, Collecti
 
 
 async def lines(session: AsyncSession, owner_id: str, transcript_id: str) -> Sequence[Row[int, str, int | None]]:
-    """Start (milliseconds), text and speaker of every segment, in order: the text without its words."""
+    """Return start (milliseconds), text and speaker of every segment, in order: the text without its words."""
     statement = select(col(SegmentRow.start_ms), col(SegmentRow.text), col(SegmentRow.speaker)).where(
         col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
     )
@@ -97,14 +97,14 @@ class Packed(NamedTuple):
 async def packed(
     session: AsyncSession, owner_id: str, transcript_id: str, between: tuple[float, float] | None = None
 ) -> Sequence[Packed]:
-    """The words of every segment, in order, or of those that touch a stretch of time (seconds)."""
+    """Return the words of every segment, in order, or of those that touch a stretch of time (seconds)."""
     columns = (col(SegmentRow.start_ms), col(SegmentRow.end_ms), col(SegmentRow.words))
     statement = query(owner_id, transcript_id, SegmentFilter(between=between)).with_only_columns(*columns)
     return [Packed(*row) for row in await session.execute(statement.order_by(*ORDER.columns))]
 
 
 async def word_count(session: AsyncSession, owner_id: str, transcript_id: str) -> int:
-    """How many words the transcript has."""
+    """Count the transcript's words."""
     statement = select(func.coalesce(func.sum(col(SegmentRow.word_count)), 0)).where(
         col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
     )

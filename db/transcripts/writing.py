@@ -24,7 +24,7 @@ from db.transcripts.reading import as_segment, get, segment_rows, speakers, tran
 async def append(
     session: AsyncSession, lease: Lease, segments: Sequence[Segment], *, windows: int, **job_values: Any
 ) -> None:
-    """Stores new segments; `windows` windows are finished once they are stored. Raises LeaseLost."""
+    """Store new segments; `windows` windows are finished once they are stored. Raises LeaseLost."""
     await leases.write(session, lease, windows=windows, **job_values)
     transcript = await _of(session, lease)
     await _store(session, lease.owner_id, transcript, segments)
@@ -41,7 +41,7 @@ async def revise(
     removed: Sequence[str] = (),
     **job_values: Any,
 ) -> None:
-    """Replaces segments by those with the same keys, adds the parts split off, drops those joined again. Raises
+    """Replace segments by those with the same keys, add the parts split off, drop those joined again. Raises
     LeaseLost.
     """
     await leases.write(session, lease, **job_values)
@@ -53,14 +53,14 @@ async def revise(
 
 
 async def set_language(session: AsyncSession, lease: Lease, language: str, confidence: float) -> None:
-    """Records what language is spoken. Raises LeaseLost."""
+    """Record the language that is spoken. Raises LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
     transcript.language, transcript.language_confidence = language, confidence
 
 
 async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[SpeakerLabel]) -> None:
-    """Records who speaks; replaces what an earlier diarization found. Raises LeaseLost."""
+    """Record the speakers; they replace what an earlier diarization found. Raises LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
     await revisions.keep_speakers(session, transcript)
@@ -83,7 +83,7 @@ async def set_speakers(session: AsyncSession, lease: Lease, speakers: Sequence[S
 
 
 def _together(before: Provenance | None, last: Provenance) -> Provenance:
-    """What made a transcript of which a later run did only some stages again: the others' facts stay."""
+    """Merge the provenance of a run that did only some stages again: the others' facts stay."""
     if before is None:
         return last
     kept: dict[str, str | None] = {}
@@ -98,7 +98,7 @@ def _together(before: Provenance | None, last: Provenance) -> Provenance:
 
 
 async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) -> None:
-    """No more segments will come from this job. Raises LeaseLost."""
+    """Record that no more segments will come from this job. Raises LeaseLost."""
     await leases.write(session, lease)
     transcript = await _of(session, lease)
     transcript.complete, transcript.updated_at = True, now()
@@ -106,7 +106,7 @@ async def complete(session: AsyncSession, lease: Lease, provenance: Provenance) 
 
 
 async def trim(session: AsyncSession, lease: Lease, windows: int) -> None:
-    """Drops what an earlier attempt stored of windows that it did not finish; they are done again. Raises LeaseLost."""
+    """Drop what an earlier attempt stored of windows that it did not finish; they are done again. Raises LeaseLost."""
     await leases.write(session, lease)
     first = f"{windows:03d}"  # keys begin with the number of their window
     transcript = await get(session, lease.owner_id, transcript_id(lease.id))
@@ -121,21 +121,21 @@ async def trim(session: AsyncSession, lease: Lease, windows: int) -> None:
 
 
 async def stored(session: AsyncSession, lease: Lease) -> tuple[Transcript | None, list[Segment], list[SpeakerLabel]]:
-    """What earlier attempts left: where a retry goes on."""
+    """Return what earlier attempts left: there a retry goes on."""
     transcript = await get(session, lease.owner_id, transcript_id(lease.id))
     if transcript is None:
         return None, [], []
     rows = await segment_rows(session, lease.owner_id, transcript.id)
-    voices = await speakers(session, lease.owner_id, [transcript.id])
+    known = await speakers(session, lease.owner_id, [transcript.id])
     labels = [
         SpeakerLabel(index=s.position, label=s.label, seconds=s.seconds, word_count=s.word_count)
-        for s in voices[transcript.id]
+        for s in known[transcript.id]
     ]
     return transcript, [as_segment(row) for row in rows], labels
 
 
 async def _of(session: AsyncSession, lease: Lease) -> Transcript:
-    """The transcript of a job that we hold, made at the first write."""
+    """Return the transcript of a job that we hold, made at the first write."""
     found = await get(session, lease.owner_id, transcript_id(lease.id))
     if found is not None:
         return found
@@ -200,7 +200,7 @@ async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, n
 
 
 async def renumber(session: AsyncSession, owner_id: str, id_: str) -> None:
-    """Counts a transcript's segments and words anew."""
+    """Count a transcript's segments and words anew."""
     statement = text(
         "UPDATE segment SET position = n.position, first_word = n.first_word FROM ("
         " SELECT key, row_number() OVER w - 1 AS position, sum(word_count) OVER w - word_count AS first_word"

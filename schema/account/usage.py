@@ -28,7 +28,7 @@ class Usage:
     running_jobs: int = field("Jobs that run now.")
     queued_jobs: int = field("Jobs that wait.")
     audio_seconds_this_month: float = field("Length of the recordings whose jobs began this month (UTC), in seconds.")
-    max_concurrent_jobs: int = field("How many jobs may run at once.")
+    max_concurrent_jobs: int = field("How many jobs may run at once; 0: as many as there are workers.")
     max_queued_jobs: int = field("How many jobs may wait.")
     max_audio_seconds_per_month: float | None = field("How much may be transcribed in a month; null: no limit.")
 
@@ -43,7 +43,7 @@ async def of_viewer(info: Info) -> UsageView:
         used.running,
         used.queued,
         used.audio_ms / 1000,
-        settings.max_concurrent,
-        settings.queue.per_owner,
+        settings.worker.jobs_per_owner,
+        settings.intake.max_queued_per_owner,
         None,
     )

@@ -8,11 +8,12 @@ from urllib.parse import quote
 import strawberry
 
 from db.domain.errors import Forbidden
-from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
+from schema.settings import IntakeSettings
+from tasks.settings import WorkerSettings
 
 if TYPE_CHECKING:  # what it shows needs the context in its turn
     from schema.subscriptions.broadcaster import Broadcaster
@@ -36,11 +37,8 @@ class SchemaSettings:
 
     version: str
     public_url: str
-    default_model: str
-    max_upload_bytes: int
-    max_seconds: float
-    queue: QueueLimits
-    max_concurrent: int
+    intake: IntakeSettings
+    worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
 

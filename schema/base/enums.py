@@ -94,6 +94,7 @@ _describe(
         "REPETITION": "Whisper looped: the same words over and over.",
         "NO_SPEECH": "There is text where the voice detector heard nobody.",
         "UNALIGNED": "The aligner could not place the words.",
+        "MISSING_TEXT": "Speech was detected in it or right behind it in which nothing was recognised.",
         "OVERLAP": "More than one speaker talks at once.",
     },
 )
@@ -102,8 +103,9 @@ _describe(
     "Where a word's times come from.",
     {
         "ALIGNED": "From the CTC aligner.",
-        "INTERPOLATED": "Between aligned neighbours (numerals and symbols, say).",
-        "ESTIMATED": "Spread over the segment: no aligner for the language, or alignment was switched off or failed.",
+        "INTERPOLATED": "Between aligned neighbours (symbols, say).",
+        "ATTENDED": "By Whisper's own attention: no aligner for the language, or alignment was switched off or failed.",
+        "ESTIMATED": "Spread over the segment.",
     },
 )
 _describe(
@@ -138,24 +140,5 @@ _describe(
 _describe(
     ErrorCode,
     "Every code that an error or a problem can carry; branch on these, never on messages.",
-    {
-        "INVALID_INPUT": "A value cannot be used: see `field`.",
-        "UNAUTHENTICATED": "Credentials are missing or not valid.",
-        "FORBIDDEN": "The credentials lack a scope.",
-        "NOT_FOUND": "There is no such thing, or it belongs to somebody else.",
-        "CONFLICT": "It exists, but not in a state in which this can be done.",
-        "UNSUPPORTED_MEDIA": "The recording cannot be read.",
-        "LIMIT_EXCEEDED": "More than is allowed: size, duration or quota.",
-        "QUEUE_FULL": "Too many jobs wait already.",
-        "RATE_LIMITED": "Too many requests.",
-        "QUERY_TOO_COMPLEX": "The query asks for too much at once.",
-        "CURSOR_EXPIRED": "The events after this cursor are no longer kept; subscribe without one.",
-        "SOURCE_UNREACHABLE": "The recording could not be fetched.",
-        "MODEL_UNAVAILABLE": "A model is missing, damaged or needs a licence.",
-        "OUT_OF_MEMORY": "The device's memory was spent.",
-        "TIMED_OUT": "It took too long.",
-        "WORKER_LOST": "The worker died while it worked on this.",
-        "CANCELED": "Stopped at the client's wish.",
-        "INTERNAL": "A fault of the server; the log has it under the correlation id.",
-    },
+    {code.name: code.sentence for code in ErrorCode},
 )

@@ -5,7 +5,8 @@ top-level `errors`, with the same four facts in its `extensions` (`schema.execut
 """
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry.scalars import JSON
@@ -14,6 +15,17 @@ from strawberry.types.field import StrawberryField
 from db.domain import errors as domain
 from schema.base.enums import ErrorCode
 from schema.base.fields import field
+from schema.execution import Facts
+
+
+def explain(fault: Exception) -> Facts | None:
+    """Return what a client may know of a domain exception; None for everything else."""
+    if isinstance(fault, domain.GraphophoneError) and fault.code is not ErrorCode.INTERNAL:
+        return Facts(fault.code.value, fault.message, fault.details)
+    return None
+
+
+E = TypeVar("E", bound="Error")
 
 
 @strawberry.interface(description="What went wrong: the same four facts wherever an error appears.")
@@ -38,49 +50,18 @@ class Error:
         )
 
 
-@strawberry.type(description="A value cannot be used.")
-class InvalidInputError(Error):
-    """db.domain.errors.InvalidInput in the graph."""
-
-    field: list[str] = field("Where it stands in the input, from the outside in.")
-
-
-@strawberry.type(description="The recording cannot be read; `details.remedy` says what to do.")
-class UnsupportedMediaError(Error):
-    """db.domain.errors.UnsupportedMedia in the graph."""
+_PATHS = {
+    "at_word": "input.atWord",
+    "segments": "input.segmentIds",
+    "speakers": "input.speakerIds",
+    "revision": "input.toRevision",
+}
+"""Where the domain's values stand in a mutation's input."""
 
 
-@strawberry.type(description="More than is allowed.")
-class LimitExceededError(Error):
-    """db.domain.errors.LimitExceeded in the graph."""
-
-    limit: float = field("What is allowed, in `unit`.")
-    actual: float = field("What was asked for, in `unit`.")
-    unit: str = field("What is counted: bytes, seconds, jobs.")
-
-
-@strawberry.type(description="Too many jobs wait already; nothing was accepted.")
-class QueueFullError(Error):
-    """db.domain.errors.QueueFull in the graph."""
-
-    retry_after_seconds: float = field("When there may be room again, judged by how long recent jobs took.")
-
-
-@strawberry.type(description="It exists, but this cannot be done to it as it stands.")
-class ConflictError(Error):
-    """db.domain.errors.Conflict in the graph."""
-
-
-@strawberry.type(description="There is no such thing, or it belongs to somebody else: the answer is the same.")
-class NotFoundError(Error):
-    """db.domain.errors.NotFound in the graph."""
-
-
-@strawberry.type(description="The credentials do not allow this.")
-class ForbiddenError(Error):
-    """db.domain.errors.Forbidden in the graph."""
-
-    required_scope: str | None = field("The scope that is missing.")
+def in_input(error: domain.InvalidValue) -> domain.InvalidInput:
+    """Return the error with the value's path in the client's input."""
+    return domain.InvalidInput(_PATHS.get(error.name, error.name), error.message)
 
 
 class _Handler:
@@ -92,17 +73,70 @@ class _Handler:
 
     def handle(self, exception: domain.GraphophoneError, *, field: StrawberryField, info: strawberry.Info) -> Error:  # noqa: ARG002  strawberry's signature
         """The union member for an exception."""
+        if isinstance(exception, domain.InvalidValue):
+            exception = in_input(exception)
         return self.error_type.of(exception, info.context.correlation_id)
 
 
+_handlers: list[_Handler] = []
+
+
+def _of(exception_type: type[domain.GraphophoneError], description: str) -> Callable[[type[E]], type[E]]:
+    """Make a class the GraphQL type of a domain exception."""
+
+    def declare(error_type: type[E]) -> type[E]:
+        declared = strawberry.type(error_type, description=description)
+        _handlers.append(_Handler(exception_type, declared))
+        return declared
+
+    return declare
+
+
+@_of(domain.InvalidInput, "A value cannot be used.")
+class InvalidInputError(Error):
+    """db.domain.errors.InvalidInput in the graph."""
+
+    field: list[str] = field("Where it stands in the input, from the outside in.")
+
+
+@_of(domain.UnsupportedMedia, "The recording cannot be read; `details.remedy` says what to do.")
+class UnsupportedMediaError(Error):
+    """db.domain.errors.UnsupportedMedia in the graph."""
+
+
+@_of(domain.LimitExceeded, "More than is allowed.")
+class LimitExceededError(Error):
+    """db.domain.errors.LimitExceeded in the graph."""
+
+    limit: float = field("What is allowed, in `unit`.")
+    actual: float = field("What was asked for, in `unit`.")
+    unit: str = field("What is counted: bytes, seconds, jobs.")
+
+
+@_of(domain.QueueFull, "Too many jobs wait already; nothing was accepted.")
+class QueueFullError(Error):
+    """db.domain.errors.QueueFull in the graph."""
+
+    retry_after_seconds: float = field("When there may be room again, judged by how long recent jobs took.")
+
+
+@_of(domain.Conflict, "It exists, but this cannot be done to it as it stands.")
+class ConflictError(Error):
+    """db.domain.errors.Conflict in the graph."""
+
+
+@_of(domain.NotFound, "There is no such thing, or it belongs to somebody else: the answer is the same.")
+class NotFoundError(Error):
+    """db.domain.errors.NotFound in the graph."""
+
+
+@_of(domain.Forbidden, "The credentials do not allow this.")
+class ForbiddenError(Error):
+    """db.domain.errors.Forbidden in the graph."""
+
+    required_scope: str | None = field("The scope that is missing.")
+
+
 def handlers() -> list[Any]:
-    """The whole mapping."""
-    return [
-        _Handler(domain.InvalidInput, InvalidInputError),
-        _Handler(domain.UnsupportedMedia, UnsupportedMediaError),
-        _Handler(domain.LimitExceeded, LimitExceededError),
-        _Handler(domain.QueueFull, QueueFullError),
-        _Handler(domain.Conflict, ConflictError),
-        _Handler(domain.NotFound, NotFoundError),
-        _Handler(domain.Forbidden, ForbiddenError),
-    ]
+    """Return the whole mapping, for the schema."""
+    return [*_handlers, _Handler(domain.InvalidValue, InvalidInputError)]

@@ -3,6 +3,7 @@
 from schema.execution.coalescing import CoalescedResponses
 from schema.execution.documents import Operation, RequestRejected
 from schema.execution.engine import Engine, is_subscription
+from schema.execution.errors import Facts
 from schema.execution.limits import Limits
 from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part
@@ -11,6 +12,7 @@ __all__ = [
     "CoalescedResponses",
     "Engine",
     "Execution",
+    "Facts",
     "GraphQLResponse",
     "Limits",
     "Operation",

@@ -28,8 +28,8 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from db.domain.values import ErrorCode
 from schema.execution.complexity import Cost, CostVisitor, TooComplex
+from schema.execution.errors import Code
 from schema.execution.limits import Limits
 
 DIRECTIVES_IN_ONE_PLACE = 4
@@ -172,7 +172,7 @@ class Documents:
 
 def too_complex(refusal: TooComplex) -> GraphQLError:
     """The limit that was passed, as the error that the client sees."""
-    extensions = {"code": ErrorCode.QUERY_TOO_COMPLEX.value, "details": refusal.details}
+    extensions = {"code": Code.QUERY_TOO_COMPLEX.value, "details": refusal.details}
     return GraphQLError(str(refusal), extensions=extensions)
 
 

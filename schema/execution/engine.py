@@ -10,11 +10,10 @@ from graphql.execution import create_source_event_stream
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
-from db.domain.errors import RateLimited
-from db.domain.values import ErrorCode
 from schema.execution import errors
 from schema.execution.coalescing import CoalescedResponses
 from schema.execution.documents import Documents, Operation, RequestRejected
+from schema.execution.errors import Explain, ExtensionsNotRun, no_facts
 from schema.execution.fast import FastExecutor
 from schema.execution.limits import Limits
 from schema.execution.messages import Execution, GraphQLResponse, Request
@@ -23,13 +22,27 @@ from schema.execution.resume import resumed
 
 
 class Engine:
-    """Executes operations of one schema within limits. Strawberry's schema extensions are not run: see `Limits`."""
+    """Executes operations of one schema within limits.
 
-    def __init__(self, schema: Schema, limits: Limits, shared: CoalescedResponses | None = None) -> None:
+    `explain` says which exceptions are meant for clients, and what is shown of them. Raises `ExtensionsNotRun` for a
+    schema with Strawberry extensions: they hook into an executor that is not used here.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        limits: Limits,
+        shared: CoalescedResponses | None = None,
+        *,
+        explain: Explain = no_facts,
+    ) -> None:
+        if schema.extensions or schema.directives:
+            raise ExtensionsNotRun(schema)
         self.schema = schema._schema  # noqa: SLF001  # Strawberry offers no other way to the graphql-core schema
         self.limits = limits
         self.documents = Documents(self.schema, limits)
         self.shared = shared
+        self._explain = explain
 
     def operation(self, request: Request) -> Operation:
         """The operation that the request names; raises `RequestRejected`."""
@@ -114,7 +127,7 @@ class Engine:
         if not isinstance(fault, TimeoutError):
             return _wrapped(fault)
         message = f"The operation took longer than {self.limits.seconds:g} seconds and was stopped."
-        extensions = {"code": ErrorCode.TIMED_OUT.value, "details": {"seconds": self.limits.seconds}}
+        extensions = {"code": errors.Code.TIMED_OUT.value, "details": {"seconds": self.limits.seconds}}
         return GraphQLError(message, extensions=extensions)
 
     async def _event(self, executor: FastExecutor, call: Execution, payload: Any) -> GraphQLResponse:
@@ -148,10 +161,22 @@ class Engine:
             )
             if isinstance(executor, list):
                 yield self._not_executed(executor, call.correlation_id)
-            elif over := await _over_budget(context):
+            elif over := await self._over_budget(context):
                 yield self._not_executed([over], call.correlation_id, executing=True)
             else:
                 yield executor
+
+    async def _over_budget(self, context: Any) -> GraphQLError | None:
+        """Take the operation's cost from the viewer's budget, if the context keeps one with `charge()`."""
+        charge = getattr(context, "charge", None)
+        try:
+            if charge is not None:
+                await charge()
+        except Exception as refusal:
+            if self._explain(refusal) is None:
+                raise
+            return _wrapped(refusal)
+        return None
 
     async def _run(self, executor: Any, call: Execution) -> Any:
         """The result of one execution, which is stopped when it takes too long."""
@@ -177,7 +202,9 @@ class Engine:
         return {"cost": {"requested": call.operation.cost, "limit": self.limits.cost}}
 
     def _present(self, found: Sequence[GraphQLError], correlation_id: str, *, executing: bool) -> list[dict[str, Any]]:
-        return errors.present_all(found, correlation_id, executing=executing, limit=self.limits.errors)
+        return errors.present_all(
+            found, correlation_id, executing=executing, limit=self.limits.errors, explain=self._explain
+        )
 
     def _not_executed(
         self, found: list[GraphQLError], correlation_id: str, *, executing: bool = False
@@ -187,17 +214,6 @@ class Engine:
 
 def _wrapped(fault: Exception) -> GraphQLError:
     return GraphQLError(str(fault), original_error=fault)
-
-
-async def _over_budget(context: Any) -> GraphQLError | None:
-    """Takes the operation's cost from the viewer's budget, if the context keeps one with `charge()`."""
-    charge = getattr(context, "charge", None)
-    try:
-        if charge is not None:
-            await charge()
-    except RateLimited as limited:
-        return _wrapped(limited)
-    return None
 
 
 @asynccontextmanager

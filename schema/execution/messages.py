@@ -4,9 +4,9 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from db.domain.values import ErrorCode
 from schema.execution.documents import Operation
 from schema.execution.encoding import encode
+from schema.execution.errors import Code
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class GraphQLResponse:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds until the viewer's budget allows this operation; None when that is not why it was not executed."""
-        first = (self.errors or [{}])[0].get("extensions", {})
-        if self.executed or first.get("code") != ErrorCode.RATE_LIMITED:
+        """Seconds after which it makes sense to ask again; None when nothing is said of that, or it was executed."""
+        details = (self.errors or [{}])[0].get("extensions", {}).get("details")
+        if self.executed or not isinstance(details, Mapping) or "retryAfterSeconds" not in details:
             return None
-        return float(first["details"]["retryAfterSeconds"])
+        return float(details["retryAfterSeconds"])
 
     @property
     def faulty(self) -> bool:
         """Whether the server is to blame that nothing was executed."""
-        return not self.executed and any(e["extensions"]["code"] == ErrorCode.INTERNAL for e in self.errors or ())
+        return not self.executed and any(e["extensions"]["code"] == Code.INTERNAL for e in self.errors or ())

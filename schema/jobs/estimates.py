@@ -59,7 +59,7 @@ async def estimate(
     async with submissions.recording(context, data.source) as recording:
         seconds = recording.row.duration_ms / 1000
     async with context.db.read() as session:
-        await jobs.check_room(session, context.owner_id, context.settings.queue)
+        await jobs.check_room(session, context.owner_id, context.settings.intake.queue)
         pace = await usage.pace(session)
         facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
     work = None if pace.factor is None else seconds * pace.factor

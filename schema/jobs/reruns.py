@@ -36,7 +36,7 @@ async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
     context = info.context
     context.require("jobs:write")
     async with context.db.write() as session:
-        row = await jobs.retry(session, context.owner_id, _checked(id_), context.settings.queue)
+        row = await jobs.retry(session, context.owner_id, _checked(id_), context.settings.intake.queue)
     return RetryJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
@@ -88,7 +88,7 @@ async def rerun_stage(
         raise InvalidInput("input.stage", "A number of speakers belongs to DIARIZE.")
     async with context.db.write() as session:
         row = await jobs.rerun(
-            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.queue
+            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.intake.queue
         )
     return RerunStagePayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 

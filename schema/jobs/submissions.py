@@ -127,7 +127,7 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
     settings = context.settings
     row = await ingest(
         context.db, context.blobs, context.owner_id, filename=filename, chunks=source.file.chunks(),
-        max_bytes=settings.max_upload_bytes, max_seconds=settings.max_seconds,
+        max_bytes=settings.intake.max_upload_bytes, max_duration=settings.worker.max_duration,
     )  # fmt: skip
     found = Recording(row, row.sha256)
     try:
@@ -152,7 +152,7 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.settings.queue)
+    return await jobs.create(context.db, context.owner_id, new, context.settings.intake.queue)
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
@@ -176,7 +176,7 @@ def _options(context: Context, data: CreateJobInput) -> Options:
         "input", data.num_speakers, data.min_speakers, data.max_speakers, diarize=data.diarize is not False
     )
     return Options(
-        model=context.settings.default_model if data.model is None else validation.model("input.model", data.model),
+        model=context.settings.worker.model if data.model is None else validation.model("input.model", data.model),
         language=None if data.language is None else validation.language("input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
@@ -194,7 +194,7 @@ def _options(context: Context, data: CreateJobInput) -> Options:
 
 async def _check_model(context: Context, name: str) -> None:
     """Workers that are up have the last word on what can be run; with none up, the job waits for one."""
-    if name == context.settings.default_model:
+    if name == context.settings.worker.model:
         return
     async with context.db.read() as session:
         facts = [worker.facts for worker in await workers.online(session)]

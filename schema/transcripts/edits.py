@@ -103,7 +103,7 @@ async def edit_segment(
         speaker = None if data.speaker_id is None else _position(data.speaker_id, transcript)
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.reword(session, begun, key, text=text, speaker=speaker))
+        return _payload(await edits.edit_segment(session, begun, key, text=text, speaker=speaker))
 
 
 async def split_segment(
@@ -113,7 +113,7 @@ async def split_segment(
     context, transcript, key = _segment(info, id_)
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.divide(session, begun, key, at_word=data.at_word))
+        return _payload(await edits.split_segment(session, begun, key, at_word=data.at_word))
 
 
 async def merge_segments(
@@ -128,7 +128,7 @@ async def merge_segments(
         raise InvalidInput("input.segmentIds", "Segments of one transcript.")
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.join(session, begun, list(dict.fromkeys(key for _, _, key in parts))))
+        return _payload(await edits.merge_segments(session, begun, list(dict.fromkeys(key for _, _, key in parts))))
 
 
 async def rename_speaker(
@@ -141,7 +141,7 @@ async def rename_speaker(
     name = validation.text("input.name", data.name, NAME_CHARS)
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.rename(session, begun, _position(id_, transcript), name))
+        return _payload(await edits.rename_speaker(session, begun, _position(id_, transcript), name))
 
 
 async def merge_speakers(
@@ -154,7 +154,7 @@ async def merge_speakers(
     positions = [_position(id_, transcript) for id_ in data.speaker_ids]
     async with context.db.write() as session:
         begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.unite(session, begun, positions, _position(data.into_id, transcript)))
+        return _payload(await edits.merge_speakers(session, begun, positions, _position(data.into_id, transcript)))
 
 
 async def revert_transcript(
@@ -168,7 +168,7 @@ async def revert_transcript(
         raise NotFound("transcript", id_)
     async with context.db.write() as session:
         begun = Begun(context.owner_id, id_, data.expected_revision)
-        return _payload(await edits.revert(session, begun, data.to_revision))
+        return _payload(await edits.revert_transcript(session, begun, data.to_revision))
 
 
 def _writer(info: Info) -> Context:

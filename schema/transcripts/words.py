@@ -23,7 +23,7 @@ MOST = 1000
 """The most words a page may have."""
 
 _ORDER = "Word"
-_TIMING = {"A": WordTiming.ALIGNED, "I": WordTiming.INTERPOLATED, "E": WordTiming.ESTIMATED}
+_TIMING = {"A": WordTiming.ALIGNED, "I": WordTiming.INTERPOLATED, "W": WordTiming.ATTENDED, "E": WordTiming.ESTIMATED}
 
 
 class WordView(msgspec.Struct):

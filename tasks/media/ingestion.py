@@ -44,7 +44,7 @@ async def ingest(
     filename: str,
     chunks: AsyncIterator[bytes],
     max_bytes: int,
-    max_seconds: float,
+    max_duration: float,
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
@@ -60,9 +60,9 @@ async def ingest(
         if sha256 is not None and stored.sha256 != sha256.lower():
             raise InvalidInput("sha256", f"The bytes that arrived have the SHA-256 {stored.sha256}.")
         facts = await _probe(blobs, key)
-        if facts.duration_seconds > max_seconds:
+        if facts.duration_seconds > max_duration:
             message = "The recording is too long; cut it into parts."
-            raise LimitExceeded(message, limit=max_seconds, actual=facts.duration_seconds, unit="seconds")
+            raise LimitExceeded(message, limit=max_duration, actual=facts.duration_seconds, unit="seconds")
         async with db.write() as session:
             await adopt(session)
             return await media.add(

@@ -36,18 +36,18 @@ PARTIAL = ".partial"
 
 
 def sha256(path: Path) -> str:
-    """A file's hash, in hexadecimal."""
+    """Return a file's hash, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify(folder: Path) -> list[str]:
-    """What is missing or damaged in the pack, a line each; empty when everything is as it should be."""
+    """Return the faults of the pack, a line for each missing or damaged file; none when all is as it should be."""
     return [f"{path}: {fault}" for path, fault in _faults(folder, FILES, exports=True).items()]
 
 
 def faults(folder: Path, part: str) -> list[str]:
-    """The same of one part of the pack: a recognition model by its name, or `diarization`."""
+    """Return the faults of one part of the pack: a recognition model by its name, or `diarization`."""
     files = [weights for weights in FILES if weights.path.startswith(f"{part}/")]
     found = _faults(folder, files, exports=VOICEPRINTS.startswith(f"{part}/"))
     return [f"{path}: {fault}" for path, fault in found.items()]
@@ -110,7 +110,7 @@ def _exported(folder: Path) -> str | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Two set-ups of one folder take turns; the lock dies with its process."""
+    """Let set-ups of one folder take turns; the lock dies with its process."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -170,7 +170,7 @@ def _watched(folder: Path, report: Callable[[int], None]) -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Files that are still there when asked: pip moves its own about."""
+    """Yield the files that are still there when asked: pip moves its own about."""
     return [path for root, _, names in os.walk(folder) for name in names if (path := Path(root, name)).is_file()]
 
 
@@ -212,7 +212,7 @@ def _export(partial: Path, folder: Path) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
-    """A progress bar on a terminal, a line for each step elsewhere."""
+    """Show a progress bar on a terminal, a line for each step elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
         said: set[str] = set()
@@ -231,7 +231,7 @@ def progress_bar() -> Iterator[Report]:
 
 
 def listing(folder: Path) -> Table:
-    """All models in the folder: those of the pack, checked, and those that came by themselves or from the hub."""
+    """List all models in the folder: those of the pack, checked, and those that came by themselves or from the hub."""
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "what", "revision", "MB", "licence", "state"):
         table.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")

@@ -126,5 +126,5 @@ PARTS = (
 
 
 def names() -> tuple[str, ...]:
-    """Names of the recognition models in the pack."""
+    """Return the names of the recognition models in the pack."""
     return tuple(part.name for part in PARTS if part.name != "diarization")

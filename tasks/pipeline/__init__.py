@@ -1,7 +1,7 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
     DECODE      anything FFmpeg reads, to samples on disk          decode.py, media.py, peaks.py
-    TRANSCRIBE  what was said: Whisper, window by window           detect.py, transcribe.py, rules.py, sentences.py
+    TRANSCRIBE  what was said: Whisper, window by window  detect.py, transcribe.py, hallucination.py, sentences.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from db.domain.values import Stage, TranscriptionTask
 from tasks.pipeline.align import align
+from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.decode import decode
-from tasks.pipeline.detect import heard
-from tasks.pipeline.diarize import diarize, listen
-from tasks.pipeline.draft import Draft
+from tasks.pipeline.detect import DetectedSpeech, vad_chunks
+from tasks.pipeline.diarize import diarize, extract_embeddings
 from tasks.pipeline.peaks import keep
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.stages import Stages, beside
@@ -42,24 +42,25 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
     if stages.needed(Stage.DECODE) or not samples.exists():
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
-    recording, draft = Recording(samples), Draft(options, work.resume)
+    recording, builder = Recording(samples), TranscriptBuilder(options, work.resume)
+    speech = DetectedSpeech(recording, engine)
     aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
 
-    with beside(stages, draft.complete, parallel=parallel) as side:
-        voices = side.start(lambda: listen(recording, engine, work, stages), wanted=diarizing)
-        aligned = side.start(lambda: align(recording, engine, draft, stages), wanted=aligning)
+    with beside(stages, builder.complete, parallel=parallel) as side:
+        embeddings = side.start(lambda: extract_embeddings(speech, engine, work, stages), wanted=diarizing)
+        aligned = side.start(lambda: align(recording, engine, builder, stages), wanted=aligning)
         if stages.needed(Stage.TRANSCRIBE):
-            stages.do(Stage.TRANSCRIBE, lambda: transcribe(recording, engine, draft, work.resume, stages.tell))
+            stages.do(Stage.TRANSCRIBE, lambda: transcribe(speech, engine, builder, work.resume, stages.tell))
         elif aligning:
-            for chunk in heard(recording, engine, options):
-                draft.listened(chunk)
-        draft.complete()
-        some = bool(draft.segments)
-        stages.do_if_possible(Stage.ALIGN, lambda: draft.revise(aligned()), wanted=aligning and some)
+            for chunk in vad_chunks(speech, recording.seconds, options):
+                builder.add_speech(chunk)
+        builder.complete()
+        some = bool(builder.segments)
+        stages.do_if_possible(Stage.ALIGN, lambda: builder.revise(*aligned()), wanted=aligning and some)
         stages.do_if_possible(
-            Stage.DIARIZE, lambda: diarize(voices(), engine, draft, stages.tell), wanted=diarizing and some
+            Stage.DIARIZE, lambda: diarize(embeddings(), engine, builder, stages.tell), wanted=diarizing and some
         )
 
-    provenance = engine.provenance(options, draft.language)
+    provenance = engine.provenance(options, builder.language)
     stages.tell(Completed(provenance=replace(provenance, options=options, stage_seconds=stages.seconds)))

@@ -5,72 +5,93 @@ from itertools import groupby, pairwise
 
 from msgspec.structs import replace
 
-from db.domain.values import QualityFlag, Segment, Stage, Word, WordTiming
-from tasks.pipeline.draft import Draft
+from db.domain.values import ErrorCode, Problem, QualityFlag, Segment, Stage, Word, WordTiming
+from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages
-from tasks.pipeline.types import Passage, Place, Progressed, SegmentsRevised, SpeechEngine
+from tasks.pipeline.types import AlignmentSpan, ModelUnavailable, Progressed, SegmentsRevised, SpeechEngine, WordSpan
 
 CHUNK_KEY = 6  # as many characters of a segment's key tell its window and chunk
 
 
-def align(recording: Recording, engine: SpeechEngine, draft: Draft, stages: Stages) -> list[Segment]:
-    """The same segments with aligned words, each chunk sent as soon as it is known, while others are still to come."""
+def align(
+    recording: Recording, engine: SpeechEngine, builder: TranscriptBuilder, stages: Stages
+) -> tuple[list[Segment], Problem | None]:
+    """Return the segments with aligned words; each chunk is sent as soon as it is known, while others are to come.
+
+    Without an aligner for the language, words keep the times that the recogniser gave them, and a problem says so;
+    raises `ModelUnavailable` where it gave none.
+    """
     aligned: list[Segment] = []
-    for window in draft.windows():
+    problem: Problem | None = None
+    for window in builder.windows():
         stages.begin(Stage.ALIGN)
         groups = [tuple(group) for _, group in groupby(window, key=lambda segment: segment.key[:CHUNK_KEY])]
-        passages = [_passage(group, draft, recording.seconds) for group in groups]
-        found = engine.align(recording, passages, draft.language or "")
-        for group, passage, places in zip(groups, passages, found, strict=True):
-            words = [draft.spoken(word) for word in placed(passage, places, recording.seconds)]
+        spans = [_span(group, builder, recording.seconds) for group in groups]
+        try:
+            found = engine.align(recording, spans, builder.language or "")
+        except ModelUnavailable as missing:
+            if not _timed(window):
+                raise
+            problem = Problem(
+                code=ErrorCode.MODEL_UNAVAILABLE, stage=Stage.ALIGN, message=missing.message, remedy=missing.remedy
+            )
+            aligned += window
+            continue
+        for group, span, places in zip(groups, spans, found, strict=True):
+            words = [builder.trim_pause(word) for word in placed(span, places, recording.seconds)]
             revised = _revised(group, words)
-            new = tuple(draft.heard(segment) for segment in revised)
+            new = tuple(builder.flag_silence(segment) for segment in revised)
             aligned += new
             stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
-            stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, passage.end / recording.seconds)))
-    return aligned
+            stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, span.end / recording.seconds)))
+    return aligned, problem
 
 
-def _passage(group: Sequence[Segment], draft: Draft, seconds: float) -> Passage:
+def _timed(window: Iterable[Segment]) -> bool:
+    """Return whether no word's times are only estimated."""
+    return all(word.timing is not WordTiming.ESTIMATED for segment in window for word in segment.words)
+
+
+def _span(group: Sequence[Segment], builder: TranscriptBuilder, seconds: float) -> AlignmentSpan:
     words = tuple(word.text for segment in group for word in segment.words)
-    start, end = draft.span(min(segment.start for segment in group), max(segment.end for segment in group))
-    return Passage(max(0.0, start), min(seconds, end), words)
+    start, end = builder.span(min(segment.start for segment in group), max(segment.end for segment in group))
+    return AlignmentSpan(max(0.0, start), min(seconds, end), words)
 
 
-def placed(passage: Passage, places: Sequence[Place | None], seconds: float) -> list[Word]:
+def placed(span: AlignmentSpan, places: Sequence[WordSpan | None], seconds: float) -> list[Word]:
     """Words with the times that the aligner found; the others between their neighbours, by length."""
     known = _forward(places, seconds)
     words: list[Word] = []
-    for index, (text, place) in enumerate(zip(passage.words, known, strict=True)):
+    for index, (text, place) in enumerate(zip(span.words, known, strict=True)):
         if place is not None:
             timing = WordTiming.ALIGNED if place.certain else WordTiming.INTERPOLATED
             words.append(Word(text, place.start, place.end, place.confidence, timing))
         else:
-            words.append(Word(text, *_between(passage, known, index, seconds), None, _timing(known)))
+            words.append(Word(text, *_between(span, known, index, seconds), None, _timing(known)))
     return words
 
 
-def _timing(known: Sequence[Place | None]) -> WordTiming:
+def _timing(known: Sequence[WordSpan | None]) -> WordTiming:
     return WordTiming.INTERPOLATED if any(known) else WordTiming.ESTIMATED
 
 
-def _forward(places: Sequence[Place | None], seconds: float) -> list[Place | None]:
+def _forward(places: Sequence[WordSpan | None], seconds: float) -> list[WordSpan | None]:
     """Places inside the recording whose starts never decrease and whose ends do not come before."""
     last = 0.0
-    result: list[Place | None] = []
+    result: list[WordSpan | None] = []
     for place in places:
         if place is None:
             result.append(None)
             continue
         last = within(max(place.start, last), seconds)
         end = within(max(place.end, last), seconds)
-        result.append(Place(last, end, min(1.0, max(0.0, place.confidence)), place.certain))
+        result.append(WordSpan(last, end, min(1.0, max(0.0, place.confidence)), place.certain))
     return result
 
 
-def _between(passage: Passage, known: Sequence[Place | None], index: int, seconds: float) -> tuple[float, float]:
-    """A share of the gap between the aligned neighbours, or of the passage where there is none on that side."""
+def _between(span: AlignmentSpan, known: Sequence[WordSpan | None], index: int, seconds: float) -> tuple[float, float]:
+    """Share the gap between the aligned neighbours, or of the span where there is none on that side."""
     first = index
     while first > 0 and known[first - 1] is None:
         first -= 1
@@ -79,10 +100,10 @@ def _between(passage: Passage, known: Sequence[Place | None], index: int, second
         last += 1
     before = known[first - 1] if first else None
     after = known[last + 1] if last + 1 < len(known) else None
-    start = before.end if before else min(passage.start, after.start) if after else passage.start
-    end = after.start if after else max(passage.end, start)
+    start = before.end if before else min(span.start, after.start) if after else span.start
+    end = after.start if after else max(span.end, start)
     start, end = min(start, end, seconds), min(end, seconds)
-    lengths = [len(passage.words[i]) + 1 for i in range(first, last + 1)]
+    lengths = [len(span.words[i]) + 1 for i in range(first, last + 1)]
     total, done = sum(lengths), sum(lengths[: index - first])
     step = (end - start) / total
     return within(start + done * step, seconds), within(start + (done + lengths[index - first]) * step, seconds)
@@ -92,7 +113,7 @@ def _revised(group: Sequence[Segment], words: Sequence[Word]) -> Iterator[Segmen
     taken = 0
     for segment in group:
         own = tuple(
-            replace(new, speaker=old.speaker)
+            replace(new, speaker=old.speaker, confidence=new.confidence if old.confidence is None else old.confidence)
             for new, old in zip(words[taken : taken + len(segment.words)], segment.words, strict=True)
         )
         taken += len(own)

@@ -16,7 +16,7 @@ Span = tuple[int, int, float]
 
 
 def align(emission: Emission, tokens: Sequence[int], blank: int) -> list[Span] | None:
-    """A span for each token; None when there are too few frames for them."""
+    """Return a span for each token; None when there are too few frames for them."""
     if not tokens or not len(emission):
         return None
     moved, last = _trellis(emission, tokens, blank)
@@ -55,7 +55,7 @@ def _trellis(
 
 
 def _walk_back(moved: np.ndarray[tuple[int, int], np.dtype[np.bool_]], last: int) -> list[int] | None:
-    """The frame at which each token begins."""
+    """Return the frame at which each token begins."""
     token, starts = moved.shape[1], []
     for frame in range(last - 1, -1, -1):
         if moved[frame, token - 1]:

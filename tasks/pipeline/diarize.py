@@ -8,13 +8,13 @@ from itertools import accumulate, groupby, pairwise, zip_longest
 from msgspec.structs import replace
 
 from db.domain.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
-from tasks.pipeline.draft import Draft
-from tasks.pipeline.recording import Recording
+from tasks.pipeline.builder import TranscriptBuilder
+from tasks.pipeline.detect import DetectedSpeech
 from tasks.pipeline.sentences import join
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import (
+    CheckpointSaved,
     Emit,
-    Kept,
     Progressed,
     SegmentsRevised,
     SpeakersFound,
@@ -24,7 +24,7 @@ from tasks.pipeline.types import (
     scratch_file,
 )
 
-VOICEPRINTS = "voiceprints"
+EMBEDDINGS = "embeddings"
 OVERLAP_SECONDS = 0.25  # of two people talking at once within a segment: it is flagged
 PAUSE = 2.0  # seconds of silence within a sentence: it is told in two parts
 TRAIL = 1.0  # seconds by which a segment may outlast its last word while the same voice goes on
@@ -32,28 +32,30 @@ CHANGE = 0.4  # the price of another speaker within a sentence, in shares of a w
 FOLLOWING = 0.05  # of another speaker at its beginning: only decides where both are heard alike
 
 
-def listen(recording: Recording, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
-    """What there is to know of the voices, kept so that another speaker count takes seconds."""
-    path = scratch_file(work, VOICEPRINTS)
+def extract_embeddings(speech: DetectedSpeech, engine: SpeechEngine, work: Work, stages: Stages) -> bytes:
+    """Return the embeddings of the detected speech, kept so that another speaker count takes seconds."""
+    path = scratch_file(work, EMBEDDINGS)
     if path.exists():
         return path.read_bytes()
     stages.begin(Stage.DIARIZE)
-    found = engine.voiceprints(recording, lambda done: stages.tell(Progressed(stage=Stage.DIARIZE, fraction=done)))
+    found = engine.extract_embeddings(
+        speech.recording, speech, lambda done: stages.tell(Progressed(stage=Stage.DIARIZE, fraction=done))
+    )
     partial = path.with_suffix(".partial")
     partial.write_bytes(found)
     partial.replace(path)
-    stages.tell(Kept(stage=Stage.DIARIZE, name=VOICEPRINTS))
+    stages.tell(CheckpointSaved(stage=Stage.DIARIZE, name=EMBEDDINGS))
     return found
 
 
-def diarize(voiceprints: bytes, engine: SpeechEngine, draft: Draft, tell: Emit) -> None:
-    """Give the draft's words to speakers."""
-    speakers, revised = assign(draft.segments, engine.diarize(voiceprints, draft.options), draft.written)
+def diarize(embeddings: bytes, engine: SpeechEngine, builder: TranscriptBuilder, tell: Emit) -> None:
+    """Give the builder's words to speakers."""
+    speakers, revised = assign(builder.segments, engine.diarize(embeddings, builder.options), builder.written)
     kept = {segment.key for segment in revised}
-    removed = tuple(segment.key for segment in draft.segments if segment.key not in kept)
+    removed = tuple(segment.key for segment in builder.segments if segment.key not in kept)
     tell(SpeakersFound(speakers=speakers))
     tell(SegmentsRevised(stage=Stage.DIARIZE, segments=tuple(revised), removed=removed))
-    draft.revise(revised)
+    builder.revise(revised)
 
 
 def assign(
@@ -61,16 +63,16 @@ def assign(
 ) -> tuple[tuple[SpeakerLabel, ...], list[Segment]]:
     """Speakers in order of first appearance, and the segments split where the speaker changes."""
     turns = sorted(turns, key=lambda turn: (turn.start, turn.end))
-    heard = Heard(turns)
+    index = TurnIndex(turns)
     told: list[tuple[Segment, list[str]]] = []
     for _, parts in groupby(segments, key=lambda segment: segment.key.split(".")[0]):
         sentence = _whole(list(parts), language)
-        told.append((sentence, who(sentence.words, heard, told[-1][1][-1] if told and told[-1][1] else None)))
+        told.append((sentence, assign_words(sentence.words, index, told[-1][1][-1] if told and told[-1][1] else None)))
     said = [name for _, names in told for name in names]
     order = list(dict.fromkeys([*said, *(turn.speaker for turn in turns)]))
-    split = [part for sentence, names in told for part in _split(sentence, map(order.index, names), heard, language)]
+    split = [part for sentence, names in told for part in _split(sentence, map(order.index, names), index, language)]
     revised = [
-        _trailing(part, after.start if after else math.inf, order, heard)
+        _trailing(part, after.start if after else math.inf, order, index)
         for part, after in zip_longest(split, split[1:])
     ]
     labels = tuple(
@@ -85,12 +87,12 @@ def assign(
     return labels, revised
 
 
-def who(words: Sequence[Word], heard: "Heard", before: str | None) -> list[str]:
-    """The speaker of each word of a sentence: whoever is heard during it, but a change within a sentence has its price.
+def assign_words(words: Sequence[Word], index: "TurnIndex", before: str | None) -> list[str]:
+    """Return the speaker of each word of a sentence: whoever is active, but a change within it has its price.
 
     The cheapest path (Viterbi) over words and speakers. So a word on the border of two turns goes with its sentence.
     """
-    shares = [heard.shares(word) for word in words]
+    shares = [index.shares(word) for word in words]
     names = list(dict.fromkeys(name for share in shares for name in share))
     if not names:
         return []
@@ -113,7 +115,7 @@ def who(words: Sequence[Word], heard: "Heard", before: str | None) -> list[str]:
     return found[::-1]
 
 
-class Heard:
+class TurnIndex:
     """Turns by time: who talks in a stretch, and for how long."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
@@ -122,7 +124,7 @@ class Heard:
         self.reach = list(accumulate((turn.end for turn in turns), max))  # the latest end so far
 
     def during(self, start: float, end: float) -> Iterator[Turn]:
-        """The parts of turns within a stretch."""
+        """Return the parts of turns within a stretch."""
         first = bisect_left(self.reach, start)
         for turn in self.turns[first : bisect_left(self.starts, end)]:
             if turn.end > start:
@@ -153,7 +155,7 @@ class Heard:
 
 
 def _whole(parts: Sequence[Segment], language: str) -> Segment:
-    """A sentence as it was before an earlier diarization split it."""
+    """Return a sentence as it was before an earlier diarization split it."""
     first = parts[0]
     words = tuple(word for part in parts for word in part.words)
     text = first.text if len(parts) == 1 else join([word.text for word in words], language)
@@ -165,31 +167,31 @@ def _breaks(word: Word, after: Word) -> bool:
     return word.speaker != after.speaker or (after.start or 0.0) - (word.end or 0.0) >= PAUSE
 
 
-def _trailing(part: Segment, until: float, order: Sequence[str], heard: "Heard") -> Segment:
-    """The part up to where its speaker falls silent, or the next begins: sounds that are no words belong to it."""
+def _trailing(part: Segment, until: float, order: Sequence[str], index: "TurnIndex") -> Segment:
+    """Return the part, ended where its speaker falls silent or the next begins: other sounds belong to it."""
     if part.speaker is None:
         return part
     last = max(word.end or 0.0 for word in part.words)
-    on = [turn for turn in heard.during(last, last + TRAIL) if turn.start <= last]
+    on = [turn for turn in index.during(last, last + TRAIL) if turn.start <= last]
     own = max((turn.end for turn in on if turn.speaker == order[part.speaker]), default=last)
     return replace(part, end=round(max(last, min(own, until)), 3))
 
 
-def _split(segment: Segment, speakers: Iterable[int], heard: Heard, language: str) -> Iterator[Segment]:
+def _split(segment: Segment, speakers: Iterable[int], index: TurnIndex, language: str) -> Iterator[Segment]:
     told: list[int | None] = [*speakers] or [None] * len(segment.words)
     words = [replace(word, speaker=speaker) for word, speaker in zip(segment.words, told, strict=True)]
     breaks = accumulate((_breaks(a, b) for a, b in pairwise(words)), initial=0)
     counted = groupby(zip(breaks, words, strict=False), key=lambda pair: pair[0])
     turns = [(own[0].speaker, own) for _, pairs in counted if (own := tuple(word for _, word in pairs))]
-    for index, (speaker, own) in enumerate(turns):
-        start = segment.start if index == 0 else own[0].start or 0.0
+    for number, (speaker, own) in enumerate(turns):
+        start = segment.start if number == 0 else own[0].start or 0.0
         end = max(word.end or 0.0 for word in own)
         flags: tuple[QualityFlag, ...] = tuple(flag for flag in segment.flags if flag is not QualityFlag.OVERLAP)
-        if heard.overlap(start, end) >= OVERLAP_SECONDS:
+        if index.overlap(start, end) >= OVERLAP_SECONDS:
             flags = (*flags, QualityFlag.OVERLAP)
         yield replace(
             segment,
-            key=segment.key if index == 0 else f"{segment.key}.{index:02d}",
+            key=segment.key if number == 0 else f"{segment.key}.{number:02d}",
             start=start,
             end=max(start, end),
             text=segment.text if len(turns) == 1 else join([word.text for word in own], language),

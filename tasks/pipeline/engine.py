@@ -17,7 +17,7 @@ HEAP = {-4: 0, -1: 2**31 - 1, -8: 1}
 
 
 def open_engine(settings: SpeechSettings | None = None) -> SpeechEngine:
-    """The engine as configured. Loads libraries only; models come when first needed, or with `preload`."""
+    """Return the engine as configured. Loads libraries only; models come when first needed, or with `preload`."""
     _hold_memory()
     settings = settings or SpeechSettings()
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # pyannote.audio would tell its makers of every file
@@ -49,7 +49,7 @@ def _hold_memory() -> None:
 
 
 def _tidy_up() -> None:
-    """Removes a folder that torch makes for remote modules, which nobody uses here: an engine's process is ended by a
+    """Remove a folder that torch makes for remote modules, which nobody uses here: an engine's process is ended by a
     signal, after which nobody would.
     """
     remote = sys.modules.get("torch.distributed.nn.jit.instantiator")

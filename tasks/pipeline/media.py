@@ -30,7 +30,7 @@ OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhe
 
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
-    """The recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
+    """Return the recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
     formats = ",".join(sorted(name for name in av.formats_available if not name.startswith(INDIRECT)))
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
@@ -45,13 +45,13 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def probe(path: Path) -> MediaFacts:
-    """What the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
+    """Return what the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
     with opened(path) as container:
         return facts(container, path)
 
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
-    """What an open recording is. Reads to its end only when its container does not tell its length, or may be wrong."""
+    """Return what an open recording is. Reads to its end only when its container tells no length, or may be wrong."""
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
         if container.streams.video:
@@ -100,7 +100,7 @@ class Timeline:
 
 
 def _length(container: InputContainer) -> float:
-    """The end of the last packet: browsers write recordings without a length in the header."""
+    """Return the end of the last packet: browsers write recordings without a length in the header."""
     timeline, end = Timeline(container), 0.0
     try:
         for packet in container.demux(container.streams.best("audio")):
@@ -144,7 +144,7 @@ def boxes(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
 
 
 def promised(path: Path) -> float:
-    """The seconds that a WAV's header promises, or zero: FFmpeg believes the file's size instead and misses a cut."""
+    """Return the seconds that the header of a WAV promises, or zero: FFmpeg believes the file size and misses a cut."""
     with path.open("rb") as file:
         if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
             return 0.0

@@ -4,7 +4,7 @@ import numpy as np
 
 from db.domain.values import Stage
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.types import Emit, Kept, Work, scratch_file
+from tasks.pipeline.types import CheckpointSaved, Emit, Work, scratch_file
 
 PEAKS = "peaks"
 
@@ -16,7 +16,7 @@ SHORTEST = 160
 
 
 def peaks(recording: Recording) -> bytes:
-    """The largest amplitude of each of up to 20,000 equal stretches, a byte each: 255 is full scale."""
+    """Return the largest amplitude of each of up to 20,000 equal stretches, a byte each: 255 is full scale."""
     bars = max(1, min(BARS, recording.samples // SHORTEST))
     edges = np.linspace(0, recording.samples, bars + 1).astype(int)
     found = bytearray()
@@ -31,4 +31,4 @@ def peaks(recording: Recording) -> bytes:
 def keep(recording: Recording, work: Work, tell: Emit) -> None:
     """Leaves the peaks with the job."""
     scratch_file(work, PEAKS).write_bytes(peaks(recording))
-    tell(Kept(stage=Stage.DECODE, name=PEAKS))
+    tell(CheckpointSaved(stage=Stage.DECODE, name=PEAKS))

@@ -14,7 +14,7 @@ Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 def within(moment: float, seconds: float) -> float:
-    """A moment to the millisecond, inside a recording of so many seconds."""
+    """Return a moment to the millisecond, inside a recording of so many seconds."""
     return min(round(max(0.0, moment), 3), math.floor(seconds * 1000) / 1000)
 
 
@@ -37,16 +37,16 @@ class Recording:
         return self.samples / SAMPLE_RATE
 
     def part(self, start: float, end: float) -> "Recording":
-        """The part from `start` to `end` seconds as a recording of its own, whose time begins at zero."""
+        """Return the part from `start` to `end` seconds as a recording of its own, whose time begins at zero."""
         first = min(self.first + int(start * SAMPLE_RATE), self.last)
         return Recording(self.path, first, min(self.first + int(end * SAMPLE_RATE), self.last))
 
     def read(self, start: float = 0.0, end: float | None = None) -> Waveform:
-        """The samples from `start` to `end` seconds, as far as the recording goes."""
+        """Return the samples from `start` to `end` seconds, as far as the recording goes."""
         return self.slice(int(start * SAMPLE_RATE), self.samples if end is None else int(end * SAMPLE_RATE))
 
     def slice(self, first: int, last: int) -> Waveform:
-        """The samples from number `first` up to `last`, as far as the recording goes."""
+        """Return the samples from number `first` up to `last`, as far as the recording goes."""
         first, last = max(0, first), min(last, self.samples)
         if first >= last:
             return np.zeros(0, np.float32)

@@ -37,7 +37,7 @@ _TOKEN = re.compile(r"[0-9A-Za-z\u00c0-\u024f][0-9A-Za-z\u00c0-\u024f.,'’%-]*[
 
 
 def words(text: str, language: str) -> list[str]:
-    """The words of a text as written, each with its punctuation; nothing of the text but spaces is lost."""
+    """Return the words of a text as written, each with its punctuation; nothing of the text but spaces is lost."""
     if language not in LANGUAGES_WITHOUT_SPACES:
         return text.split()
     return [word for part in text.split() for word in _TOKEN.findall(part)]
@@ -49,7 +49,7 @@ def join(parts: Sequence[str], language: str) -> str:
 
 
 def sentences(text: str, language: str) -> Iterator[list[str]]:
-    """The words of each sentence of a text, none of them longer than fits on a screen."""
+    """Return the words of each sentence of a text, none of them longer than fits on a screen."""
     for sentence in _split(text.strip(), language):
         found = words(sentence, language)
         if found:

@@ -48,7 +48,7 @@ class Stages:
                 raise
 
     def begin(self, stage: Stage) -> None:
-        """A stage begins, if it has not yet."""
+        """Begin a stage, if it has not begun yet."""
         if stage not in self._begun:
             self._begun[stage] = time.monotonic()
             self.tell(StageStarted(stage=stage))
@@ -58,14 +58,14 @@ class Stages:
         return stage not in self._done
 
     def do(self, stage: Stage, work: Callable[[], Problem | None]) -> None:
-        """A stage without which there is no transcript."""
+        """Do a stage without which there is no transcript."""
         self.current = stage
         self.begin(stage)
         problem = work()
         self.tell(StageFinished(stage=stage, seconds=self._took(stage), problem=problem))
 
-    def do_if_possible(self, stage: Stage, work: Callable[[], None], *, wanted: bool) -> None:
-        """A stage whose failure leaves the transcript as it is, and says why."""
+    def do_if_possible(self, stage: Stage, work: Callable[[], Problem | None], *, wanted: bool) -> None:
+        """Do a stage whose failure leaves the transcript as it is; the failure's problem is reported."""
         if not self.needed(stage):
             return
         if not wanted:
@@ -83,7 +83,7 @@ class Stages:
             self.tell(StageFailed(stage=stage, seconds=self._took(stage), problem=sorted_out(fault, stage)))
 
     def fail(self, fault: Exception) -> None:
-        """The work cannot be done."""
+        """Report that the work cannot be done."""
         if self.stopped not in (None, fault):
             raise fault
         self._emit(Failed(problem=sorted_out(fault, self.current)))
@@ -126,7 +126,7 @@ def beside(stages: Stages, ended: Callable[[], None], *, parallel: bool) -> Iter
 
 
 def sorted_out(fault: Exception, stage: Stage) -> Problem:
-    """A failure in words that a person can act on."""
+    """Describe a failure in words that a person can act on."""
     match fault:
         case InputFault():
             return fault.problem

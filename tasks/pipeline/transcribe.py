@@ -2,25 +2,32 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise, tee
 
-from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, Word
+from msgspec.structs import replace
+
+from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage
 from tasks.pipeline import detect
-from tasks.pipeline.draft import Draft
-from tasks.pipeline.recording import Recording, within
-from tasks.pipeline.rules import LOW_CONFIDENCE, judge
+from tasks.pipeline.builder import TranscriptBuilder
+from tasks.pipeline.hallucination import LOW_CONFIDENCE, filter_hypothesis
+from tasks.pipeline.recording import Recording
+from tasks.pipeline.rehearing import Reading, readings
 from tasks.pipeline.sentences import join, sentences
+from tasks.pipeline.timing import attended, estimated
 from tasks.pipeline.types import (
     Chunk,
     Emit,
+    Hypothesis,
     LanguageDetected,
     Progressed,
     Resume,
     SpeechEngine,
-    Spoken,
     WindowTranscribed,
 )
+
+PLACES_NAMED = 5  # at most, in a problem
+MOST_ORDINARY = 99  # sentences of a chunk whose number has two digits
 
 NOTHING_SAID = Problem(
     code=ErrorCode.INVALID_INPUT,
@@ -30,31 +37,58 @@ NOTHING_SAID = Problem(
 )
 
 
-def transcribe(recording: Recording, engine: SpeechEngine, draft: Draft, resume: Resume, tell: Emit) -> Problem | None:
+def transcribe(
+    speech: detect.DetectedSpeech, engine: SpeechEngine, builder: TranscriptBuilder, resume: Resume, tell: Emit
+) -> Problem | None:
     """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
-    pieces = detect.heard(recording, engine, draft.options)
-    if draft.language is None:
-        found, pieces = _language(recording, pieces, engine, draft.options)
-        if found is None:
+    recording = speech.recording
+    pieces = detect.vad_chunks(speech, recording.seconds, builder.options)
+    if builder.language is None:
+        detected, pieces = _language(recording, pieces, engine, builder.options)
+        if detected is None:
             return NOTHING_SAID
-        draft.language = found[0]
-        tell(LanguageDetected(language=found[0], confidence=found[1]))
-    asked, told = tee(_not_stored(pieces, draft, resume))
-    text = engine.transcribe(recording, (chunk for _, _, chunk in asked), draft.language, draft.options)
+        builder.language, sure = detected
+        tell(LanguageDetected(language=builder.language, confidence=sure))
+    asked, told = tee(_not_stored(pieces, builder, resume))
+    found = readings(recording, engine, (chunk for _, _, chunk in asked), builder.language, builder.options)
     places = pairwise(chain(((number, index) for number, index, _ in told), ((sys.maxsize, 0),)))
-    for spoken, ((number, index), (following, _)) in zip(text, places, strict=True):
-        new = tuple(_segments(f"{number:03d}{index:03d}", spoken, draft, recording.seconds))
+    missing: list[tuple[float, float]] = []
+    for reading, ((number, index), (following, _)) in zip(found, places, strict=True):
+        new = tuple(_segments(f"{number:03d}{index:03d}", reading, builder, recording.seconds))
         tell(WindowTranscribed(window=number + (following > number), segments=new))
-        tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, spoken.chunk.end / recording.seconds)))
-        draft.add(new, spoken.chunk)
-    return None if draft.segments else NOTHING_SAID
+        tell(Progressed(stage=Stage.TRANSCRIBE, fraction=min(1.0, reading.chunk.end / recording.seconds)))
+        builder.add(new, reading.chunk)
+        missing += reading.missing
+    if not builder.segments:
+        return NOTHING_SAID
+    return _without_words(missing) if missing else None
 
 
-def _not_stored(pieces: Iterator[Chunk], draft: Draft, resume: Resume) -> Iterator[tuple[int, int, Chunk]]:
-    """The chunks of windows that no earlier attempt has stored; the draft is told of the others' speech."""
+def _without_words(missing: Sequence[tuple[float, float]]) -> Problem:
+    """Return where somebody was heard and nothing was understood."""
+    places = ", ".join(f"{_clock(start)} to {_clock(end)}" for start, end in missing[:PLACES_NAMED])
+    more = f" and {len(missing) - PLACES_NAMED} more" if len(missing) > PLACES_NAMED else ""
+    seconds = sum(end - start for start, end in missing)
+    return Problem(
+        code=ErrorCode.INVALID_INPUT,
+        stage=Stage.TRANSCRIBE,
+        message=f"{seconds:.1f} seconds of detected speech have no words, though heard twice: {places}{more}.",
+        remedy="Listen there: it may be noise, laughter, or speech too soft or in another language.",
+    )
+
+
+def _clock(moment: float) -> str:
+    minutes, seconds = divmod(moment, 60)
+    return f"{int(minutes)}:{seconds:04.1f}"
+
+
+def _not_stored(
+    pieces: Iterator[Chunk], builder: TranscriptBuilder, resume: Resume
+) -> Iterator[tuple[int, int, Chunk]]:
+    """Return the chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
     for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
         if number < resume.windows:
-            draft.listened(chunk)
+            builder.add_speech(chunk)
         else:
             yield number, index, chunk
 
@@ -62,13 +96,13 @@ def _not_stored(pieces: Iterator[Chunk], draft: Draft, resume: Resume) -> Iterat
 def _language(
     recording: Recording, pieces: Iterator[Chunk], engine: SpeechEngine, options: Options
 ) -> tuple[tuple[str, float] | None, Iterator[Chunk]]:
-    """The language and how sure that is, None when nobody speaks; and the chunks, some of which were looked at."""
+    """Return the language and how sure that is, None when nobody speaks; and the chunks, some of them looked at."""
     if options.language:
         return (options.language, 1.0), pieces
-    if recording.seconds <= detect.PLACES * detect.CHUNK_SECONDS:
+    if recording.seconds <= detect.SHORT:
         known = list(pieces)
         return detect.language(recording, _spoken(known), engine, options), iter(known)
-    found = detect.language(recording, detect.spread(recording, engine), engine, options)
+    found = detect.language(recording, detect.spread(recording, engine, options), engine, options)
     if found is None:  # silence in all the places listened to: the first words decide
         first = []
         for piece in pieces:
@@ -84,44 +118,42 @@ def _spoken(pieces: list[Chunk]) -> list[Chunk]:
     return [piece for piece in pieces if piece.speech] or pieces
 
 
-def _segments(key: str, spoken: Spoken, draft: Draft, seconds: float) -> Iterator[Segment]:
-    """The sentences of a chunk. Keys tell window, chunk and sentence, so a window done again replaces itself."""
-    text, flags = judge(spoken, draft.written, draft.options.rules)
-    confidence = None if spoken.avg_logprob is None else min(1.0, math.exp(spoken.avg_logprob))
-    if confidence is not None and confidence < LOW_CONFIDENCE:
-        flags = (*flags, QualityFlag.LOW_CONFIDENCE)
-    found = list(sentences(text, draft.written))[:100]
-    times = estimate(spoken.chunk, [word for sentence in found for word in sentence], seconds)
-    for index, sentence in enumerate(found):
-        spans = [next(times) for _ in sentence]
-        placed = tuple(Word(word, *span) for word, span in zip(sentence, spans, strict=True))
+def _segments(key: str, reading: Reading, builder: TranscriptBuilder, seconds: float) -> Iterator[Segment]:
+    """Return the sentences of a chunk.
+
+    Keys tell window, chunk and sentence, so a window done again replaces itself.
+    """
+    told = [sentence for part in reading.hypotheses for sentence in _sentences(part, builder, seconds)]
+    for index, segment in enumerate(told):
+        until = told[index + 1].start if index + 1 < len(told) else math.inf
+        since = segment.start if index else 0.0
+        lost = any(since <= start < until for start, _ in reading.missing)
+        flags = (*segment.flags, QualityFlag.MISSING_TEXT) if lost else segment.flags
+        yield replace(segment, key=f"{key}{_ordinal(index)}", flags=flags)
+
+
+def _ordinal(index: int) -> str:
+    """Return a number whose text sorts as it does, in two digits for all but the longest chunks."""
+    return f"{index:02d}" if index < MOST_ORDINARY else f"{MOST_ORDINARY}{_ordinal(index - MOST_ORDINARY)}"
+
+
+def _sentences(hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: float) -> Iterator[Segment]:
+    """Return the sentences of a text, whose words are timed by the recogniser or, where it says nothing, by length."""
+    text, flags = filter_hypothesis(hypothesis, builder.written, builder.options.rules)
+    found = list(sentences(text, builder.written))
+    every = [word for sentence in found for word in sentence]
+    placed = attended(hypothesis, every, seconds) if hypothesis.tokens else estimated(hypothesis, every, seconds)
+    for sentence in found:
+        words, logs = zip(*(next(placed) for _ in sentence), strict=True)
+        known = [log for log in logs if log is not None]
+        confidence = min(1.0, math.exp(sum(known) / len(known))) if known else None
+        unsure = confidence is not None and confidence < LOW_CONFIDENCE
         yield Segment(
-            key=f"{key}{index:02d}",
-            start=spans[0][0],
-            end=spans[-1][1],
-            text=join(sentence, draft.written),
-            words=placed,
+            key="",
+            start=words[0].start or 0.0,
+            end=max(word.end or 0.0 for word in words),
+            text=join(sentence, builder.written),
+            words=words,
             confidence=confidence,
-            flags=flags,
+            flags=(*flags, QualityFlag.LOW_CONFIDENCE) if unsure else flags,
         )
-
-
-def estimate(chunk: Chunk, words: list[str], seconds: float) -> Iterator[tuple[float, float]]:
-    """Times of words that nobody aligned: spread over the chunk's speech in proportion to their length."""
-    spoken = sum(end - start for start, end in chunk.stretches)
-    total = sum(len(word) + 1 for word in words)
-    done = 0
-    for word in words:
-        start = _after(chunk, spoken * done / total)
-        done += len(word) + 1
-        end = _after(chunk, spoken * done / total, ending=True)
-        yield within(start, seconds), within(max(start, end), seconds)
-
-
-def _after(chunk: Chunk, speech: float, *, ending: bool = False) -> float:
-    """The moment at which so many seconds of the chunk's speech are over."""
-    for start, end in chunk.stretches:
-        if speech < end - start or (ending and speech <= end - start + 1e-6):
-            return min(start + speech, end)
-        speech -= end - start
-    return chunk.end

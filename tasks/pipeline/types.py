@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from db.domain.values import MediaFacts, Options, Problem, Provenance, Segment, SpeakerLabel, Stage, WorkerFacts
-from tasks.pipeline.recording import Recording, Waveform
+from tasks.pipeline.recording import Recording
 
 Report = Callable[[float], None]
 """Called with the fraction of a stage that is done, 0..1; may raise to stop the work at this point."""
@@ -93,10 +93,10 @@ class SegmentsRevised(msgspec.Struct, frozen=True, tag=True):
     removed: tuple[str, ...] = ()
 
 
-class Kept(msgspec.Struct, frozen=True, tag=True):
+class CheckpointSaved(msgspec.Struct, frozen=True, tag=True):
     """A file in the scratch folder worth keeping with the job: a later run that finds it there again saves that work.
 
-    `voiceprints` lets diarization run again with another speaker count in seconds. Without it, everything still works.
+    `embeddings` lets diarization run again with another speaker count in seconds. Without it, everything still works.
     """
 
     stage: Stage
@@ -151,7 +151,7 @@ Update = (
     | WindowTranscribed
     | SegmentsRevised
     | SpeakersFound
-    | Kept
+    | CheckpointSaved
     | StageFinished
     | StageSkipped
     | StageFailed
@@ -162,11 +162,15 @@ Emit = Callable[[Update], None]
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Up to 30 s of the recording that Whisper hears at once, and the stretches of speech within; seconds."""
+    """Up to 30 s of the recording that Whisper hears at once, and the stretches of speech within; seconds.
+
+    `language`: the one spoken in it, where it is not the recording's.
+    """
 
     start: float
     end: float
     speech: tuple[tuple[float, float], ...]
+    language: str | None = None
 
     @property
     def stretches(self) -> tuple[tuple[float, float], ...]:
@@ -174,18 +178,31 @@ class Chunk(msgspec.Struct, frozen=True):
         return self.speech or ((self.start, self.end),)
 
 
-class Spoken(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of a chunk as the recogniser gives it, and what it says about its own reliability."""
+class Token(msgspec.Struct, frozen=True):
+    """A piece of a text that the recogniser wrote at once: where it is in the recording, in seconds, and how likely."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a chunk as the recogniser gives it, and what it says about its own reliability.
+
+    `tokens` make up the text, in order; none where the recogniser knows no times.
+    """
 
     chunk: Chunk
     text: str
+    tokens: tuple[Token, ...] = ()
     avg_logprob: float | None = None
     no_speech_prob: float | None = None
     compression_ratio: float | None = None
     temperature: float = 0.0
 
 
-class Passage(msgspec.Struct, frozen=True):
+class AlignmentSpan(msgspec.Struct, frozen=True):
     """Words that were spoken, in order, somewhere between `start` and `end`; seconds."""
 
     start: float
@@ -193,7 +210,7 @@ class Passage(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-class Place(msgspec.Struct, frozen=True):
+class WordSpan(msgspec.Struct, frozen=True):
     """Where a word is in the recording. `certain` is False for one that the aligner could enclose, but not spell."""
 
     start: float
@@ -209,37 +226,37 @@ class SpeechEngine(Protocol):
     """
 
     def check(self, model: str) -> None:
-        """Looks whether this model is there and whole, without loading it; raises `ModelUnavailable`."""
+        """Look whether this model is there and whole, without loading it; raises `ModelUnavailable`."""
 
     def preload(self, model: str) -> None:
-        """Loads what a job with this model needs, so that none waits for it.
+        """Load what a job with this model needs, so that none waits for it.
 
         Raises `ModelUnavailable` only for what no job can do without.
         """
 
     def facts(self, default_model: str) -> WorkerFacts:
-        """What this engine can do, for `capabilities`."""
+        """Return what this engine can do, for `capabilities`."""
 
-    def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
 
-    def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """The language of up to 30 s of speech, as an ISO 639-1 code, and its probability."""
+    def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
+        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first."""
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
-        """The words spoken in each chunk, in order, as soon as each is known."""
+    ) -> Iterator[Hypothesis]:
+        """Return the words of each chunk, in order, as soon as each is known."""
 
     def align(
-        self, recording: Recording, passages: Sequence[Passage], language: str
-    ) -> Iterator[Sequence[Place | None]]:
-        """For each passage, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
+        self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
+    ) -> Iterator[Sequence[WordSpan | None]]:
+        """For each span, where each of its words is; a language without an aligner raises `ModelUnavailable`."""
 
-    def voiceprints(self, recording: Recording, report: Report) -> bytes:
-        """What diarization needs to know of the voices: the slow part, which knows no speaker count."""
+    def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
+        """Return speaker embeddings of the detected speech: the slow part of diarization, which knows no count."""
 
-    def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
+    def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
@@ -264,5 +281,5 @@ class InputFault(Exception):
 
 
 def scratch_file(work: Work, name: str) -> Path:
-    """A file in the work's scratch folder."""
+    """Return a file in the work's scratch folder."""
     return Path(work.scratch) / name

@@ -6,16 +6,15 @@ from db.models import Cleanup
 from db.queue import cleanups
 from db.queue.leases import Lease
 from tasks.runtime.context import Runtime
-from tasks.runtime.io import Kind
-
-SECONDS = 300.0
-"""How long the files of one row may take."""
+from tasks.runtime.handlers import Handler
 
 _log = structlog.get_logger(__name__)
 
 
 async def _delete(runtime: Runtime, cleanup: Cleanup, lease: Lease) -> None:
-    """One file that cannot be deleted does not keep the others; those that are gone already are no hindrance."""
+    """Delete the files; one that cannot be deleted does not keep the others, and one that is gone already is no
+    hindrance.
+    """
     faults = []
     for key in cleanup.blob_keys:
         try:
@@ -29,5 +28,5 @@ async def _delete(runtime: Runtime, cleanup: Cleanup, lease: Lease) -> None:
     _log.info("cleanup.done", files=len(cleanup.blob_keys))
 
 
-CLEANUPS = Kind(Cleanup, _delete, lambda _settings: SECONDS)
+CLEANUPS = Handler(table=Cleanup, run=_delete)
 """Tried for ever: what the storage keeps against our will must go in the end."""

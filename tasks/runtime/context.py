@@ -1,4 +1,4 @@
-"""What a worker process has at hand while it works."""
+"""The tools that a worker process has at hand while it works."""
 
 import asyncio
 import os
@@ -33,5 +33,5 @@ class Runtime:
 
 
 def worker_name(kind: str) -> str:
-    """Who works, for the operator: kind, host and process."""
+    """Return the worker's name, for the operator: kind, host and process."""
     return f"{kind}@{socket.gethostname()}:{os.getpid()}"

@@ -1,56 +1,71 @@
-"""What goes on while the engine works: the lease is renewed, and the engine is stopped when it is to leave off."""
+"""The heartbeat: while work is done, its lease is renewed, and the work is stopped when it is to leave off."""
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from db.domain.errors import LeaseLost
-from db.domain.values import Stage
 from db.queue import leases
 from db.queue.leases import Lease
 from db.store.session import DatabaseDown
 from tasks.runtime.context import Runtime
-from tasks.settings import STOP_GRACE
-from tasks.speech.process import EngineLost
 
 _log = structlog.get_logger(__name__)
 
 _PRESSING = 0.25
-"""Seconds between two looks at an engine that was asked to leave off."""
+"""Seconds between two looks at work that was asked to leave off."""
 
 
 class StopReason(StrEnum):
-    """Why the engine is to leave off."""
+    """The reason why work is to leave off before it is done."""
 
-    CANCEL = "CANCEL"  # the client no longer wants the job
+    CANCEL = "CANCEL"  # its owner no longer wants it
     DRAIN = "DRAIN"  # the worker is going down
-    STUCK = "STUCK"  # nothing was heard for longer than the stage may take
+    STUCK = "STUCK"  # nothing was heard of it for longer than its budget
+
+
+class WorkDropped(Exception):
+    """The work left off before it was done."""
+
+
+class Supervised(Protocol):
+    """Work whose lease is kept."""
+
+    def budget(self) -> float:
+        """Return how many seconds may pass from one sign of life to the next."""
+
+    def position(self) -> dict[str, Any]:
+        """Return the columns that are written with each heartbeat."""
+
+    async def press(self, reason: StopReason, waited: float) -> bool:
+        """Make the work leave off by itself; called again and again, `waited` seconds after the reason came up. True
+        when it is to be dropped where it is.
+        """
 
 
 class LeaseKeeper:
-    """Work under watch; `wish` tells why its engine was stopped."""
+    """Keeps the lease of one piece of work and decides when it is to leave off; `reason` tells why it had to."""
 
-    def __init__(self, runtime: Runtime, lease: Lease, position: Callable[[], dict[str, Any]]) -> None:
-        self.wish: StopReason | None = None
+    def __init__(self, runtime: Runtime, lease: Lease, work: Supervised) -> None:
+        self.reason: StopReason | None = None
         self._runtime = runtime
         self._lease = lease
-        self._position = position
-        self._stage: Stage | None = None
+        self._work = work
         self._heard_at = time.monotonic()
-        self._wished_at = 0.0
-        self._asked = 0  # how firmly: 1 at the end of the window, 2 at the next boundary
+        self._stopped_at = 0.0
 
-    def heard(self, stage: Stage | None = None) -> None:
-        """The engine gave a sign of life, in this stage if that is known."""
-        self._heard_at, self._stage = time.monotonic(), stage or self._stage
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self._heard_at = time.monotonic()
 
     async def over(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does the work and keeps its lease; raises LeaseLost, and drops the work, when the lease is gone."""
+        """Do the work and keep its lease. Raises LeaseLost when the lease is gone, and WorkDropped when the work had to
+        be dropped for another reason; either way it no longer runs.
+        """
         working, keeping = asyncio.create_task(work), asyncio.create_task(self._keep())
         try:
             await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,60 +75,45 @@ class LeaseKeeper:
             await asyncio.wait({working, keeping})
         if not working.cancelled():
             return working.result()
-        keeping.result()  # what went wrong, if that was the reason
-        raise LeaseLost("the lease ended during the work")
+        return keeping.result()  # the reason why it was dropped
 
     async def _keep(self) -> None:
-        """Renews the lease until it is lost."""
+        """Renew the lease until it is lost or the work is to be dropped; ends with the reason, raised."""
         while True:
             await self._pause()
             try:
                 canceled = await self._renew()
-            except LeaseLost:
-                return
             except DatabaseDown as error:
-                _log.warning("watch.database_down", error=str(error))
-                await asyncio.sleep(_PRESSING)  # whoever rang is heard at once, but not in a busy loop
-                continue
-            self._wonder(canceled=canceled)
-            if self.wish is not None:
-                await self._press(self.wish)
+                _log.warning("heartbeat.database_down", error=str(error))
+                await asyncio.sleep(_PRESSING)  # who woke us is heard at once, but not in a busy loop
+                canceled = False
+            self._look_for_a_reason(canceled=canceled)
+            if self.reason is not None and await self._work.press(self.reason, time.monotonic() - self._stopped_at):
+                raise WorkDropped(self.reason)
 
     async def _pause(self) -> None:
-        """Until the next heartbeat, or until somebody rings."""
+        """Wait until the next heartbeat, until the budget is spent, or until somebody wakes the worker."""
         seconds = self._runtime.settings.heartbeat_seconds
-        if self.wish is not None:
+        if self.reason is not None:
             await asyncio.sleep(min(_PRESSING, seconds))
             return
+        left = self._heard_at + self._work.budget() - time.monotonic()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._runtime.wakeup.wait(), seconds)
+            await asyncio.wait_for(self._runtime.wakeup.wait(), max(0.01, min(seconds, left)))
         self._runtime.wakeup.clear()
 
     async def _renew(self) -> bool:
         async with self._runtime.db.write() as session:
-            return await leases.renew(session, self._lease, **self._position())
+            return await leases.renew(session, self._lease, **self._work.position())
 
-    def _wonder(self, *, canceled: bool) -> None:
-        """Whether the engine is to leave off; a client's wish is stronger than a worker's."""
-        wish = self.wish
+    def _look_for_a_reason(self, *, canceled: bool) -> None:
+        """Decide whether the work is to leave off; an owner's reason is stronger than a worker's."""
+        reason = self.reason
         if canceled:
-            wish = StopReason.CANCEL
-        elif wish is None and self._runtime.draining.is_set():
-            wish = StopReason.DRAIN
-        elif wish is None and time.monotonic() - self._heard_at > self._runtime.settings.budget(self._stage):
-            wish = StopReason.STUCK
-        if wish is not self.wish:
-            self.wish, self._wished_at = wish, time.monotonic()
-
-    async def _press(self, wish: StopReason) -> None:
-        """Asks the engine to leave off, the more firmly the longer it takes; who follows it records what came of it."""
-        engine, waited = self._runtime.engine, time.monotonic() - self._wished_at
-        patience = self._runtime.settings.drain_seconds if wish is StopReason.DRAIN else 0.0
-        if wish is StopReason.STUCK or self._runtime.force_stop.is_set() or waited > patience + STOP_GRACE:
-            await engine.end()
-            return
-        firmly = 2 if waited >= patience else 1
-        if firmly > self._asked:
-            self._asked = firmly
-            with suppress(EngineLost):
-                await engine.stop(patient=firmly == 1)
+            reason = StopReason.CANCEL
+        elif reason is None and self._runtime.draining.is_set():
+            reason = StopReason.DRAIN
+        elif reason is None and time.monotonic() - self._heard_at > self._work.budget():
+            reason = StopReason.STUCK
+        if reason is not self.reason:
+            self.reason, self._stopped_at = reason, time.monotonic()

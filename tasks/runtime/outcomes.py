@@ -1,4 +1,4 @@
-"""How an attempt ends that did not end by itself."""
+"""Outcomes of an attempt that did not end by itself."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ BACKOFF_SECONDS, BACKOFF_CAP = 2.0, 600.0
 
 
 async def when_possible(runtime: Runtime, end: Callable[[], Awaitable[object]]) -> None:
-    """Ends an attempt as soon as the database answers, or leaves it to the sweepers when its lease has ended."""
+    """End an attempt as soon as the database answers, or leave it to the sweepers when its lease has ended."""
     deadline = time.monotonic() + runtime.settings.lease_seconds
     while time.monotonic() < deadline:
         try:
@@ -30,12 +30,12 @@ async def when_possible(runtime: Runtime, end: Callable[[], Awaitable[object]]) 
 
 
 def backoff(attempt: int) -> float:
-    """Seconds until the next try: exponential, full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015)."""
+    """Return the seconds until the next try: exponential, full jitter (Brooker, "Exponential Backoff…", AWS 2015)."""
     return random.uniform(0, min(BACKOFF_CAP, BACKOFF_SECONDS * 2 ** min(attempt - 1, 30)))  # noqa: S311  no secret
 
 
 def problem_of(error: Exception) -> Problem:
-    """What a client is told of something that went wrong outside of the engine."""
+    """Return the problem that a client is told of a fault outside of the engine."""
     if isinstance(error, FileNotFoundError):
         message, remedy = "The recording's file is gone.", "Upload the recording again."
         return Problem(code=ErrorCode.NOT_FOUND, message=message, remedy=remedy)

@@ -1,4 +1,4 @@
-"""How far a job is as a whole, and when it will be done, out of what its stages tell."""
+"""The progress of a job as a whole, and when it will be done, out of its stages' progress."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SHARES = {
     Stage.DIARIZE: 0.33,
     Stage.PERSIST: 0.02,
 }
-"""What part of the time each stage takes on a CPU with the offline models; those switched off count as nothing."""
+"""The part of the time that each stage takes on a CPU with the offline models; those switched off count as nothing."""
 
 _TOO_EARLY = 0.05
 
@@ -28,17 +28,17 @@ class JobProgress:
         self.fraction = self._at_start
 
     def advance(self, stage: Stage, fraction: float) -> None:
-        """A stage has come this far, 0..1."""
+        """Note that a stage has come this far, 0..1."""
         self._done[stage] = max(self._done.get(stage, 0.0), min(1.0, fraction))
         self.fraction = max(self.fraction, self._sum())
 
     def of(self, stage: Stage) -> float:
-        """How far a stage is, 0..1."""
+        """Return how far a stage is, 0..1."""
         return self._done.get(stage, 0.0)
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds to the end at the pace so far; None while that says little."""
+        """Return the seconds to the end at the pace so far; None while that says little."""
         gained = self.fraction - self._at_start
         if gained < _TOO_EARLY:
             return None

@@ -1,4 +1,4 @@
-"""Where a worker keeps decoded audio while it needs it: a folder of its own, removed when the worker is gone."""
+"""A worker's scratch folder, for decoded audio: its own, and removed when the worker is gone."""
 
 import fcntl
 import os
@@ -25,13 +25,13 @@ class Scratch:
                 _remove_if_left(other)
 
     def make(self, name: str) -> Path:
-        """A folder for one attempt at one job: whoever comes after a worker that froze does not meet it there."""
+        """Make a folder for one attempt at one job: whoever comes after a worker that froze does not meet it there."""
         folder = self.folder / name
         folder.mkdir()
         return folder
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,15 @@ from db.jobs import attempts
 from db.models import Job
 from db.queue import cleanups, leases
 from db.queue.leases import Lease
-from db.store.session import DatabaseDown
 from tasks.media.files import new_file
 from tasks.pipeline import types as t
+from tasks.runtime.attempts import Attempt
 from tasks.runtime.context import Runtime
-from tasks.runtime.heartbeat import LeaseKeeper, StopReason
-from tasks.runtime.outcomes import backoff, problem_of, when_possible
+from tasks.runtime.handlers import Handler
+from tasks.runtime.heartbeat import StopReason
+from tasks.runtime.outcomes import backoff, problem_of
 from tasks.runtime.progress import JobProgress
+from tasks.runtime.stopping import EngineStopper
 from tasks.speech.child import Ready, Reply, Stopped, Task
 from tasks.speech.process import EngineLost
 from tasks.wakeups.live import Progress
@@ -37,40 +38,11 @@ PROGRESS_SECONDS = 0.25
 _log = structlog.get_logger(__name__)
 
 
-async def run_next(runtime: Runtime) -> bool:
-    """Claims the best waiting job and runs it to an end, whatever that is. False when there was none."""
-    settings = runtime.settings
-    claimed = await attempts.claim(
-        runtime.db, worker=runtime.worker, per_owner=settings.jobs_per_owner, lease_ms=settings.lease_ms
-    )
-    if claimed is None:
-        return False
-    job, lease = claimed
-    with structlog.contextvars.bound_contextvars(job_id=job.id, correlation_id=job.correlation_id):
-        _log.info("job.claimed", attempt=job.attempt, fence=lease.fence)
-        run = _Run(runtime, job, lease)
-        try:
-            await run.under_watch()
-        except LeaseLost:
-            _log.warning("job.lease_lost", remedy="another worker has it, or it was cancelled or deleted")
-            await runtime.engine.end()
-        except DatabaseDown as error:
-            _log.warning("job.database_down", error=str(error))
-            await runtime.engine.end()
-            await when_possible(runtime, run.stopped)
-        except Exception as error:  # noqa: BLE001  whatever it is, the job must not wait for its lease to end
-            _log.exception("job.fault")
-            await runtime.engine.end()
-            await when_possible(runtime, partial(run.failed, problem_of(error)))
-        finally:
-            await asyncio.to_thread(shutil.rmtree, run.scratch, ignore_errors=True)
-    return True
-
-
-class _Run:
-    """One attempt at one job, under its lease."""
+class Transcription(Attempt[Job]):
+    """One attempt at one job."""
 
     def __init__(self, runtime: Runtime, job: Job, lease: Lease) -> None:
+        super().__init__(runtime, job, lease)
         self._runtime = runtime
         self._job = job
         self._lease = lease
@@ -78,23 +50,51 @@ class _Run:
         self._problems = list(job.problems)
         self._progress = JobProgress(job.stages)
         self._published = 0.0
-        self._watch = LeaseKeeper(runtime, lease, self._position)
-        self.scratch: Path = runtime.scratch.make(f"{job.id}.{lease.fence}")
+        self._stopper = EngineStopper(runtime)
 
-    async def under_watch(self) -> None:
-        """Runs the job and records how it ended. Raises LeaseLost and DatabaseDown."""
-        await self._watch.over(self._to_the_end())
+    async def work(self) -> None:
+        """Run the job and record how it ended, in a folder of its own. Raises LeaseLost and DatabaseDown."""
+        self.scratch: Path = self._runtime.scratch.make(f"{self._job.id}.{self._lease.fence}")
+        try:
+            await self._to_the_end()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self.scratch, ignore_errors=True)
+
+    def budget(self) -> float:
+        """Return how long the running stage may go without any progress."""
+        return self._runtime.settings.budget(self._running_stage())
+
+    def position(self) -> dict[str, Any]:
+        """Return how far the job is."""
+        return {"progress": self._progress.fraction, "eta_seconds": self._progress.eta_seconds}
+
+    async def press(self, reason: StopReason, waited: float) -> bool:
+        """Make the engine leave off; the attempt follows it to its end."""
+        await self._stopper.press(reason, waited)
+        return False
+
+    async def clear(self) -> None:
+        """End the engine: what it still says of this work must not be taken for the next."""
+        await self._runtime.engine.end()
+
+    async def hand_back(self) -> None:
+        """Record that the work left off before its end."""
+        await self.stopped()
+
+    async def failed(self, error: Exception) -> None:
+        """Record a fault outside of the engine."""
+        await self._fail(problem_of(error))
 
     async def _to_the_end(self) -> None:
         task = Task(await self._work(), {"job_id": self._job.id, "correlation_id": self._job.correlation_id})
-        if self._watch.wish in {StopReason.CANCEL, StopReason.DRAIN}:  # before there was an engine to stop
+        if self.keeper.reason in {StopReason.CANCEL, StopReason.DRAIN}:  # before there was an engine to stop
             await self.stopped()
             return
-        self._watch.heard()
+        self.keeper.heard()
         try:
             async for reply in self._runtime.engine.run(task):
                 await self._follow(reply)
-                self._watch.heard(self._running_stage())
+                self.keeper.heard()
         except EngineLost as lost:
             await self._lost(lost)
 
@@ -110,7 +110,7 @@ class _Run:
         source = await self._runtime.blobs.local_path(media.blob_key, self.scratch)
         if not source.exists():
             raise FileNotFoundError(media.blob_key)
-        for name, key in self._job.kept.items():
+        for name, key in self._job.checkpoints.items():
             with suppress(FileNotFoundError):  # it only saves work
                 await self._runtime.blobs.fetch(key, self.scratch / name)
         done = tuple(stage for stage, report in self._stages.items() if report.state is StageState.DONE)
@@ -132,7 +132,7 @@ class _Run:
     # ------------------------------------------------------------ what comes out
 
     async def _follow(self, reply: Reply) -> None:  # noqa: C901, PLR0912  one branch for each kind of update
-        """Stores what an update tells."""
+        """Store what an update tells."""
         db, lease = self._runtime.db, self._lease
         match reply:
             case t.StageStarted(stage):
@@ -144,10 +144,10 @@ class _Run:
                     await transcripts.set_language(session, lease, language, confidence)
             case t.WindowTranscribed(windows, segments):
                 async with db.write() as session:
-                    await transcripts.append(session, lease, segments, windows=windows, **self._position())
+                    await transcripts.append(session, lease, segments, windows=windows, **self.position())
             case t.SegmentsRevised(stage, segments, removed):
                 async with db.write() as session:
-                    await transcripts.revise(session, lease, stage, segments, removed, **self._position())
+                    await transcripts.revise(session, lease, stage, segments, removed, **self.position())
             case t.SpeakersFound(speakers):
                 async with db.write() as session:
                     await transcripts.set_speakers(session, lease, speakers)
@@ -160,10 +160,10 @@ class _Run:
             case t.Completed(provenance):
                 await self._persist(provenance)
             case t.Failed(problem):
-                await self.failed(problem)
+                await self._fail(problem)
             case Stopped():
                 await self.stopped()
-            case t.Kept(_, name):
+            case t.CheckpointSaved(_, name):
                 await self._keep(name)
             case t.Probed() | Ready():
                 pass
@@ -181,18 +181,19 @@ class _Run:
             self._problems.append(problem)
         async with self._runtime.db.write() as session:
             await attempts.report(
-                session, self._lease, list(self._stages.values()), report, problems=self._problems, **self._position()
+                session, self._lease, list(self._stages.values()), report, problems=self._problems, **self.position()
             )
+        _log.info("job.stage", stage=stage, state=report.state, seconds=report.seconds)
 
     async def _keep(self, name: str) -> None:
-        """Stores a checkpoint under a key of this lease's own, and lets the job point to it while the lease holds."""
+        """Store a checkpoint under a key of this lease's own, and let the job point to it while the lease holds."""
         key = f"jobs/{self._job.id}/{self._lease.fence}/{name}"
-        before = self._job.kept.get(name)
-        self._job.kept = {**self._job.kept, name: key}
+        before = self._job.checkpoints.get(name)
+        self._job.checkpoints = {**self._job.checkpoints, name: key}
         async with new_file(self._runtime.db, self._runtime.blobs, self._lease.owner_id, key) as adopt:
             await self._runtime.blobs.store(key, self.scratch / name)
             async with self._runtime.db.write() as session:
-                await leases.write(session, self._lease, kept=self._job.kept)
+                await leases.write(session, self._lease, checkpoints=self._job.checkpoints)
                 await adopt(session)
                 await cleanups.add(session, self._lease.owner_id, [before] if before else [])
 
@@ -211,13 +212,10 @@ class _Run:
         )
         self._runtime.live.tell(progress)
 
-    def _position(self) -> dict[str, Any]:
-        return {"progress": self._progress.fraction, "eta_seconds": self._progress.eta_seconds}
-
     # ------------------------------------------------------------ how it ends
 
     async def _persist(self, provenance: Provenance) -> None:
-        """The last stage, and the end, in one transaction."""
+        """Record the last stage and the end in one transaction."""
         started = now()
         failed = any(report.state is StageState.FAILED for report in self._stages.values())
         async with self._runtime.db.write() as session:
@@ -235,57 +233,57 @@ class _Run:
             await attempts.finish(session, self._lease, Transition.END_PARTIAL if failed else Transition.SUCCEED)
         _log.info("job.finished", partial=failed)
 
-    async def failed(self, problem: Problem, *, crashes: int = 0) -> None:
-        """Again after a while when the fault may pass, otherwise the end. Raises LeaseLost."""
+    async def _fail(self, problem: Problem, *, crashes: int = 0) -> None:
+        """Put the job back when the fault may pass, otherwise end it. Raises LeaseLost."""
         again = problem.retryable and self._job.attempt < self._runtime.settings.max_attempts
         again = again and crashes < leases.MAX_CRASHES
         if problem.retryable and not again:
             tried = f"It was tried {self._job.attempt} times; retry it when the cause is gone."
             problem = msgspec.structs.replace(problem, retryable=False, remedy=tried)
-        kept = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
+        values = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
         if crashes:
-            kept["crashes"] = crashes
+            values["crashes"] = crashes
         delay = backoff(self._job.attempt)
         async with self._runtime.db.write() as session:
             if again:
                 await attempts.put_back(
-                    session, self._lease, Transition.RETRY_LATER, delay_ms=round(delay * 1000), **kept
+                    session, self._lease, Transition.RETRY_LATER, delay_ms=round(delay * 1000), **values
                 )
             else:
-                await attempts.finish(session, self._lease, Transition.FAIL, **kept)
+                await attempts.finish(session, self._lease, Transition.FAIL, **values)
         if again:
             _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
         else:
             _log.warning("job.failed", code=problem.code, message=problem.message)
 
     async def stopped(self) -> None:
-        """The engine left off because somebody wished so. Raises LeaseLost."""
+        """Record that the engine left off for a stop reason. Raises LeaseLost."""
         stages = self._interrupted(None)
         async with self._runtime.db.write() as session:
-            if self._watch.wish is StopReason.CANCEL:
+            if self.keeper.reason is StopReason.CANCEL:
                 await attempts.finish(session, self._lease, Transition.CANCEL_RUNNING, stages=stages)
             else:
                 await attempts.put_back(session, self._lease, Transition.HAND_BACK, stages=stages)
-        _log.info("job.stopped", why=self._watch.wish)
+        _log.info("job.stopped", reason=self.keeper.reason)
 
     async def _lost(self, lost: EngineLost) -> None:
-        _log.warning("engine.lost", status=lost.status, why=self._watch.wish)
-        if self._watch.wish in {StopReason.CANCEL, StopReason.DRAIN}:
+        _log.warning("engine.lost", status=lost.status, reason=self.keeper.reason)
+        if self.keeper.reason in {StopReason.CANCEL, StopReason.DRAIN}:
             await self.stopped()
             return
         stage = self._running_stage()
-        if self._watch.wish is StopReason.STUCK:
+        if self.keeper.reason is StopReason.STUCK:
             code, message = ErrorCode.TIMED_OUT, "A stage made no progress for too long and was stopped."
         else:
             code, message = ErrorCode.WORKER_LOST, "The speech engine's process ended unexpectedly."
         problem = Problem(code=code, message=message, stage=stage, retryable=True, remedy="It is tried again.")
-        await self.failed(problem, crashes=self._job.crashes + 1)
+        await self._fail(problem, crashes=self._job.crashes + 1)
 
     def _running_stage(self) -> Stage | None:
         return next((r.stage for r in self._stages.values() if r.state is StageState.RUNNING), None)
 
     def _interrupted(self, problem: Problem | None) -> list[StageReport]:
-        """The stages as an interruption leaves them: the running one failed, or is to be done again."""
+        """Return the stages as an interruption leaves them: the running one failed, or is to be done again."""
         left = StageState.FAILED if problem and not problem.retryable else StageState.PENDING
         return [
             msgspec.structs.replace(report, state=left, problem=problem, finished_at=now())
@@ -293,3 +291,6 @@ class _Run:
             else report
             for report in self._stages.values()
         ]
+
+
+TRANSCRIPTION = Handler(table=Job, attempt=Transcription, journal=attempts.JOURNAL, rescue=attempts.rescue)

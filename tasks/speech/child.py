@@ -47,8 +47,8 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     patient: bool = False
 
 
-class Go(msgspec.Struct, frozen=True, tag=True):
-    """What you told last is stored, go on: so a crash never costs more than what was told since."""
+class Ack(msgspec.Struct, frozen=True, tag=True):
+    """The acknowledgement that the last update is stored: go on. A crash never costs more than what was told since."""
 
 
 class Stopped(msgspec.Struct, frozen=True, tag=True):
@@ -62,12 +62,12 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 COLD = "--cold"
-Order = Task | Stop | Go
-Awaited = WindowTranscribed | StageFinished | StageSkipped | StageFailed
+Order = Task | Stop | Ack
+NeedsAck = WindowTranscribed | StageFinished | StageSkipped | StageFailed
 Reply = Update | Stopped | Ready
 
 
-class _Left(BaseException):
+class _StopRequested(BaseException):
     """Out of `emit`, when the parent wants the work to end. Not an Exception: no stage mistakes it for a fault."""
 
 
@@ -88,7 +88,7 @@ class Child:
         self._log = structlog.get_logger(__name__)
 
     def serve(self) -> None:
-        """Works until the parent is gone."""
+        """Work until the parent is gone."""
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
         self._say(Ready(self._facts))
         while True:
@@ -104,7 +104,7 @@ class Child:
                     self._stop = None
                     self._stored = threading.Semaphore(0)
                     self._tasks.put(task)
-                case Go():
+                case Ack():
                     self._stored.release()
                 case Stop() as stop:
                     self._stop = stop
@@ -114,7 +114,7 @@ class Child:
         self._windows = work.resume.windows
         try:
             pipeline.run(work, self._engine, self._emit)
-        except _Left:
+        except _StopRequested:
             self._end(Stopped())
         except InputFault as fault:
             self._end(Failed(fault.problem))
@@ -134,14 +134,14 @@ class Child:
             self._end(update)
             return
         self._say(update)
-        if isinstance(update, Awaited):
+        if isinstance(update, NeedsAck):
             self._stored.acquire()
         kept = self._is_kept(update)
         if self._stop is not None and (kept or not self._stop.patient):
-            raise _Left
+            raise _StopRequested
 
     def _is_kept(self, update: Update) -> bool:
-        """Whether a later attempt goes on behind this update."""
+        """Tell whether a later attempt goes on behind this update."""
         if isinstance(update, WindowTranscribed):
             before, self._windows = self._windows, update.window
             return update.window > before
@@ -151,7 +151,7 @@ class Child:
         self._end(Failed(Problem(code=code, message=message, remedy=remedy, retryable=retryable)))
 
     def _end(self, last: Completed | Failed | Stopped) -> None:
-        """The last word of a work, after what it has changed: another model is loaded now, say."""
+        """Send the last word of a work, after what it has changed: another model is loaded now, say."""
         facts = self._engine.facts(self._model)
         if facts != self._facts:
             self._facts = facts
@@ -164,24 +164,24 @@ class Child:
 
 
 def say(reply: Reply, replies: BinaryIO) -> None:
-    """A line to the parent."""
+    """Write a line to the parent."""
     replies.write(msgspec.json.encode(reply) + b"\n")
     replies.flush()
 
 
 def unavailable(missing: ModelUnavailable) -> Problem:
-    """What the client or the operator is told of it."""
+    """Return the problem that the client or the operator is told of it."""
     return Problem(code=ErrorCode.MODEL_UNAVAILABLE, message=missing.message, remedy=missing.remedy)
 
 
 def load_engine(name: str) -> SpeechEngine:
-    """The engine named `module:class`, made without arguments; it reads its own settings."""
+    """Make the engine named `module:class`, without arguments; it reads its own settings."""
     module, _, attribute = name.partition(":")
     return cast("SpeechEngine", getattr(importlib.import_module(module), attribute)())
 
 
 def main(engine: str, model: str, cold: str = "") -> None:
-    """The process. Says why and ends with EX_CONFIG when the model that it is to use is not there, or is damaged."""
+    """Run the process. Say why and end with EX_CONFIG when the model that it is to use is not there, or is damaged."""
     logs.configure("engine")
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not end up among the replies

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from db.domain.values import Problem, WorkerFacts
 from tasks.pipeline.types import Completed, Failed
-from tasks.speech.child import COLD, Awaited, Go, Ready, Reply, Stop, Stopped, Task
+from tasks.speech.child import COLD, Ack, NeedsAck, Ready, Reply, Stop, Stopped, Task
 from tasks.system.processes import dies_with_parent
 
 LONGEST_LINE = 1 << 28
@@ -57,18 +57,18 @@ class EngineProcess:
 
     @property
     def facts(self) -> WorkerFacts:
-        """What it can do, once it has started; without a process, nothing is loaded."""
+        """Return what it can do, once it has started; without a process, nothing is loaded."""
         if self.pid is not None:
             return self._facts
         return replace(self._facts, models=tuple(replace(model, loaded=False) for model in self._facts.models))
 
     @property
     def pid(self) -> int | None:
-        """Its process id, while it runs."""
+        """Return its process id, while it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Starts the child, unless it runs, and waits until it listens. Raises EngineLost and EngineUnable."""
+        """Start the child, unless it runs, and wait until it listens. Raises EngineLost and EngineUnable."""
         await self._stay()
         try:
             await self._start()
@@ -98,7 +98,7 @@ class EngineProcess:
         self._able(first.facts)
 
     async def run(self, task: Task) -> AsyncIterator[Reply]:
-        """Updates of the work as they come; the last one is Completed, Failed or Stopped. Raises EngineLost."""
+        """Yield updates of the work as they come; the last one is Completed, Failed or Stopped. Raises EngineLost."""
         await self._stay()
         try:
             if self._busy:  # its last work was dropped: what it still says of that must not be taken for this
@@ -113,22 +113,22 @@ class EngineProcess:
                     continue
                 self._busy = not isinstance(reply, Completed | Failed | Stopped)
                 yield reply
-                if isinstance(reply, Awaited):  # whoever asks for the next one has stored this one
-                    await self._order(Go())
+                if isinstance(reply, NeedsAck):  # whoever asks for the next one has stored this one
+                    await self._order(Ack())
         except EngineUnable as unable:  # it could when the worker started
             yield Failed(unable.problem)
         finally:
             self._rest()
 
     async def stop(self, *, patient: bool = False) -> None:
-        """Asks the child to leave off at the next boundary (patient: at the end of its window or stage); it answers
+        """Ask the child to leave off at the next boundary (patient: at the end of its window or stage); it answers
         with Stopped, unless it is just done.
         """
         if self._busy:
             await self._order(Stop(patient))
 
     async def end(self, grace: float = 1.0) -> None:
-        """Ends the child: SIGTERM, and SIGKILL when that takes longer than `grace` seconds."""
+        """End the child: SIGTERM, and SIGKILL when that takes longer than `grace` seconds."""
         self._busy = False
         self.changed.set()
         process = self._process
@@ -150,7 +150,7 @@ class EngineProcess:
         self.changed.set()
 
     def _rest(self) -> None:
-        """There is nothing to do: after a while the models go."""
+        """Let the models go after a while without work."""
         if self._idle_seconds and self.pid is not None:
             self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._unload)
 
@@ -159,7 +159,7 @@ class EngineProcess:
         self._unloading = asyncio.create_task(self.end())
 
     async def _stay(self) -> None:
-        """There is something to do: the models stay, or, on their way out, are waited for and loaded again."""
+        """Keep the models for work; those on their way out are waited for and loaded again."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -167,7 +167,7 @@ class EngineProcess:
             await self._unloading
             self._unloading = None
 
-    async def _order(self, order: Task | Stop | Go) -> None:
+    async def _order(self, order: Task | Stop | Ack) -> None:
         process = self._process
         if process is None or process.stdin is None:
             raise EngineLost(None)

@@ -10,7 +10,7 @@ import structlog
 
 
 def configure(process: str, level: int = logging.INFO) -> None:
-    """Sets up logging for this process, of our own lines and of the libraries', to standard error."""
+    """Set up logging for this process, of our own lines and of the libraries', to standard error."""
 
     def name(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
         return {**line, "process": process}

@@ -20,7 +20,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def dies_with_parent(signal_number: int = signal.SIGKILL) -> Callable[[], None] | None:
-    """A `preexec_fn` for `subprocess`: the child ends when its parent does, however that happens.
+    """Return a `preexec_fn` for `subprocess`: the child ends when its parent does, however that happens.
 
     The kernel watches the thread that starts the child, so that thread must live on: call this from the main thread.
     None where the kernel offers no such thing (macOS): there, give the child `end_with_parent` if it is our own code.
@@ -38,7 +38,7 @@ def dies_with_parent(signal_number: int = signal.SIGKILL) -> Callable[[], None] 
 
 
 def end_with_parent() -> None:
-    """For a child of our own, at its start: read the pipe that it has as its standard input until the parent is gone.
+    """End this process with its parent: a thread reads the pipe at standard input until the parent is gone.
 
     Works on every system, but only while the interpreter runs; `dies_with_parent` reaches into C code, too.
     """
@@ -52,7 +52,7 @@ def end_with_parent() -> None:
 
 
 async def ask(module: str, *arguments: str, said: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Runs `python -m module`, tells it something, and returns its status, its answer and what it complained of. It is
+    """Run `python -m module`, tell it something, and return its status, its answer and what it complained of. It is
     ended for good when this is cancelled: by a time limit, say.
     """
     command = (sys.executable, "-m", module, *arguments)

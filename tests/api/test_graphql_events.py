@@ -1,13 +1,14 @@
 """Server-sent events: the distinct connections mode of GraphQL over SSE."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.serve import Served
-from tests.toy import ENDED, TOKEN
+from tests.toy import ENDED, TOKEN, application
 
 SSE = {"Accept": "text/event-stream"}
 TICKS = "subscription { ticks { cursor ... on Ticked { number } } }"
@@ -144,3 +145,21 @@ def test_a_refused_subscription_in_parts_is_an_error_of_the_transport(http: http
 def test_a_query_that_accepts_parts_gets_json(http: httpx.Client) -> None:
     answer = http.post("/graphql", json={"query": "{ hello }"}, headers=PARTS)
     assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_streams_of_one_owner_are_counted_and_one_that_ends_makes_room(tmp_path: Path) -> None:
+    headers = {**SSE, "Authorization": f"Bearer {TOKEN}"}
+    query = {"query": "subscription { silent }"}
+    with (
+        Served(application(tmp_path, connections_per_owner=2)) as served,
+        httpx.Client(base_url=served.base, headers=headers) as client,
+        client.stream("POST", "/graphql", json=query),
+    ):
+        with client.stream("POST", "/graphql", json=query):
+            ended = len(ENDED)
+            refused = client.post("/graphql", json=query)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")
+            assert refused.json()["code"] == "LIMIT_EXCEEDED"
+        while len(ENDED) == ended:  # its stream ends when the server has noticed
+            time.sleep(0.01)
+        assert client.post("/graphql", json={"query": "subscription { ticks { cursor } }"}).status_code == 200

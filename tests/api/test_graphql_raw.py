@@ -61,7 +61,7 @@ def get(target: str = QUERY, *headers: str, method: str = "GET") -> str:
         (get(), ""),
         (get("http://x" + QUERY), ""),
         (get(QUERY, "Content-Length: 5"), "hello"),
-        (get(QUERY, *(f"X-{n}: {n}" for n in range(500))), ""),
+        (get(QUERY, *(f"X-{n}: {n}" for n in range(90))), ""),
     ],
 )  # fmt: skip
 def test_odd_but_lawful_requests_are_answered(toy: Served, head: str, body: str) -> None:
@@ -92,7 +92,7 @@ def test_odd_but_lawful_requests_are_answered(toy: Served, head: str, body: str)
         (post("Accept: image/png", "Accept: text/css"), BODY, 406),
         (post("X: " + "x" * 40_000), BODY, 431),
         (get("/graphql?query=" + "a" * 40_000), "", 414),
-        (get("/graphql?query=" + "a" * 100_000), "", 400),
+        (get("/graphql?query=" + "a" * 100_000), "", 414),
         (get("/graphql?query={hello}\0"), "", 400),
         (get("/graphql?query={hello}\xff"), "", 400),
         (get("/graphql?query=%7Bhello%7D%00", "Accept: application/graphql-response+json"), "", 400),

@@ -361,3 +361,30 @@ async def test_a_socket_without_operations_is_closed_after_a_while(tmp_path: Pat
             await send(socket, subscribe("1", "{ sleep(seconds: 0.5) }"))
             assert (await receive(socket))["type"] == "next"
             assert await closing(socket) == (1000, "Idle")
+
+
+async def test_sockets_of_one_owner_are_counted_and_one_that_closes_makes_room(tmp_path: Path) -> None:
+    with Served(application(tmp_path, connections_per_owner=2)) as served:
+        async with ready(served):
+            async with ready(served), opened(served) as third:
+                await send(third, {"type": "connection_init", "payload": {"authorization": f"Bearer {TOKEN}"}})
+                assert await closing(third) == (1013, "At most 2 connections at a time")
+            async with ready(served) as again:
+                await send(again, subscribe("1", "{ hello }"))
+                assert (await receive(again))["type"] == "next"
+
+
+async def test_answers_that_a_client_does_not_read_are_not_worked_out_ahead(tmp_path: Path) -> None:
+    with Served(application(tmp_path, answers_per_connection=2)) as served:
+        CLOSED.clear()
+        async with connect(served.ws_url, subprotocols=[PROTOCOL], proxy=None, max_queue=1, compression=None) as socket:
+            await send(socket, INIT)
+            await receive(socket)
+            for number in range(20):
+                await send(socket, subscribe(str(number), "{ words(first: 10000) { index text start end } }"))
+            async with ready(served) as other:  # which is answered meanwhile
+                await send(other, subscribe("1", "{ sleep(seconds: 1) }"))
+                assert (await receive(other))["type"] == "next"
+            assert len(CLOSED) < 20
+            messages = [await receive(socket) for _ in range(40)]
+            assert sum(message["type"] == "complete" for message in messages) == 20

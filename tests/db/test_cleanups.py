@@ -9,7 +9,7 @@ from db.accounts import owners
 from db.domain.errors import Conflict, LeaseLost
 from db.domain.states import Transition
 from db.models import Cleanup, Media, Upload
-from db.queue import background, cleanups, leases
+from db.queue import background, claims, cleanups, leases
 from db.store.session import Database
 from tests.factories import queued, recording
 
@@ -34,7 +34,7 @@ async def waiting(database: Database) -> list[list[str]]:
 
 
 async def claimed(database: Database, worker: str = "w1") -> tuple[Cleanup, leases.Lease]:
-    taken = await background.claim(database, Cleanup, worker=worker, per_owner=100)
+    taken = await claims.claim(database, Cleanup, worker=worker, per_owner=100)
     assert taken
     return taken
 
@@ -120,7 +120,7 @@ async def test_a_file_that_is_being_written_is_left_alone_until_its_time_is_over
     database: Database,
 ) -> None:
     note = await reserved(database, ms=60_000)
-    assert await background.claim(database, Cleanup, worker="w1", per_owner=1) is None
+    assert await claims.claim(database, Cleanup, worker="w1", per_owner=1) is None
     async with database.write() as session:
         assert await cleanups.give_up(session, OWNER, note)
     assert (await claimed(database))[0].blob_keys == ["media/new"]

@@ -78,7 +78,7 @@ async def test_the_bell_rings_after_the_commit_and_only_then(database_url: str) 
 
     database = Database(database_url, bell)
     job = await queued(database)
-    assert set(heard) == {Notification("job", job.owner_id), Notification("events", job.owner_id)}
+    assert set(heard) == {Notification("speech", job.owner_id), Notification("events", job.owner_id)}
     heard.clear()
     with pytest.raises(ZeroDivisionError):
         async with database.write() as session:

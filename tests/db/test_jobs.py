@@ -49,7 +49,7 @@ async def test_owners_do_not_share_idempotency_keys(database: Database) -> None:
 
 
 async def test_a_full_queue_says_when_to_try_again_and_takes_nothing(database: Database) -> None:
-    two = QueueLimits(total=10, per_owner=2)
+    two = QueueLimits(max_queued=10, max_queued_per_owner=2)
     for _ in range(2):
         await queued(database, limits=two)
     with pytest.raises(QueueFull) as full:
@@ -61,7 +61,10 @@ async def test_a_full_queue_says_when_to_try_again_and_takes_nothing(database: D
 async def test_the_limit_holds_when_many_submit_at_once(database: Database) -> None:
     found = await recording(database)
     results = await asyncio.gather(
-        *(queued(database, media_id=found.id, limits=QueueLimits(total=3, per_owner=3)) for _ in range(10)),
+        *(
+            queued(database, media_id=found.id, limits=QueueLimits(max_queued=3, max_queued_per_owner=3))
+            for _ in range(10)
+        ),
         return_exceptions=True,
     )
     assert sum(isinstance(result, Job) for result in results) == 3

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from db.migrate import config
 from db.models import Cleanup
-from db.queue import background
+from db.queue import claims
 from db.store.session import Database
 
 
@@ -38,4 +38,4 @@ async def test_files_that_waited_to_be_deleted_still_wait_after_the_migration_th
     async with database.read() as session:
         rows = (await session.execute(select(Cleanup).order_by(Cleanup.id))).scalars().all()
     assert [(row.blob_keys, row.created_at) for row in rows] == [(["jobs/j/1/peaks"], 7), (["media/a"], 7)]
-    assert await background.claim(database, Cleanup, worker="w", per_owner=1)
+    assert await claims.claim(database, Cleanup, worker="w", per_owner=1)

@@ -7,6 +7,7 @@ from db.domain.errors import Conflict, LeaseLost, NotFound
 from db.domain.states import Transition
 from db.domain.values import ErrorCode, JobState, Problem
 from db.jobs import admin, attempts
+from db.models import Job
 from db.queue import leases
 from db.store.session import Database
 from tests.db.test_leases import expire, rescue, state
@@ -28,12 +29,13 @@ async def test_the_list_holds_what_runs_waits_and_is_quarantined_of_all_owners(d
         await attempts.put_back(session, lease, Transition.RETRY_LATER, delay_ms=60_000)
     async with database.read() as session:
         lines = await admin.listing(session)
-    assert [line.job.id for line in lines] == [busy.id, late.id, poison.id]
+    assert [line.work.id for line in lines] == [busy.id, late.id, poison.id]
     assert lines[0].lease_left is not None
     assert 0 < lines[0].lease_left <= leases.LEASE_MS
-    assert lines[0].job.worker == "w1"
+    assert lines[0].work.worker == "w1"
     assert 50_000 < lines[1].wait_left <= 60_000
-    assert lines[2].job.problems[-1].code is ErrorCode.WORKER_LOST
+    assert isinstance(quarantined := lines[2].work, Job)
+    assert quarantined.problems[-1].code is ErrorCode.WORKER_LOST
 
 
 async def test_a_quarantined_job_is_requeued_by_hand(database: Database) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.domain.errors import InvalidInput
+from db.domain.errors import InvalidValue
 from db.domain.terms import find, matches, parse, terms
 
 
@@ -45,6 +45,6 @@ def test_terms_are_letters_and_digits_and_lie_in_the_text_in_order(text: str) ->
 def test_no_query_is_more_than_words(query: str) -> None:
     try:
         phrases = parse(query)
-    except InvalidInput:
+    except InvalidValue:
         return
     assert all(term.isascii() and term.isalnum() for phrase in phrases for term in phrase)

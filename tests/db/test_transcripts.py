@@ -4,6 +4,7 @@ from db import transcripts
 from db.domain.values import Options, Provenance, Segment, SpeakerLabel, Stage
 from db.models import SegmentRow
 from db.store.session import Database
+from db.transcripts import segments
 from tests.factories import running, sentence
 
 
@@ -74,8 +75,8 @@ async def test_what_was_stored_comes_back_to_the_millisecond(database: Database)
     given = sentence("00000000", 1.234, "ein", "Wört", "日本")
     async with database.write() as session:
         await transcripts.append(session, lease, [given], windows=1)
-        _, segments, _ = await transcripts.stored(session, lease)
-    assert segments == [given]
+        _, stored, _ = await transcripts.stored(session, lease)
+    assert stored == [given]
 
 
 async def test_a_time_window_holds_the_segments_that_touch_it(database: Database) -> None:
@@ -85,8 +86,10 @@ async def test_a_time_window_holds_the_segments_that_touch_it(database: Database
         await transcripts.append(session, lease, many, windows=1)
     async with database.read() as session:
         id_ = transcripts.transcript_id(job.id)
-        found = await transcripts.segment_rows(session, job.owner_id, id_, between=(10.5, 30.2))
-    assert [row.start_ms for row in found] == [10_000, 20_000, 30_000]
+        touched = await segments.packed(session, job.owner_id, id_, (10.5, 30.2))
+        bordered = await segments.packed(session, job.owner_id, id_, (11.0, 30.0))
+    assert [row.start_ms for row in touched] == [10_000, 20_000, 30_000]
+    assert [row.start_ms for row in bordered] == [20_000]
 
 
 async def test_completing_records_what_made_it(database: Database) -> None:

@@ -173,7 +173,7 @@ async def test_a_stage_that_runs_again_is_a_revision_and_keeps_what_people_wrote
         job_id = id_.replace("trn_", "job_")
         job = await jobs.get(session, graph.owner, job_id)
         assert job is not None
-        await jobs.rerun(session, graph.owner, job_id, Stage.DIARIZE, options=job.options, limits=graph.limits)
+        await jobs.rerun(session, graph.owner, job_id, Stage.DIARIZE, options=job.options, limits=graph.intake.queue)
     _, lease = await graph.claim()
     async with graph.db.write() as session:
         _, found, _ = await transcripts.stored(session, lease)

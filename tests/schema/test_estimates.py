@@ -5,9 +5,10 @@ from sqlmodel import col
 
 from db.domain.states import Transition
 from db.domain.values import FeatureFacts, WorkerFacts
-from db.jobs import QueueLimits, attempts
+from db.jobs import attempts
 from db.models import Job
 from db.queue import workers
+from schema.settings import IntakeSettings
 from tests.fixtures.graph import Graph
 
 ESTIMATE = """query($input: CreateJobInput!) { estimate(input: $input) { __typename ... on EstimatePayload {
@@ -52,7 +53,8 @@ async def test_an_estimate_goes_by_recent_jobs_and_by_what_waits(graph: Graph) -
 async def test_an_estimate_fails_as_the_job_would(graph: Graph) -> None:
     assert (await estimate(graph, language="xx"))["field"] == ["input", "language"]
     assert (await estimate(graph, source={"mediaId": "med_x"}))["code"] == "NOT_FOUND"
-    graph.limits = QueueLimits(total=0, per_owner=1)
+    await graph.job()
+    graph.intake = IntakeSettings(max_queued=1, max_queued_per_owner=1)
     assert (await estimate(graph))["code"] == "QUEUE_FULL"
 
 

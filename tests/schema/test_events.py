@@ -193,7 +193,7 @@ async def test_a_retried_job_is_replayed_past_its_first_end(graph: Graph) -> Non
         await attempts.finish(session, lease, Transition.FAIL)
     assert (await watcher.rest())[-1]["to"] == "FAILED"
     async with graph.db.write() as session:
-        await jobs.retry(session, graph.owner, row.id, graph.limits)
+        await jobs.retry(session, graph.owner, row.id, graph.intake.queue)
     again = Watcher(graph, row.id, cursor)
     seen = [await again.next() for _ in range(4)]
     assert [event.get("to") for event in seen] == [None, "RUNNING", "FAILED", "QUEUED"]

@@ -5,7 +5,7 @@ import pytest
 from db import exports, transcripts
 from db.domain.values import ErrorCode, Problem
 from db.models import Export
-from db.queue import background
+from db.queue import claims
 from schema.base.enums import ExportFormat
 from tasks.formats import FORMATS
 from tests.fixtures.graph import Graph, segment
@@ -28,7 +28,7 @@ async def test_an_export_waits_and_is_then_ready_with_a_signed_address(graph: Gr
     export = (await create(graph, id_))["export"]
     assert (export["state"], export["format"], export["filename"]) == ("PENDING", "SRT", "talk.srt")
     assert (export["downloadUrl"], export["transcript"]) == (None, {"id": id_})
-    claimed = await background.claim(graph.db, Export, worker="w", per_owner=1)
+    claimed = await claims.claim(graph.db, Export, worker="w", per_owner=1)
     assert claimed
     async with graph.db.write() as session:
         await exports.finish(session, claimed[1], blob_key="k", byte_size=3, sha256="ab")
@@ -61,7 +61,7 @@ async def test_a_key_used_for_another_document_is_refused(graph: Graph) -> None:
 
 async def test_an_export_that_could_not_be_made_says_why(graph: Graph) -> None:
     export = (await create(graph, await graph.transcript()))["export"]
-    claimed = await background.claim(graph.db, Export, worker="w", per_owner=1)
+    claimed = await claims.claim(graph.db, Export, worker="w", per_owner=1)
     assert claimed
     async with graph.db.write() as session:
         await exports.fail(session, claimed[1], Problem(code=ErrorCode.INTERNAL, message="no"))

@@ -4,7 +4,7 @@ import pytest
 
 from db.domain.states import Transition
 from db.jobs import attempts
-from tests.fixtures.graph import Graph, segment
+from tests.fixtures.graph import SCOPES, Graph, segment
 
 JOB = """query($id: ID!) { job(id: $id) { id state stage progress etaSeconds queuePosition
   stages { stage state progress startedAt } problems { code } attempt
@@ -154,6 +154,20 @@ async def test_reading_jobs_needs_its_scope(graph: Graph) -> None:
     assert (error["code"], error["details"]) == ("FORBIDDEN", {"requiredScope": "jobs:read"})
     denied = (await graph.data(CANCEL, id=row.id))["cancelJob"]
     assert denied["__typename"] == "ForbiddenError"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "scope"),
+    [("job", "jobs:read"), ("med", "jobs:read"), ("trn", "transcripts:read"), ("exp", "exports:read")],
+)
+async def test_a_node_needs_the_scope_of_its_type(graph: Graph, prefix: str, scope: str) -> None:
+    id_ = f"{prefix}_1"
+    graph.scopes = frozenset({scope})
+    assert await graph.data("query($id: ID!) { node(id: $id) { id } }", id=id_) == {"node": None}
+    graph.scopes = SCOPES - {scope}
+    for query in ("query($id: ID!) { node(id: $id) { id } }", "query($id: ID!) { nodes(ids: [$id]) { id } }"):
+        error = await graph.error(query, id=id_)
+        assert (error["code"], error["details"]) == ("FORBIDDEN", {"requiredScope": scope})
 
 
 async def test_nodes_come_in_the_order_of_their_ids(graph: Graph, bob: Graph) -> None:

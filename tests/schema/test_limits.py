@@ -88,6 +88,24 @@ def test_each_limit_allows_what_it_says_and_no_more(query: str, limit: dict[str,
     assert code_of(query, Limits(**{name: less})) == "QUERY_TOO_COMPLEX"
 
 
+DEEP = "me { me { me { hello } } }"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"{{ {DEEP} hello }}",
+        f"{{ hello {DEEP} }}",
+        f"{{ hello {DEEP} whoami }}",
+        f"{{ ... {{ {DEEP} }} hello }}",
+        f"{{ ...Deep hello }} fragment Deep on Query {{ {DEEP} hello }}",
+    ],
+)
+def test_the_deepest_branch_counts_wherever_it_stands(query: str) -> None:
+    assert code_of(query, Limits(depth=4)) is None
+    assert code_of(query, Limits(depth=3)) == "QUERY_TOO_COMPLEX"
+
+
 def test_the_refusal_says_what_is_asked_and_allowed() -> None:
     with pytest.raises(RequestRejected) as refused:
         Engine(SCHEMA, Limits(depth=2)).operation(Request("{ me { me { hello } } }"))

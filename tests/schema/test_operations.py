@@ -8,11 +8,15 @@ from typing import Any
 import orjson
 import pytest
 import strawberry
+from strawberry.directive import DirectiveLocation
+from strawberry.extensions import MaxAliasesLimiter
 from structlog.testing import capture_logs
 
 from db.domain.errors import NotFound
+from schema.base.errors import explain
 from schema.execution import CoalescedResponses, Engine, Execution, GraphQLResponse, Limits, Request
 from schema.execution.encoding import encode
+from schema.execution.errors import ExtensionsNotRun
 
 
 @dataclass
@@ -103,8 +107,23 @@ def call_of(engine: Engine, query: str, contexts: Any = None, viewer: Any = "me"
     return Execution(engine.operation(request), request, contexts or Contexts(), "c-1", viewer)
 
 
+@strawberry.directive(locations=[DirectiveLocation.FIELD])
+def shouting(value: str) -> str:
+    return value.upper()
+
+
 async def all_of(engine: Engine, call: Execution) -> list[GraphQLResponse]:
     return [answer async for answer in engine.subscribe(call)]
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [{"extensions": [MaxAliasesLimiter]}, {"extensions": [lambda: MaxAliasesLimiter(max_alias_count=1)]},
+     {"directives": [shouting]}],
+)  # fmt: skip
+def test_a_schema_with_extensions_that_would_not_be_run_is_refused(ignored: dict[str, Any]) -> None:
+    with pytest.raises(ExtensionsNotRun, match=r"(MaxAliasesLimiter|<lambda>|StrawberryDirective)\."):
+        Engine(strawberry.Schema(Query, **ignored), Limits())
 
 
 async def test_an_operation_that_takes_too_long_is_cancelled_and_says_so() -> None:
@@ -126,7 +145,7 @@ async def test_a_subscription_that_does_not_begin_in_time_says_so() -> None:
 
 
 async def test_only_some_errors_are_returned_and_the_rest_counted() -> None:
-    engine = Engine(SCHEMA, Limits(errors=3))
+    engine = Engine(SCHEMA, Limits(errors=3), explain=explain)
     answer = await engine.execute(call_of(engine, "{ errors(count: 10) }"))
     assert answer.errors is not None
     assert [error["extensions"]["code"] for error in answer.errors[:3]] == ["NOT_FOUND"] * 3

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from schema.base.errors import explain
 from schema.execution import Engine, Execution, GraphQLResponse, Limits, Part, Request, RequestRejected
 from tests.toy import CLOSED, SCHEMA, Context, Viewer
 
-ENGINE = Engine(SCHEMA, Limits())
+ENGINE = Engine(SCHEMA, Limits(), explain=explain)
 LINK = "fragment {} on Query {{ ...{} @defer ...{} @defer }} "
 DOUBLING = "".join(LINK.format(a, b, b) for a, b in pairwise("ABCDEFGH")) + "fragment H on Query { hello }"
 

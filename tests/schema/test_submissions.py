@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from db.domain.values import ModelFacts, WorkerFacts
-from db.jobs import QueueLimits
 from db.models import Media
 from db.queue import workers
+from schema.settings import IntakeSettings
 from tests.fixtures.graph import Graph
 
 CREATE = """mutation($input: CreateJobInput!) { createJob(input: $input) { __typename
@@ -161,7 +161,7 @@ async def test_the_same_key_and_input_give_the_same_job_concurrently_too(graph: 
 
 
 async def test_a_full_queue_says_when_to_come_back(graph: Graph) -> None:
-    graph.limits = QueueLimits(total=10, per_owner=1)
+    graph.intake = IntakeSettings(max_queued=10, max_queued_per_owner=1)
     await create(graph)
     answer = await create(graph)
     assert answer["__typename"] == "QueueFullError"

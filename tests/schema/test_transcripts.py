@@ -172,6 +172,15 @@ async def test_word_columns_hold_every_word_in_five_arrays(graph: Graph) -> None
     assert part["text"] == ["0.", "This", "is"]
 
 
+async def test_what_only_borders_a_stretch_of_time_is_not_in_it(graph: Graph) -> None:
+    id_ = await two_voices(graph)
+    columns = "query($id: ID!, $b: TimeRange) { transcript(id: $id) { wordColumns(between: $b) { text } } }"
+    between = {"start": 1.333, "end": 1.667}  # the very times of the second word of the second segment
+    assert texts(await graph.data(WORDS, id=id_, between=between), "words") == ["is"]
+    assert (await graph.data(columns, id=id_, b=between))["transcript"]["wordColumns"]["text"] == ["is"]
+    assert texts(await graph.data(SEGMENTS, id=id_, between={"start": 1, "end": 2})) == ["This is 1."]
+
+
 async def test_captions_are_cut_as_asked(graph: Graph) -> None:
     id_ = await two_voices(graph)
     query = """query($id: ID!, $options: CaptionOptions) { transcript(id: $id) { captions(options: $options) {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.run import run
+from tests.programs.chaos.run import run
 
 
 @pytest.mark.timeout(300)

@@ -137,7 +137,7 @@ async def test_a_worker_that_froze_in_a_cleanup_changes_nothing_when_it_wakes_up
     await crew.start("io")
     await all_gone(crew)
     zombie.signal(signal.SIGCONT)
-    await until(lambda: zombie.said("io.lease_lost"))
+    await until(lambda: zombie.said("cleanup.lease_lost"))
     assert not zombie.said("cleanup.done")
 
 

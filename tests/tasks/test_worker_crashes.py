@@ -1,9 +1,11 @@
 """Workers and engines that die: nothing is lost, nothing that was finished is done twice."""
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import redis
 
 from db.domain.values import ErrorCode, JobState, Stage, StageState
@@ -23,6 +25,19 @@ async def test_a_job_runs_through_all_stages_to_its_end(crew: Crew) -> None:
     job = await crew.ends(await crew.submit())
     assert job.state is JobState.SUCCEEDED, job.problems
     assert (job.attempt, job.worker, job.lease_until) == (1, None, None)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_log_tells_a_job_s_story_under_its_id(crew: Crew) -> None:
+    worker = await crew.start()
+    job = await crew.ends(await crew.submit())
+    await crew.reaches(job, lambda _: worker.said("job.finished"))
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines() if job.id in line]
+    story = [line["event"] for line in lines if line.get("process") == "worker-speech"]
+    assert story[0] == "job.claimed"
+    assert set(story[1:-1]) == {"job.stage"}
+    assert story[-1] == "job.finished"
+    assert {line["correlation_id"] for line in lines} == {job.correlation_id}
 
 
 async def test_the_job_of_a_killed_worker_is_finished_by_another_which_repeats_no_finished_window(
@@ -150,7 +165,7 @@ async def test_an_optional_stage_that_fails_leaves_the_transcript_and_a_retry_do
     assert reports[Stage.ALIGN].state is StageState.DONE
     await crew.again(job)
     assert (await crew.ends(job)).state is JobState.SUCCEEDED
-    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "voiceprints", "diarize")] == [1, 1, 1, 2]
+    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "embeddings", "diarize")] == [1, 1, 1, 2]
 
 
 async def test_another_number_of_speakers_neither_transcribes_nor_listens_again(crew: Crew) -> None:
@@ -158,5 +173,5 @@ async def test_another_number_of_speakers_neither_transcribes_nor_listens_again(
     job = await crew.ends(await crew.submit(seconds=90.0))
     await crew.rerun(job, Stage.DIARIZE, num_speakers=3)
     assert (await crew.ends(job)).state is JobState.SUCCEEDED
-    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "voiceprints", "diarize")] == [3, 3, 1, 2]
+    assert [len(crew.calls(job, stage)) for stage in ("transcribe", "align", "embeddings", "diarize")] == [3, 3, 1, 2]
     assert len(await crew.speakers(job)) == 3

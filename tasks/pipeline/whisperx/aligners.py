@@ -1,4 +1,4 @@
-"""Forced alignment of passages: the emissions of any CTC model, and the words as that model spells them."""
+"""Forced alignment of spans: the emissions of any CTC model, and the words as that model spells them."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.pipeline import ctc
 from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform
-from tasks.pipeline.types import Passage, Place
+from tasks.pipeline.types import AlignmentSpan, WordSpan
 
 WILDCARD = -1
 """A token that the model has no sign for: it is taken to be whatever the model hears there."""
@@ -30,32 +30,32 @@ class Aligner(Protocol):
         """Log-probabilities, (frames, tokens), evenly spread over the audio."""
 
     def spell(self, words: Sequence[str]) -> list[list[int]]:
-        """The tokens of each word; none for one that is not spoken."""
+        """Return the tokens of each word; none for one that is not spoken."""
 
 
 def align(
-    aligner: Aligner, recording: Recording, passages: Sequence[Passage], threads: int
-) -> Iterator[list[Place | None]]:
-    """Where the words of each passage are, in order. Passages are independent, so they are worked on side by side."""
+    aligner: Aligner, recording: Recording, spans: Sequence[AlignmentSpan], threads: int
+) -> Iterator[list[WordSpan | None]]:
+    """Where the words of each span are, in order. Passages are independent, so they are worked on side by side."""
 
-    def one(passage: Passage) -> list[Place | None]:
-        first, last = int(passage.start * SAMPLE_RATE), int(passage.end * SAMPLE_RATE)
+    def one(span: AlignmentSpan) -> list[WordSpan | None]:
+        first, last = int(span.start * SAMPLE_RATE), int(span.end * SAMPLE_RATE)
         audio = recording.slice(first, last)
         if not audio.size:
-            return [None] * len(passage.words)
-        return places(aligner.emission(audio), aligner.spell(passage.words), aligner, passage)
+            return [None] * len(span.words)
+        return word_spans(aligner.emission(audio), aligner.spell(span.words), aligner, span)
 
     if threads == 1:
-        yield from map(one, passages)
+        yield from map(one, spans)
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(one, passages)
+        yield from pool.map(one, spans)
 
 
-def places(
-    emission: ctc.Emission, spelled: Sequence[Sequence[int]], aligner: Aligner, passage: Passage
-) -> list[Place | None]:
-    """The place of each word: from its first token's first frame to its last token's last."""
+def word_spans(
+    emission: ctc.Emission, spelled: Sequence[Sequence[int]], aligner: Aligner, span: AlignmentSpan
+) -> list[WordSpan | None]:
+    """Return the span of each word: from its first token's first frame to its last token's last."""
     tokens: list[int] = []
     ranges: list[tuple[int, int]] = []
     for word in spelled:
@@ -67,17 +67,17 @@ def places(
         signs = np.delete(emission, aligner.blank, axis=1).max(axis=1, keepdims=True)
         emission = np.concatenate([emission, signs], axis=1)
         tokens = [emission.shape[1] - 1 if token == WILDCARD else token for token in tokens]
-    spans = ctc.align(emission, tokens, aligner.blank)
-    if spans is None:
+    paths = ctc.align(emission, tokens, aligner.blank)
+    if paths is None:
         return [None] * len(spelled)
-    frame = (passage.end - passage.start) / len(emission)
-    found: list[Place | None] = []
+    frame = (span.end - span.start) / len(emission)
+    found: list[WordSpan | None] = []
     for (first, last), word in zip(ranges, spelled, strict=True):
-        own = spans[first:last]
+        own = paths[first:last]
         if not own:
             found.append(None)
             continue
         sure = sum(score for _, _, score in own) / len(own)
-        start, end = passage.start + own[0][0] * frame, passage.start + own[-1][1] * frame
-        found.append(Place(start, end, sure, any(token != WILDCARD for token in word)))
+        start, end = span.start + own[0][0] * frame, span.start + own[-1][1] * frame
+        found.append(WordSpan(start, end, sure, any(token != WILDCARD for token in word)))
     return found

@@ -5,25 +5,23 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
-import torch
-from ctranslate2 import DataType, Device, StorageView
-from faster_whisper.tokenizer import Tokenizer
+from ctranslate2 import StorageView
 from whisperx.asr import WhisperModel
-from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
-from db.domain.values import ErrorCode, Options, Problem, Rules, Stage
-from tasks.pipeline.recording import Recording, Waveform
-from tasks.pipeline.rules import compression_ratio, suspect
-from tasks.pipeline.types import Chunk, InputFault, Spoken
+from db.domain.values import Options
+from tasks.pipeline.recording import SAMPLE_RATE, Recording
+from tasks.pipeline.types import Chunk, Hypothesis
+from tasks.pipeline.whisperx.decoding import Decoding, Encoded, encode
 from tasks.pipeline.whisperx.memory import give_back, spent
+from tasks.pipeline.whisperx.prompts import Prompts
 
-Encoded = np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
-"""Of each piece of 30 s, 1500 frames of as many numbers as the model is wide."""
+Key = tuple[Path, int, int, int]
+"""A stretch of a recording: its file, when that was written, its first sample and the one after its last."""
 
-BEAM = 5
-BEST_OF = 5  # samples drawn at a temperature above zero
+KEPT = 12  # encoded chunks whose language was detected, 3 MB each with the model base, 8 MB with the largest
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +43,7 @@ class Whisper:
         workers: int = 1,
     ) -> None:
         self.exact = exact
+        self._kept: dict[Key, Encoded] = {}  # of chunks whose language was detected: the next asked for is their text
         self._load, self._untried, self._most = load, list(compute_types), (batch_size, workers)
         self._open()
 
@@ -58,27 +57,29 @@ class Whisper:
         """Whether it knows more than English."""
         return bool(self.model.model.is_multilingual)
 
-    def detect_language(self, audio: Waveform) -> tuple[str, float]:
-        """The language of up to 30 s of speech and its probability."""
+    def detect_language(self, recording: Recording, chunk: Chunk) -> dict[str, float]:
+        """Return the probability of each language in a chunk, the likeliest first."""
         if not self.multilingual:
-            return "en", 1.0
-        features = self._features([audio])
+            return {"en": 1.0}
         while True:
             try:
-                token, probability = self.model.model.detect_language(self.model.encode(features))[0][0]
+                encoded = self._encoded(recording, [chunk])
+                found = self.model.model.detect_language(StorageView.from_array(encoded))[0]
             except Exception as error:  # noqa: BLE001  raised again unless it is of memory
                 self._step_down(error, 1)
             else:
-                return token[2:-2], float(probability)
+                if len(self._kept) == KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[_key(recording, chunk)] = encoded
+                return {token[2:-2]: float(probability) for token, probability in found}
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
-        """The text of each chunk, in order; the first batches are small, so that the first words come soon."""
-        tokenizer = self._tokenizer(language, options)
-        prompt = self._prompt(tokenizer, options)
+    ) -> Iterator[Hypothesis]:
+        """Return the text of each chunk, in order; the first batches are small, so that the first words come soon."""
+        prompts = Prompts(self.model, language, options)
         waiting, size = iter(chunks), 1
-        running: deque[tuple[list[Chunk], Future[list[Spoken]]]] = deque()
+        running: deque[tuple[list[Chunk], Future[list[Hypothesis]]]] = deque()
         pool = ThreadPoolExecutor(self.workers)
         try:
             while True:
@@ -87,14 +88,14 @@ class Whisper:
                     batch = list(islice(waiting, size))
                     if not batch:
                         break
-                    work = pool.submit(self._decode, recording, batch, tokenizer, prompt, options.rules)
+                    work = pool.submit(self._decode, recording, batch, prompts, options)
                     running.append((batch, work))
                     size = min(2 * size, self.batch_size)
                 if not running:
                     return
                 batch, work = running[0]
                 try:
-                    spoken = work.result()
+                    hypotheses = work.result()
                 except Exception as error:  # noqa: BLE001  raised again unless it is of memory
                     wait(later for _, later in running if not later.cancel())
                     self._step_down(error, len(batch))
@@ -103,12 +104,12 @@ class Whisper:
                     size = min(len(batch), self.batch_size)
                     continue
                 running.popleft()
-                yield from spoken
+                yield from hypotheses
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
-        """Loads the model in the first type of numbers that fits."""
+        """Load the model in the first type of numbers that fits."""
         while True:
             kind = self._untried.pop(0)
             try:
@@ -145,96 +146,22 @@ class Whisper:
         self._open()
 
     def _decode(
-        self, recording: Recording, batch: Sequence[Chunk], tokenizer: Tokenizer, prompt: list[int], rules: Rules
-    ) -> list[Spoken]:
-        encoded = self._encode(self._features([recording.read(chunk.start, chunk.end) for chunk in batch]))
-        found = self._generate(encoded, tokenizer, prompt, batch, 0.0)
-        for index, first in enumerate(found):
-            found[index] = self._again(encoded[index : index + 1], tokenizer, prompt, first, rules)
-        return found
+        self, recording: Recording, batch: Sequence[Chunk], prompts: Prompts, options: Options
+    ) -> list[Hypothesis]:
+        return Decoding(self.model, prompts, options).hypotheses(self._encoded(recording, batch), batch)
 
-    def _again(self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], first: Spoken, rules: Rules) -> Spoken:
-        """Recognise a suspect chunk at higher temperatures until it convinces; else keep the likeliest attempt."""
-        tried = [first]
-        for temperature in rules.temperatures[1:]:
-            last = tried[-1]
-            if not suspect(last.text, last.avg_logprob or 0.0, last.no_speech_prob or 0.0, rules):
-                return last
-            tried += self._generate(encoded, tokenizer, prompt, [first.chunk], temperature)
-        if not suspect(tried[-1].text, tried[-1].avg_logprob or 0.0, tried[-1].no_speech_prob or 0.0, rules):
-            return tried[-1]
-        limit = rules.compression_ratio
-        varied = [attempt for attempt in tried if limit is None or (attempt.compression_ratio or 0.0) <= limit]
-        return max(varied or tried, key=lambda attempt: attempt.avg_logprob or 0.0)
-
-    def _encode(self, features: torch.Tensor) -> Encoded:
-        """What the encoder makes of each piece; on a processor one by one: a batch is no faster there."""
-        parts = torch.split(features, 1 if self.model.model.device == "cpu" else len(features))
-        encoded = [self.model.encode(part).to_device(Device.cpu).to(DataType.float32) for part in parts]
-        return np.concatenate([np.array(part) for part in encoded])
-
-    def _generate(
-        self, encoded: Encoded, tokenizer: Tokenizer, prompt: list[int], chunks: Sequence[Chunk], temperature: float
-    ) -> list[Spoken]:
-        how = (
-            {"beam_size": 1, "num_hypotheses": BEST_OF, "sampling_topk": 0, "sampling_temperature": temperature}
-            if temperature
-            else {"beam_size": BEAM, "patience": 1}
-        )
-        results = self.model.model.generate(
-            StorageView.from_array(encoded),
-            [prompt] * len(chunks),
-            max_length=self.model.max_length,
-            suppress_blank=True,
-            suppress_tokens=[-1],
-            return_scores=True,
-            return_no_speech_prob=True,
-            **how,
-        )
-        spoken = []
-        for chunk, result in zip(chunks, results, strict=True):
-            tokens = result.sequences_ids[0]
-            text = tokenizer.tokenizer.decode([token for token in tokens if token < tokenizer.eot])
-            spoken.append(
-                Spoken(
-                    chunk=chunk,
-                    text=text,
-                    avg_logprob=result.scores[0] * len(tokens) / (len(tokens) + 1),
-                    no_speech_prob=result.no_speech_prob,
-                    compression_ratio=compression_ratio(text.strip()),
-                    temperature=temperature,
-                )
-            )
-        return spoken
-
-    def _features(self, waveforms: Sequence[Waveform]) -> torch.Tensor:
-        cut = [waveform[:N_SAMPLES] for waveform in waveforms]
-        return torch.stack(
-            [log_mel_spectrogram(audio, n_mels=self.mels, padding=N_SAMPLES - audio.shape[0]) for audio in cut]
-        )
-
-    def _tokenizer(self, language: str, options: Options) -> Tokenizer:
-        if not self.multilingual and (language != "en" or options.task.value != "TRANSCRIBE"):
-            raise _unsuitable(f"The model {options.model} knows English only.", "Choose a multilingual model.")
-        try:
-            return Tokenizer(
-                self.model.hf_tokenizer, self.multilingual, task=options.task.value.lower(), language=language
-            )
-        except ValueError as error:
-            raise _unsuitable(
-                f"“{language}” is not a language that the model knows.", "Give an ISO 639-1 code, or none to detect it."
-            ) from error
-
-    def _prompt(self, tokenizer: Tokenizer, options: Options) -> list[int]:
-        """Hot words and the client's prompt before what Whisper always hears, as faster-whisper puts them."""
-        longest = self.model.max_length // 2 - 1
-        hotwords = ", ".join(word.strip() for word in options.hotwords)
-        before = tokenizer.encode(" " + hotwords)[: longest // (2 if options.prompt else 1)] if hotwords else []
-        if options.prompt and options.prompt.strip():
-            before += tokenizer.encode(" " + options.prompt.strip())[-(longest - len(before)) :]
-        start = [tokenizer.sot_prev, *before] if before else []
-        return [*start, *tokenizer.sot_sequence, tokenizer.no_timestamps]
+    def _encoded(self, recording: Recording, chunks: Sequence[Chunk]) -> Encoded:
+        """Return what the encoder makes of these chunks; of one whose language was detected it is known already."""
+        keys = [_key(recording, chunk) for chunk in chunks]
+        known = {key: self._kept.pop(key) for key in keys if key in self._kept}
+        new = [(key, chunk) for key, chunk in zip(keys, chunks, strict=True) if key not in known]
+        if new:
+            waveforms = [recording.read(chunk.start, chunk.end) for _, chunk in new]
+            made = encode(self.model, waveforms, self.mels)
+            known |= {key: made[index : index + 1] for index, (key, _) in enumerate(new)}
+        return np.concatenate([known[key] for key in keys])
 
 
-def _unsuitable(message: str, remedy: str) -> InputFault:
-    return InputFault(Problem(code=ErrorCode.INVALID_INPUT, message=message, stage=Stage.TRANSCRIBE, remedy=remedy))
+def _key(recording: Recording, chunk: Chunk) -> Key:
+    first, last = (recording.first + int(moment * SAMPLE_RATE) for moment in (chunk.start, chunk.end))
+    return recording.path, recording.path.stat().st_mtime_ns, first, last

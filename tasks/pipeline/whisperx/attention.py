@@ -15,7 +15,7 @@ HEADS = 4
 
 
 def fused(path: Path) -> bytes:
-    """The model for a single waveform that is valid as a whole: the mask that hides padding is gone."""
+    """Return the model for a single waveform that is valid as a whole: the mask that hides padding is gone."""
     model = onnx.load(path)
     for softmax in [node for node in model.graph.node if node.op_type == "Softmax"]:
         _fuse(model.graph, softmax.name.removesuffix("Softmax"))
@@ -27,7 +27,7 @@ def fused(path: Path) -> bytes:
 
 
 def _fuse(graph: GraphProto, layer: str) -> None:
-    """Puts the operator between the query, key and value of a layer and what its heads say."""
+    """Put the operator between the query, key and value of a layer and what its heads say."""
     given = [f"{layer}{name}_output_0" for name in ("Slice", "Slice_1", "Slice_2")]
     said = f"{layer}Reshape_3_output_0"
     [place] = [index for index, node in enumerate(graph.node) if said in node.output]

@@ -1,4 +1,4 @@
-"""CAM++ voiceprints (192 numbers from speech of any length) from torch weights to ONNX. Run once at set-up, with torch.
+"""CAM++ embeddings (192 numbers from speech of any length) from torch weights to ONNX. Run once at set-up, with torch.
 
     python -m tasks.pipeline.whisperx.campplus FOLDER OUT.onnx
 

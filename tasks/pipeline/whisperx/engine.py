@@ -12,19 +12,28 @@ from whisperx.asr import WhisperModel
 from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks.models import pack
 from tasks.models.weights import SEGMENTATION, VOICEPRINTS
-from tasks.pipeline.recording import Recording, Waveform
+from tasks.pipeline.recording import Recording
 from tasks.pipeline.settings import SpeechSettings
-from tasks.pipeline.types import Chunk, ModelUnavailable, Passage, Place, Report, SpeechEngine, Spoken, Turn
+from tasks.pipeline.types import (
+    AlignmentSpan,
+    Chunk,
+    Hypothesis,
+    ModelUnavailable,
+    Report,
+    SpeechEngine,
+    Turn,
+    WordSpan,
+)
 from tasks.pipeline.whisperx import aligners
 from tasks.pipeline.whisperx.aligners import Aligner
 from tasks.pipeline.whisperx.asr import Whisper
 from tasks.pipeline.whisperx.characters import LANGUAGES, CharacterAligner
+from tasks.pipeline.whisperx.diarizer import PACKED, Diarizer
 from tasks.pipeline.whisperx.hardware import choose
 from tasks.pipeline.whisperx.memory import spent
 from tasks.pipeline.whisperx.phonemes import PhonemeAligner
 from tasks.pipeline.whisperx.sources import Sources
 from tasks.pipeline.whisperx.vad import VoiceDetector
-from tasks.pipeline.whisperx.voiceprints import PACKED, Diarizer
 
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
 
@@ -45,18 +54,18 @@ class WhisperXEngine(SpeechEngine):
         self._diarizer: Diarizer | None = None
         self._no_diarizer: ModelUnavailable | None = None
 
-    def voices(self, recording: Recording) -> Iterator[tuple[float, float]]:
+    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
         """Where somebody speaks, by the detector in the whisperx wheel."""
         return self._voice_detector()(recording)
 
-    def detect_language(self, audio: Waveform, options: Options) -> tuple[str, float]:
-        """The language of up to 30 s of speech, and its probability."""
-        return self._whisper(options.model).detect_language(audio)
+    def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
+        """Return the probability of each language in a chunk, the likeliest first."""
+        return self._whisper(options.model).detect_language(recording, chunk)
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
-    ) -> Iterator[Spoken]:
-        """The words spoken in each chunk, as soon as each batch is known."""
+    ) -> Iterator[Hypothesis]:
+        """Return the words of each chunk, as soon as each batch is known."""
         try:
             yield from self._whisper(options.model).transcribe(recording, chunks, language, options)
         except MemoryError:
@@ -64,18 +73,18 @@ class WhisperXEngine(SpeechEngine):
             raise
 
     def align(
-        self, recording: Recording, passages: Sequence[Passage], language: str
-    ) -> Iterator[Sequence[Place | None]]:
+        self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
+    ) -> Iterator[Sequence[WordSpan | None]]:
         """Where each word is, by the aligner of the language."""
-        return aligners.align(self._aligner(language), recording, passages, self.threads)
+        return aligners.align(self._aligner(language), recording, spans, self.threads)
 
-    def voiceprints(self, recording: Recording, report: Report) -> bytes:
-        """What diarization needs to know of the voices."""
-        return self._speakers().listen(recording, report)
+    def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
+        """Return what diarization needs to know of the voices."""
+        return self._speakers().extract_embeddings(recording, speech, report)
 
-    def diarize(self, voiceprints: bytes, options: Options) -> list[Turn]:
+    def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when."""
-        return self._speakers().cluster(voiceprints, options)
+        return self._speakers().cluster(embeddings, options)
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
         """Exact models, device and versions."""
@@ -110,7 +119,7 @@ class WhisperXEngine(SpeechEngine):
                 optional()
 
     def facts(self, default_model: str) -> WorkerFacts:
-        """The models that are there, and whether speakers can be told apart."""
+        """Return the models that are there, and whether speakers can be told apart."""
         return WorkerFacts(
             models=tuple(
                 ModelFacts(
@@ -127,7 +136,7 @@ class WhisperXEngine(SpeechEngine):
         )
 
     def _diarization(self) -> FeatureFacts:
-        """What is known of it: as it was when last loaded, and before that, what lies on the disk."""
+        """Return what is known of it: as it was when last loaded, and before that, what lies on the disk."""
         missing = self._no_diarizer
         if self._diarizer is None and missing is None and not self.settings.diarization:
             missing = self._packed_diarizer()

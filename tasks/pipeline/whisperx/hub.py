@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def fetch(name: str, cache: Path, patterns: tuple[str, ...], *, online: bool) -> Path:
-    """The folder of a model's newest revision, which is the folder's name; of the last one seen if the hub is away.
+    """Return the folder of the newest revision of a model; of the last one seen if the hub is away.
 
     Raises `ModelUnavailable` with what to do.
     """

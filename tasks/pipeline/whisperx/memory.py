@@ -24,13 +24,13 @@ def spent(error: BaseException) -> bool:
 
 
 def give_back() -> None:
-    """Returns what torch keeps for itself of the GPU's memory, so that the other libraries can have it."""
+    """Return what torch keeps for itself of the GPU's memory, so that the other libraries can have it."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def sparingly(model: Callable[[torch.Tensor], Any], chunks: torch.Tensor) -> Scores:
-    """What the model says of each chunk: of all at once, or, where memory does not suffice, of halves in turn."""
+    """Return what the model says of each chunk: of all at once, or, where memory does not suffice, of halves."""
     try:
         return np.asarray(model(chunks))
     except Exception as error:

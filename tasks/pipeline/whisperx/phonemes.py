@@ -69,7 +69,7 @@ class Pronouncer:
         self.known: dict[str, tuple[str, ...]] = {}
 
     def __call__(self, words: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The phonemes of each word, as the model says them."""
+        """Return the phonemes of each word, as the model says them."""
         new = sorted({word for word in words if word not in self.known}, key=len)
         for first in range(0, len(new), 64):
             batch = new[first : first + 64]
@@ -104,7 +104,7 @@ class Pronouncer:
 
 
 def opened(model: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A model, ready to run."""
+    """Return a model, ready to run."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -31,7 +31,7 @@ class Sources:
         self._here: list[str] | None = None
 
     def find(self, name: str) -> Found:
-        """The model, whole; raises `ModelUnavailable` with what to do."""
+        """Return the model, whole; raises `ModelUnavailable` with what to do."""
         folder = self._folder(name)
         if name in names():
             faults = pack.faults(self.models, name)

@@ -38,7 +38,7 @@ class VoiceDetector:
         yield from hysteresis.end()
 
     def _scores(self, recording: Recording, frames: SlidingWindow) -> Iterator[Frames]:
-        """The probability of speech in each frame: scores of overlapping windows, weighted by a Hamming window."""
+        """Return the probability of speech in each frame: scores of overlapping windows under a Hamming window."""
         window, step = int(self.inference.duration * SAMPLE_RATE), round(self.inference.step * SAMPLE_RATE)
         full = max(0, (recording.samples - window) // step + 1)
         padded = recording.samples < window or (recording.samples - window) % step > 0

@@ -8,7 +8,7 @@ import pytest
 
 from db.domain.values import Options, QualityFlag, Segment, Word, WordTiming
 from tasks.pipeline.align import align, ordered
-from tasks.pipeline.draft import Draft
+from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import Resume, SpeechEngine
@@ -39,9 +39,9 @@ def aligned(engine: SpeechEngine, recording: Recording, *texts: tuple[float, flo
         )
         for index, (start, end, text) in enumerate(texts)
     )
-    draft = Draft(Options(model="base"), Resume(language="en", segments=segments))
-    draft.complete()
-    found = align(recording, engine, draft, Stages(lambda _: None, Resume()))
+    builder = TranscriptBuilder(Options(model="base"), Resume(language="en", segments=segments))
+    builder.complete()
+    found, _ = align(recording, engine, builder, Stages(lambda _: None, Resume()))
     assert [segment.text for segment in found] == [text for _, _, text in texts]
     assert [word.text for segment in found for word in segment.words] == [w for _, _, t in texts for w in t.split()]
     assert ordered((word for segment in found for word in segment.words), recording.seconds)

@@ -7,9 +7,9 @@ import pytest
 
 from db.domain.values import Options, QualityFlag, Rules, Segment
 from tasks import pipeline
+from tasks.pipeline.hallucination import compression_ratio
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
-from tasks.pipeline.rules import compression_ratio
-from tasks.pipeline.types import Chunk, SpeechEngine, Spoken, StageFinished, Update, WindowTranscribed, Work
+from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, StageFinished, Update, WindowTranscribed, Work
 from tests.tasks.pipeline import recordings
 from tests.tasks.pipeline.recordings import REAL_MODELS, written
 
@@ -55,13 +55,13 @@ def transcribed(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: R
     return found, " ".join(problems)
 
 
-def heard(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: Rules) -> Spoken:
+def recognised(engine: SpeechEngine, folder: Path, waveform: Waveform, rules: Rules) -> Hypothesis:
     """What the recogniser makes of the whole recording."""
     path = folder / "samples"
     (np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tofile(path)
     chunk = Chunk(0.0, waveform.size / SAMPLE_RATE, ())
-    [spoken] = engine.transcribe(Recording(path), [chunk], "en", Options(model="base", rules=rules))
-    return spoken
+    [hypothesis] = engine.transcribe(Recording(path), [chunk], "en", Options(model="base", rules=rules))
+    return hypothesis
 
 
 def text(segments: list[Segment]) -> str:
@@ -106,22 +106,22 @@ def test_a_phrase_that_is_said_over_and_over_is_flagged(engine: SpeechEngine, tm
 def test_a_text_that_repeats_itself_is_recognised_again(engine: SpeechEngine, tmp_path: Path, call: Waveform) -> None:
     backwards = call[::-1]
     limit = Rules().compression_ratio or 0.0
-    looped, again = heard(engine, tmp_path, backwards, OFF), heard(engine, tmp_path, backwards, Rules())
+    looped, again = recognised(engine, tmp_path, backwards, OFF), recognised(engine, tmp_path, backwards, Rules())
     assert looped.temperature == 0
     assert compression_ratio(looped.text) > limit
     assert again.temperature > 0
     assert compression_ratio(again.text) <= limit
-    assert heard(engine, tmp_path, backwards, Rules(compression_ratio=None)).text == looped.text
+    assert recognised(engine, tmp_path, backwards, Rules(compression_ratio=None)).text == looped.text
 
 
 def test_a_text_that_whisper_finds_unlikely_is_recognised_again(
     engine: SpeechEngine, tmp_path: Path, call: Waveform
 ) -> None:
     drowned = call[: 10 * SAMPLE_RATE] + noise(0.1)
-    unsure = heard(engine, tmp_path, drowned, OFF)
+    unsure = recognised(engine, tmp_path, drowned, OFF)
     assert (unsure.avg_logprob or 0.0) < (Rules().log_prob or 0.0)
     # The rule for no speech is off: it would drop the text, and recognising it again would be no use.
-    again = heard(engine, tmp_path, drowned, Rules(no_speech=None))
+    again = recognised(engine, tmp_path, drowned, Rules(no_speech=None))
     assert again.temperature > 0
     assert (again.avg_logprob or 0.0) > (unsure.avg_logprob or 0.0)
-    assert heard(engine, tmp_path, drowned, Rules(no_speech=None, log_prob=None)).text == unsure.text
+    assert recognised(engine, tmp_path, drowned, Rules(no_speech=None, log_prob=None)).text == unsure.text

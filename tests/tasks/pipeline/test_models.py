@@ -131,7 +131,7 @@ def cramped(
 def texts(engine: WhisperXEngine, samples: Recording) -> list[str]:
     chunks = [Chunk(second, second + 2.0, ()) for second in range(0, SECONDS - 2, 1)]
     options = Options(model="tiny.en", rules=PLAIN)
-    return [spoken.text for spoken in engine.transcribe(samples, chunks, "en", options)]
+    return [hypothesis.text for hypothesis in engine.transcribe(samples, chunks, "en", options)]
 
 
 @pytest.mark.parametrize("error", [CTRANSLATE2, TORCH, MemoryError()], ids=["ctranslate2", "torch", "processor"])
@@ -347,8 +347,8 @@ def test_a_model_of_the_hub_is_fetched_by_name_and_kept_for_when_the_hub_is_away
     online = engine_of(models=tmp_path, hub=True)
     online.check("acme/whisper")
     options = Options(model="acme/whisper", rules=PLAIN)
-    [spoken] = online.transcribe(samples, [Chunk(8.0, 11.0, ())], "en", options)
-    assert spoken.text
+    [hypothesis] = online.transcribe(samples, [Chunk(8.0, 11.0, ())], "en", options)
+    assert hypothesis.text
     assert online.provenance(options, "en").asr_model == f"acme/whisper@{hub.commit}"
     fetched = sum("model.bin" in path and method == "GET" for method, path in hub.asked)
     hub.close()

@@ -44,6 +44,7 @@ class Attempts:
 
     def __init__(self, source: Path, engine: SpeechEngine, scratch: Path) -> None:
         self.source, self.engine, self.scratch = source, engine, scratch
+        self.options = OPTIONS
         self.stored: dict[str, Segment] = {}
         self.told: list[Update] = []
 
@@ -59,7 +60,11 @@ class Attempts:
                 raise Stopped
 
         work = Work(
-            source=str(self.source), scratch=str(self.scratch), options=OPTIONS, max_seconds=600, resume=self._resume()
+            source=str(self.source),
+            scratch=str(self.scratch),
+            options=self.options,
+            max_seconds=600,
+            resume=self._resume(),
         )
         try:
             pipeline.run(work, self.engine, emit, parallel=False)
@@ -89,9 +94,9 @@ def whole(source: Path, engine: SpeechEngine, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def attempts(whole: Attempts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attempts:
-    """A job in short windows. The voiceprints are those of the whole run: they know nothing of windows."""
+    """A job in short windows. The embeddings are those of the whole run: they know nothing of windows."""
     monkeypatch.setattr(detect, "WINDOW_SECONDS", 20.0)
-    shutil.copy(whole.scratch / "voiceprints", tmp_path)
+    shutil.copy(whole.scratch / "embeddings", tmp_path)
     return Attempts(whole.source, whole.engine, tmp_path)
 
 
@@ -124,7 +129,7 @@ def test_batches_do_not_end_with_windows(attempts: Attempts, monkeypatch: pytest
     whisper = attempts.engine._whispers["base"].model  # type: ignore[attr-defined]
     counted = Counted(whisper.model)
     monkeypatch.setattr(whisper, "model", counted)
-    monkeypatch.setattr(detect, "CHUNK_SECONDS", 8.0)
+    attempts.options = replace(OPTIONS, chunk_seconds=8.0)
     monkeypatch.setattr(detect, "WINDOW_SECONDS", 0.0)  # one piece a window
     attempts.run()
     windows = max(update.window for update in attempts.told if isinstance(update, WindowTranscribed))

@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from db.domain.values import Options, Segment, Word, WordTiming
 from tasks.pipeline import ctc
 from tasks.pipeline.align import ordered, placed
-from tasks.pipeline.detect import CHUNK_SECONDS, chunks, everything, windows
+from tasks.pipeline.builder import TranscriptBuilder
+from tasks.pipeline.detect import chunks, everything, windows
 from tasks.pipeline.diarize import assign
-from tasks.pipeline.draft import Draft
 from tasks.pipeline.sentences import join, sentences, words
-from tasks.pipeline.transcribe import estimate
-from tasks.pipeline.types import Chunk, Passage, Place, Resume, Turn
+from tasks.pipeline.timing import estimate
+from tasks.pipeline.types import AlignmentSpan, Chunk, Resume, Turn, WordSpan
 
 SECONDS = 40.0
+LONGEST = 20.0
 timeless = settings(deadline=None)  # the first call loads what the others find loaded
 moments = st.floats(-5.0, SECONDS + 5.0, allow_nan=False)
 texts = st.text(st.sampled_from("abcé 12%.,!?’-中文字。…\u0301"), max_size=60)
-places = st.one_of(st.none(), st.builds(Place, moments, moments, st.floats(-1, 2), st.booleans()))
+places = st.one_of(st.none(), st.builds(WordSpan, moments, moments, st.floats(-1, 2), st.booleans()))
 
 
 @st.composite
@@ -29,15 +30,15 @@ def stretches(draw: st.DrawFn) -> list[tuple[float, float]]:
     """Speech in order, as the voice detector gives it."""
     edges = sorted(draw(st.lists(st.floats(0.0, 300.0), max_size=24)))
     cut = ((a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b > a)
-    return [(a, min(b, a + CHUNK_SECONDS)) for a, b in cut]
+    return [(a, min(b, a + LONGEST)) for a, b in cut]
 
 
 @timeless
 @given(st.lists(places, min_size=1, max_size=12), st.floats(0, SECONDS), st.floats(0, SECONDS))
-def test_words_have_places_whatever_the_aligner_says(found: list[Place | None], a: float, b: float) -> None:
-    passage = Passage(min(a, b), max(a, b), tuple("word" * (i % 3 + 1) for i in range(len(found))))
-    result = placed(passage, found, SECONDS)
-    assert [word.text for word in result] == list(passage.words)
+def test_words_have_places_whatever_the_aligner_says(found: list[WordSpan | None], a: float, b: float) -> None:
+    span = AlignmentSpan(min(a, b), max(a, b), tuple("word" * (i % 3 + 1) for i in range(len(found))))
+    result = placed(span, found, SECONDS)
+    assert [word.text for word in result] == list(span.words)
     assert ordered(result, SECONDS)
     for word, place in zip(result, found, strict=True):
         assert (word.timing is WordTiming.ALIGNED) == (place is not None and place.certain)
@@ -46,7 +47,7 @@ def test_words_have_places_whatever_the_aligner_says(found: list[Place | None], 
 @timeless
 @given(stretches(), texts, st.sampled_from(["en", "zh", "sw"]))
 def test_estimated_words_lie_in_their_chunk(speech: list[tuple[float, float]], text: str, language: str) -> None:
-    for chunk in chunks(speech):
+    for chunk in chunks(speech, 300.0, LONGEST):
         found = words(text, language)
         result = [Word(word, *span) for word, span in zip(found, estimate(chunk, found, chunk.end), strict=False)]
         assert len(result) == len(found)
@@ -57,9 +58,9 @@ def test_estimated_words_lie_in_their_chunk(speech: list[tuple[float, float]], t
 @timeless
 @given(stretches(), st.floats(1, 400))
 def test_windows_move_no_cut_and_lose_no_speech(speech: list[tuple[float, float]], seconds: float) -> None:
-    pieces = list(chunks(speech))
+    pieces = list(chunks(speech, 300.0, LONGEST))
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
-    assert all(piece.end - piece.start <= CHUNK_SECONDS or len(piece.speech) == 1 for piece in pieces)
+    assert all(piece.speech[-1][1] - piece.speech[0][0] <= LONGEST or len(piece.speech) == 1 for piece in pieces)
     grouped = list(windows(pieces, seconds))
     assert [piece for _, _, piece in grouped] == pieces
     numbers = [number for number, _, _ in grouped]
@@ -73,11 +74,11 @@ def test_without_the_voice_detector_everything_is_heard_and_no_voice_is_cut(
     speech: list[tuple[float, float]], silence: float
 ) -> None:
     seconds = (speech[-1][1] if speech else 0.0) + silence
-    pieces = list(everything(speech, seconds))
+    pieces = list(everything(speech, seconds, LONGEST))
     assert [stretch for piece in pieces for stretch in piece.speech] == speech
     assert [piece.end for piece in pieces][:-1] == [piece.start for piece in pieces][1:]
     assert not pieces or (pieces[0].start, pieces[-1].end) == (0.0, seconds)
-    assert all(piece.start < piece.end <= piece.start + CHUNK_SECONDS + 1e-6 for piece in pieces)
+    assert all(piece.start < piece.end <= piece.start + LONGEST + 1e-6 for piece in pieces)
     assert all(piece.start <= start and end <= piece.end for piece in pieces for start, end in piece.speech)
 
 
@@ -139,11 +140,11 @@ def test_sentences_end_as_each_script_ends_them_and_not_within_a_number(language
 
 
 def test_a_word_ends_where_the_voice_detector_hears_its_speaker_fall_silent() -> None:
-    draft = Draft(Options(model="base"), Resume())
-    draft.listened(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
+    builder = TranscriptBuilder(Options(model="base"), Resume())
+    builder.add_speech(Chunk(0.0, 10.0, ((0.0, 2.0), (8.0, 10.0))))
     ends = {(0.5, 9.0): 2.0, (0.5, 1.5): 1.5, (1.9, 9.0): 9.0, (3.0, 9.0): 9.0, (8.5, 12.0): 10.0}
     for (start, end), expected in ends.items():
-        assert draft.spoken(Word("so", start, end)) == Word("so", start, expected)
+        assert builder.trim_pause(Word("so", start, end)) == Word("so", start, expected)
 
 
 def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_again() -> None:
@@ -156,6 +157,15 @@ def test_a_sentence_with_a_long_pause_is_told_in_two_parts_and_joined_when_told_
         ("00000000.01", 9.0, 10.0, "the few."),
     ]
     assert assign(parts, turns, "en")[1] == parts
+
+
+def test_whoever_spoke_before_goes_on_where_two_are_heard_alike() -> None:
+    first = Segment(key="00000000", start=0.0, end=1.0, text="So.", words=(Word("So.", 0.0, 1.0),))
+    second = Segment(key="00000001", start=2.0, end=3.0, text="Go.", words=(Word("Go.", 2.0, 3.0),))
+    both = [Turn(1.5, 3.0, "B"), Turn(1.6, 3.0, "A")]
+    speakers, told = assign([first, second], [Turn(0.0, 1.0, "A"), *both], "en")
+    assert [part.speaker for part in told] == [0, 0]
+    assert [speaker.word_count for speaker in speakers] == [2, 0]
 
 
 def test_a_segment_lasts_as_long_as_its_speaker_but_not_into_the_next() -> None:
