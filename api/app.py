@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import text
@@ -18,11 +18,13 @@ from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
+from api.http.metrics import show_metrics
 from api.http.playback import Playback
 from api.http.secrets import access_token, signing_key
 from api.http.settings import ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
+from api.http.tracing import Tracing
 from api.http.uploads import Uploads
 from db.accounts import owners
 from db.accounts.owners import LOCAL_OWNER
@@ -38,6 +40,8 @@ from schema.subscriptions.broadcaster import Broadcaster
 from schema.subscriptions.event_log import event_key
 from tasks.settings import WorkerSettings
 from tasks.system import logs
+from tasks.telemetry import metrics, traces
+from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
@@ -94,6 +98,10 @@ def create_app() -> Starlette:
             rates=rates,
         )
 
+    saturation = Saturation(state.db, "web")
+    traces.configure("web")
+    metrics.configure("web", saturation.values)
+
     async def healthz(_request: Request) -> Response:
         async with state.db.read() as session:
             await session.execute(text("SELECT 1"))
@@ -103,22 +111,27 @@ def create_app() -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with state.db.write() as session:
             await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(state.live.run())
+        running = [asyncio.create_task(state.live.run())]
+        if metrics.on():
+            running.append(asyncio.create_task(saturation.run()))
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
             await state.notifier.close()
             await state.db.close()
+            await asyncio.to_thread(traces.shut_down)
+            await asyncio.to_thread(metrics.shut_down)
 
     return Starlette(
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
+            Route("/metrics", show_metrics),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
@@ -130,7 +143,7 @@ def create_app() -> Starlette:
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation)],
+        middleware=[Middleware(Correlation), Middleware(Tracing)],
         lifespan=lifespan,
     )
 

@@ -39,6 +39,11 @@ def configure(process: str, observe: Observe) -> bool:
     return _sdk is not None
 
 
+def on() -> bool:
+    """Return whether this process measures."""
+    return _sdk is not None
+
+
 def shut_down() -> None:
     """Send what is still held back; a process calls it last."""
     global _sdk

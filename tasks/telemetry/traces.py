@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final, Literal
 
+from db.domain.trace import TRACEPARENT
+
 Kind = Literal["server", "client", "producer", "consumer", "internal"]
 Value = str | int | float | bool
 
@@ -56,6 +58,11 @@ def configure(process: str) -> None:
         _sdk = import_module("tasks.telemetry.sdk").Tracing(process)
 
 
+def on() -> bool:
+    """Return whether this process traces."""
+    return _sdk is not None
+
+
 def shut_down() -> None:
     """Send what is still held back; a process calls it last."""
     global _sdk
@@ -99,19 +106,19 @@ def span(
         return
     opened = _sdk.begin(name, kind, parent, link, None, attributes)
     with _sdk.in_force(opened):
+        token = TRACEPARENT.set(_sdk.traceparent())
         try:
             yield opened
         except Exception as error:
             opened.fail(type(error).__name__)
             raise
+        finally:
+            TRACEPARENT.reset(token)
 
 
 def traceparent() -> str | None:
     """Return the span in force as a W3C traceparent, to be stored with a row; None where there is none."""
-    if _sdk is None:
-        return None
-    found: str | None = _sdk.traceparent()
-    return found
+    return TRACEPARENT.get()
 
 
 def trace_id() -> str | None:
