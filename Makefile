@@ -46,6 +46,7 @@ check: sync ## the quick part: ruff, mypy, import contracts, declared packages, 
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
 	@$(BIN)/python -m api schema > schema/schema.graphql
+	@$(BIN)/python -m tasks.documents.formats.data.json
 
 pictures: sync ## draw the diagrams in the documents anew, from the code
 	@$(BIN)/python -m tests.programs.pictures

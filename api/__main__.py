@@ -1,6 +1,7 @@
 """The command line: `python -m api`. Each command loads only what it needs, so that the help comes at once."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 
 from api.http.settings import ServerSettings, explain
 from api.process.supervisor import EXIT_CONFIGURATION
+from tasks.documents.registry import FORMATS
 
 app = typer.Typer(
     name="python -m api",
@@ -35,7 +37,8 @@ def up() -> None:
     raise typer.Exit(code)
 
 
-FileFormat = Literal["txt", "srt", "vtt", "json"]
+FileFormat = StrEnum("FileFormat", {name: name.lower() for name in FORMATS})  # type: ignore[misc]  # one list, kept by the registry
+_TEXT = FileFormat("txt")
 Supervised = Annotated[bool, typer.Option(hidden=True, help="End when standard input does.")]
 Listener = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that we were given.")]
 
@@ -70,13 +73,18 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from db.migrate import upgrade
+    from db.migrate import NewerDatabase, upgrade
     from db.settings import StoreSettings
+    from tasks.system import logs
 
+    logs.configure("migrate")
     store = StoreSettings()
     store.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         upgrade(store.resolved_database_url)
+    except NewerDatabase as error:
+        typer.echo(f"GRAPHOPHONE_DATABASE_URL: {error}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from None
     except (OSError, SQLAlchemyError) as error:
         typer.echo(f"GRAPHOPHONE_DATABASE_URL: the database says: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(1) from None
@@ -133,8 +141,8 @@ def cancel(job: JobId) -> None:
 
 @app.command()
 def transcribe(  # noqa: PLR0917 - options of the command line
-    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video, anything that FFmpeg reads.")],
-    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = "txt",
+    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video; see `capabilities.audioFormats`.")],
+    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = _TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many there are, if known.")] = None,

@@ -38,6 +38,7 @@ from schema.execution import Limits
 from schema.settings import IntakeSettings
 from schema.subscriptions.broadcaster import Broadcaster
 from schema.subscriptions.event_log import event_key
+from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
 from tasks.telemetry import metrics, traces
@@ -46,25 +47,6 @@ from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
-
-AUDIO_FORMATS = (
-    "aac",
-    "aiff",
-    "amr",
-    "avi",
-    "flac",
-    "m4a",
-    "mkv",
-    "mov",
-    "mp3",
-    "mp4",
-    "ogg",
-    "opus",
-    "wav",
-    "webm",
-    "wma",
-)
-"""Those that a test decodes; anything else that FFmpeg's libraries read is accepted as well."""
 
 
 def create_app() -> Starlette:
@@ -164,6 +146,6 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         public_url=state.server.resolved_public_url,
         intake=state.intake,
         worker=state.worker,
-        audio_formats=AUDIO_FORMATS,
+        audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
     )

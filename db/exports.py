@@ -76,7 +76,9 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
+async def finish(
+    session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str, page_count: int | None = None
+) -> None:
     """Record that the document is stored. Raises LeaseLost."""
     at = now()
     await leases.move(
@@ -86,6 +88,7 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
         blob_key=blob_key,
         byte_size=byte_size,
         sha256=sha256,
+        page_count=page_count,
         finished_at=at,
         expires_at=at + EXPORT_TTL_MS,
     )

@@ -281,6 +281,7 @@ class Export(Leased, table=True):
     content_type: str
     byte_size: int | None = Field(default=None, sa_type=BigInteger)
     sha256: str | None = None
+    page_count: int | None = None
     blob_key: str | None = None
     problem: Problem | None = Field(default=None, sa_type=Json(Problem))
     finished_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -63,7 +63,7 @@ class Capabilities:
     alignment_languages: list[str] = field("Languages whose words can be aligned, as ISO 639-1 codes.")
     diarization: Feature = field("Whether speakers can be told apart.")
     export_formats: list[ExportFormat] = field("Documents that can be made.")
-    audio_formats: list[str] = field("Formats that are known to work; whatever else FFmpeg reads is accepted, too.")
+    audio_formats: list[str] = field("Formats that are read; any other is refused.")
     max_upload_bytes: BigInt = field("The largest file, in bytes.")
     max_duration_seconds: float = field("The longest recording, in seconds.")
     queue_depth: int = field("How many jobs wait, of all owners.")

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
@@ -12,7 +12,7 @@ from db.domain.clock import now
 from db.domain.errors import InvalidInput, NotFound
 from schema.base import validation
 from schema.base.context import Info
-from schema.base.enums import ExportFormat, ExportState, JobState
+from schema.base.enums import ExportFormat, ExportState, JobState, PaperSize
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
 from schema.base.fields import arg, field
 from schema.base.nodes import Node, known
@@ -20,8 +20,8 @@ from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
 from schema.transcripts.types import Transcript
-from tasks.formats import FORMATS
-from tasks.formats.document import Request
+from tasks.documents.guard import name as guarded_name
+from tasks.documents.registry import FORMATS
 
 DOWNLOAD_MS = 3_600_000
 """How long a link to a document holds."""
@@ -69,6 +69,7 @@ class Export(Node):
     content_type: str = field("Its media type.")
     byte_size: BigInt | None = field("Its size in bytes, once it is ready.")
     sha256: str | None = field("SHA-256 of its bytes, hexadecimal, once it is ready.")
+    page_count: int | None = field("How many pages it has, once it is ready; only of a PDF.")
     download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
     created_at: Instant = field("When it was asked for.")
     expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
@@ -92,9 +93,14 @@ class CreateExportInput:
     transcript_id: strawberry.ID = field("The transcript.")
     format: ExportFormat = field("What kind of document.")
     revision: int | None = strawberry.field(default=None, description="Which revision; the newest when left out.")
-    captions: CaptionOptions | None = strawberry.field(default=None, description="How captions are cut.")
-    speaker_labels: bool | None = strawberry.field(default=True, description="Whether to say who speaks.")
-    timestamps: bool | None = strawberry.field(default=True, description="Whether text formats carry times.")
+    captions: CaptionOptions | None = strawberry.field(
+        default=None, description="How the captions of SRT, VTT, ASS and TTML are cut."
+    )
+    speaker_labels: bool | None = strawberry.field(default=True, description="Say who speaks.")
+    timestamps: bool | None = strawberry.field(
+        default=True, description="Texts say when each paragraph begins; VTT and ASS when each word is spoken."
+    )
+    paper_size: PaperSize | None = strawberry.field(default=PaperSize.A4, description="The size of pages: DOCX, PDF.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="Without one, transcript + revision + format + options is the key."
     )
@@ -127,9 +133,9 @@ async def create_export(
     revision = transcript.revision if data.revision is None else data.revision
     validation.between("input.revision", revision, 1, transcript.revision)
     format_ = FORMATS[data.format]
-    request = msgspec.json.encode(_request(data)).decode()
+    request = msgspec.json.encode(format_.chosen(_options(data))).decode()
     if data.idempotency_key is None:
-        same = f"{id_} {revision} {transcript.updated_at} {request}"
+        same = f"{id_} {revision} {transcript.updated_at} {format_.name} {request}"
         key = "auto:" + hashlib.sha256(same.encode()).hexdigest()
     else:
         key = "key:" + validation.text("input.idempotencyKey", data.idempotency_key, validation.KEY_CHARS)
@@ -137,22 +143,23 @@ async def create_export(
         row, reused = await exports.create(
             session, context.owner_id, transcript_id=id_, revision=revision, format_=data.format, request=request,
             idempotency_key=key, filename=f"{_safe(transcript.title)}.{format_.extension}",
-            content_type=format_.content_type, correlation_id=context.correlation_id,
+            content_type=format_.media_type, correlation_id=context.correlation_id,
         )  # fmt: skip
-    if (row.transcript_id, row.revision, row.request) != (id_, revision, request):
+    if (row.transcript_id, row.revision, row.format, row.request) != (id_, revision, data.format, request):
         raise InvalidInput("input.idempotencyKey", "This key was used for another document.")
     return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
 
 
-def _request(data: CreateExportInput) -> Request:
-    return Request(
-        format=data.format,
-        captions=layout("input.captions", data.captions),
-        speaker_labels=data.speaker_labels is not False,
-        timestamps=data.timestamps is not False,
-    )
+def _options(data: CreateExportInput) -> dict[str, Any]:
+    """Return the options of all formats; a null is the default."""
+    return {
+        "captions": layout("input.captions", data.captions),
+        "speaker_labels": data.speaker_labels is not False,
+        "timestamps": data.timestamps is not False,
+        "paper_size": data.paper_size or PaperSize.A4,
+    }
 
 
 def _safe(title: str) -> str:
-    """A title as a file's name on any system."""
-    return re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*#%;]+', "_", title).strip(". ")[:150] or "transcript"
+    """Return a title as a file's name on any system."""
+    return re.sub(r'[<>:"/\\|?*#%;]+', "_", guarded_name(title)).strip(". ")[:150].rstrip(". ") or "transcript"

@@ -56,6 +56,8 @@ class WorkerSettings(BaseSettings):
         default=10.0, ge=0, description="How long a worker that is asked to stop may take to finish its window."
     )
     export_timeout: float = Field(default=600.0, gt=0, description="Seconds that rendering a document may take.")
+    export_max_bytes: int = Field(default=268_435_456, gt=0, description="The largest document, in bytes.")
+    export_max_pages: int = Field(default=5_000, gt=0, description="The longest document, in pages.")
     keep_events_days: float = Field(
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )

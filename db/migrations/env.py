@@ -26,6 +26,7 @@ context.configure(
     target_metadata=METADATA,
     render_as_batch=True,  # SQLite cannot alter most things in place
     render_item=_plain,
+    transactional_ddl=True,  # SQLite's too: see `db.migrate.engine_for`
 )
 with context.begin_transaction():
     context.run_migrations()

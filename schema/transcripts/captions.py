@@ -8,8 +8,8 @@ import strawberry
 from db.domain.errors import InvalidInput
 from schema.base.fields import field
 from schema.base.speakers import Speaker, SpeakerView
-from tasks.formats.captions import Caption as Cut
-from tasks.formats.document import Layout
+from tasks.documents.layout.captions import Caption as Cut
+from tasks.documents.options import Layout
 
 
 class CaptionView(msgspec.Struct, frozen=True):
@@ -35,20 +35,22 @@ class Caption:
 
 @strawberry.input(description="How captions are cut.")
 class CaptionOptions:
-    """tasks.formats.document.Layout in the graph."""
+    """tasks.documents.options.Layout in the graph."""
 
-    max_chars_per_line: int | None = strawberry.field(default=42, description="Characters in a line, 10..200.")
+    max_chars_per_line: int | None = strawberry.field(
+        default=42, description="Characters in a line, 10..200; a wide (East Asian) one counts as two."
+    )
     max_lines: int | None = strawberry.field(default=2, description="Lines on the screen, 1..10.")
     min_seconds: float | None = strawberry.field(default=1.0, description="The least a caption stays, 0..10.")
     max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
     max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
     speaker_labels: bool | None = strawberry.field(
-        default=False, description="Whether the first line says who speaks, where the speaker changes."
+        default=False, description="Say at the start of the first line who speaks, where the speaker changes."
     )
 
 
 def layout(path: str, options: CaptionOptions | None) -> Layout:
-    """Checked options; a null is the default. Raises InvalidInput."""
+    """Return checked options; a null is the default. Raises InvalidInput."""
     default = Layout()
     if options is None:
         return default
@@ -71,15 +73,8 @@ def layout(path: str, options: CaptionOptions | None) -> Layout:
     return chosen
 
 
-def views(cuts: Sequence[Cut], voices: Mapping[int | None, SpeakerView], *, labels: bool) -> list[CaptionView]:
-    """Captions as they are shown."""
-    found = []
-    before: SpeakerView | None = None
-    for index, cut in enumerate(cuts):
-        voice = voices.get(cut.speaker)
-        lines = list(cut.lines)
-        if labels and voice is not None and voice != before:
-            lines[0] = f"{voice.name or voice.label}: {lines[0]}"
-        found.append(CaptionView(index, cut.start, cut.end, lines, voice))
-        before = voice
-    return found
+def views(cuts: Sequence[Cut], speakers: Mapping[int | None, SpeakerView]) -> list[CaptionView]:
+    """Return captions as they are shown."""
+    return [
+        CaptionView(index, cut.start, cut.end, cut.lines, speakers.get(cut.speaker)) for index, cut in enumerate(cuts)
+    ]

@@ -28,9 +28,11 @@ from schema.transcripts.revisions import Revision
 from schema.transcripts.search import SearchHit
 from schema.transcripts.segments import Segment
 from schema.transcripts.words import Word, WordColumns
-from tasks.formats.captions import captions as cut
-from tasks.formats.document import Document, Voice
-from tasks.formats.text import plain
+from tasks.documents.document import Document
+from tasks.documents.document import Speaker as DocumentSpeaker
+from tasks.documents.formats.texts.txt import plain
+from tasks.documents.guard import name
+from tasks.documents.layout.captions import captions as cut
 
 if TYPE_CHECKING:
     from schema.exports import Export
@@ -89,7 +91,7 @@ async def _text(
             SegmentValue(key="", start=start_ms / 1000, end=start_ms / 1000, text=text, speaker=speaker)
             for start_ms, text, speaker in lines
         ),
-        voices=tuple(Voice((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
+        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
 
@@ -147,12 +149,17 @@ async def _captions(
     parent: Parent, info: Info, options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None
 ) -> list[captions.CaptionView]:
     layout = captions.layout("options", options)
-    voices: dict[int | None, SpeakerView] = {v.position: v for v in await _speakers(parent, info)}
+    speakers: dict[int | None, SpeakerView] = {s.position: s for s in await _speakers(parent, info)}
     async with info.context.db.read() as session:
         whole = segments.query(info.context.owner_id, parent.id, SegmentFilter()).order_by(*segments.ORDER.columns)
         rows: Sequence[Any] = (await session.execute(whole)).all()
-    cuts = await asyncio.to_thread(lambda: cut([transcripts.as_segment(row) for row in rows], layout))
-    return captions.views(cuts, voices, labels=layout.speaker_labels)
+
+    def name_of(position: int | None) -> str | None:
+        speaker = speakers.get(position)
+        return None if speaker is None else name(speaker.name or speaker.label)
+
+    cuts = await asyncio.to_thread(lambda: cut([transcripts.as_segment(row) for row in rows], layout, name_of))
+    return captions.views(cuts, speakers)
 
 
 async def _search(

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from db.domain.values import ErrorCode, Problem, Stage
+from tasks.decoding.faults import InputFault
 from tasks.pipeline.types import (
     Emit,
     Failed,
-    InputFault,
     ModelUnavailable,
     Resume,
     StageFailed,

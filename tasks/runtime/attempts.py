@@ -59,7 +59,7 @@ class Attempt(ABC, Generic[Work]):
         """Put in order what work that was broken off may have left in this process."""
 
     async def hand_back(self) -> None:
-        """Put the row back uncharged, or cancel it when its owner wished so. Raises LeaseLost and DatabaseDown."""
+        """Put the row back uncharged, or cancel it when its owner asked for that. Raises LeaseLost and DatabaseDown."""
         async with self.runtime.db.write() as session:
             state = await background.put_back(session, self.lease, Transition.HAND_BACK)
         _log.info(f"{self._name}.handed_back", state=state, reason=self.keeper.reason)

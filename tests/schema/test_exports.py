@@ -7,7 +7,7 @@ from db.domain.values import ErrorCode, Problem
 from db.models import Export
 from db.queue import claims
 from schema.base.enums import ExportFormat
-from tasks.formats import FORMATS
+from tasks.documents.registry import FORMATS
 from tests.fixtures.graph import Graph, segment
 
 CREATE = """mutation($input: CreateExportInput!) { createExport(input: $input) { __typename

@@ -75,7 +75,9 @@ async def hung(crew: Crew, worker: Worker, job: Job) -> tuple[Export, psutil.Pro
     while True:
         for child in psutil.Process(worker.process.pid).children():
             with suppress(psutil.NoSuchProcess):
-                if "tasks.render" in child.cmdline():  # before that, its worker waits for it to become what it is
+                if (
+                    "tasks.documents.render" in child.cmdline()
+                ):  # before that, its worker waits for it to become what it is
                     child.suspend()
                     return export, child
         if (await crew.export(export, lambda _: True)).state is JobState.SUCCEEDED:  # it was quicker

@@ -7,15 +7,16 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import exports, transcripts
+from db import exports, jobs, media, transcripts
 from db.domain.errors import LeaseLost
 from db.domain.values import ErrorCode, Problem
 from db.models import Export, SpeakerRow
 from db.queue.leases import Lease, WorkerLost
 from db.transcripts import revisions
-from tasks.formats.document import Document, Request, Voice
+from tasks.documents.document import Document, Speaker
+from tasks.documents.format import Limits, NotWritable
+from tasks.documents.render import Outcome, Rendering
 from tasks.media.files import new_file
-from tasks.render import Rendering
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
 from tasks.system.processes import ask
@@ -26,23 +27,38 @@ _log = structlog.get_logger(__name__)
 async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
     document = await _document(runtime, export)
     key = f"exports/{export.id}/{lease.fence}"  # a late writer cannot touch its successor's file
-    async with new_file(runtime.db, runtime.blobs, export.owner_id, key) as adopt:
-        stored = await runtime.blobs.put(key, await _rendered(export, document))
+    try:
+        data, pages = await _rendered(runtime, export, document)
+    except NotWritable as error:  # nor would it be at another try
         async with runtime.db.write() as session:
-            await exports.finish(session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256)
+            await exports.fail(session, lease, error.problem)
+        _log.info("export.not_writable", format=export.format, code=error.problem.code)
+        return
+    async with new_file(runtime.db, runtime.blobs, export.owner_id, key) as adopt:
+        stored = await runtime.blobs.put(key, data)
+        async with runtime.db.write() as session:
+            await exports.finish(
+                session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256, page_count=pages
+            )
             await adopt(session)
     _log.info("export.rendered", format=export.format, bytes=stored.byte_size)
 
 
-async def _rendered(export: Export, document: Document) -> bytes:
-    """The document's bytes, made in a process of its own, which ends when this is cancelled: no library that hangs, and
-    no recording that makes it, outlives the time limit.
+async def _rendered(runtime: Runtime, export: Export, document: Document) -> tuple[bytes, int | None]:
+    """Return the document's bytes and pages, made in a process of its own, which ends when this is cancelled: no
+    library that hangs, and no recording that makes it, outlives the time limit. Raises NotWritable.
     """
-    task = Rendering(export.format, document, msgspec.json.decode(export.request, type=Request))
-    status, body, complaint = await ask("tasks.render", said=msgspec.json.encode(task))
+    limits = Limits(runtime.settings.export_max_bytes, runtime.settings.export_max_pages)
+    options = msgspec.Raw(export.request.encode())
+    task = Rendering(format=export.format, document=document, options=options, limits=limits)
+    status, answer, complaint = await ask("tasks.documents.render", said=msgspec.json.encode(task))
     if status != 0:
         raise RuntimeError(f"rendering ended with status {status}: {complaint[-2000:].decode(errors='replace')}")
-    return body
+    head, _, data = answer.partition(b"\n")
+    outcome = msgspec.json.decode(head, type=Outcome)
+    if outcome.problem is not None:
+        raise NotWritable(outcome.problem)
+    return data, outcome.pages
 
 
 async def _document(runtime: Runtime, export: Export) -> Document:
@@ -50,6 +66,8 @@ async def _document(runtime: Runtime, export: Export) -> Document:
         transcript = await transcripts.get(session, export.owner_id, export.transcript_id)
         if transcript is None:
             raise LeaseLost("the transcript is gone")
+        job = await jobs.get(session, export.owner_id, transcript.job_id)
+        recording = (await media.many(session, export.owner_id, [job.media_id])) if job else {}
         segments = await revisions.segments_at(session, transcript, export.revision)
         speakers = await revisions.speakers_at(session, transcript, export.revision)
     return Document(
@@ -58,15 +76,17 @@ async def _document(runtime: Runtime, export: Export) -> Document:
         duration_seconds=transcript.duration_ms / 1000,
         revision=export.revision,
         segments=tuple(transcripts.as_segment(row) for row in segments),
-        voices=_voices(speakers),
+        speakers=_speakers(speakers),
+        created_at=transcript.created_at,
+        filename=next((found.filename for found in recording.values()), ""),
         provenance=transcript.provenance,
     )
 
 
-def _voices(speakers: Sequence[SpeakerRow]) -> tuple[Voice, ...]:
-    """By position; speakers that were merged into others leave gaps."""
-    named = {speaker.position: Voice(speaker.name or speaker.label, speaker.seconds) for speaker in speakers}
-    return tuple(named.get(position, Voice("", 0.0)) for position in range(max(named, default=-1) + 1))
+def _speakers(rows: Sequence[SpeakerRow]) -> tuple[Speaker, ...]:
+    """Return the speakers by position; those that were merged into others leave gaps."""
+    named = {row.position: Speaker(row.name or row.label, row.seconds) for row in rows}
+    return tuple(named.get(position, Speaker("", 0.0)) for position in range(max(named, default=-1) + 1))
 
 
 async def _give_up(session: AsyncSession, _export: Export, lease: Lease, error: Exception) -> None:
