@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.workers",
     "tests.fixtures.graph",
+    "tests.fixtures.otlp",
 ]

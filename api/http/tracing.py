@@ -19,7 +19,7 @@ class Tracing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, traced and timed."""
-        if scope["type"] != "http" or not (traces.on() or metrics.on()):
+        if scope["type"] != "http" or scope["path"] in PROBES or not (traces.on() or metrics.on()):
             await self.app(scope, receive, send)
             return
         status, began = 0, time.perf_counter()
@@ -50,4 +50,6 @@ class Tracing:
                 )
 
 
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: no trace and no measure of them."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -20,6 +20,7 @@ from tasks.media.files import new_file
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
 from tasks.system.processes import ask
+from tasks.telemetry import metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
                 session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256, page_count=pages
             )
             await adopt(session)
+    metrics.record("graphophone.export.size", stored.byte_size, format=export.format)
     _log.info("export.rendered", format=export.format, bytes=stored.byte_size)
 
 
