@@ -20,6 +20,7 @@ from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
+from api.http.metrics import show_metrics
 from api.http.playback import Playback
 from api.http.problems import HttpProblem
 from api.http.rates import RateLimitHeaders
@@ -27,6 +28,7 @@ from api.http.secrets import access_token, signing_keys
 from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
+from api.http.tracing import Tracing
 from api.http.uploads import Uploads
 from api.process.exposure import warning_of
 from db.accounts import accounts
@@ -44,6 +46,8 @@ from schema.subscriptions.entries import event_key
 from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
+from tasks.telemetry import metrics, traces
+from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
@@ -98,6 +102,10 @@ def create_app() -> Starlette:
             heavy=heavy,
         )
 
+    saturation = Saturation(state.db, "web")
+    traces.configure("web")
+    metrics.configure("web", saturation.values)
+
     async def healthz(_request: Request) -> Response:
         async with state.db.read() as session:
             await session.execute(text("SELECT 1"))
@@ -108,6 +116,8 @@ def create_app() -> Starlette:
         async with state.db.write() as session:
             await accounts.ensure_local(session)
         background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
+        if metrics.on():
+            background.append(asyncio.create_task(saturation.run()))
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
@@ -119,12 +129,15 @@ def create_app() -> Starlette:
                     await task
             await state.notifier.close()
             await state.db.close()
+            await asyncio.to_thread(traces.shut_down)
+            await asyncio.to_thread(metrics.shut_down)
 
     return Starlette(
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
             *signin.routes,
+            Route("/metrics", show_metrics),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
@@ -136,7 +149,7 @@ def create_app() -> Starlette:
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation), Middleware(RateLimitHeaders)],
+        middleware=[Middleware(Correlation), Middleware(Tracing), Middleware(RateLimitHeaders)],
         exception_handlers={HttpProblem: _problem},
         lifespan=lifespan,
     )

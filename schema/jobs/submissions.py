@@ -36,6 +36,7 @@ from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
 from tasks.media.ingestion import ingest
+from tasks.telemetry import metrics
 
 
 def _optional(description: str, default: Any = None, **options: Any) -> Any:
@@ -176,7 +177,10 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    if not reused:
+        metrics.add("graphophone.jobs.accepted", task=job.options.task)
+    return job, reused
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
