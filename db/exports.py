@@ -92,7 +92,7 @@ async def finish(
 ) -> None:
     """Record that the document is stored. Raises LeaseLost."""
     at = now()
-    await leases.move(
+    await leases.transition(
         session,
         lease,
         Transition.SUCCEED,
@@ -107,4 +107,4 @@ async def finish(
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """Record that the document cannot be made. Raises LeaseLost."""
-    await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
+    await leases.transition(session, lease, Transition.FAIL, problem=problem, finished_at=now())

@@ -6,7 +6,8 @@ import msgspec
 import strawberry
 
 from db import jobs
-from db.domain.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.accounts.scopes import ADMIN
+from db.domain.values import ErrorCode, FeatureFacts, ModelFacts, WorkerFacts
 from db.domain.values import Problem as ProblemFacts
 from db.queue import workers
 from schema.base.context import Info
@@ -63,12 +64,14 @@ class Capabilities:
     alignment_languages: list[str] = field("Languages whose words can be aligned, as ISO 639-1 codes.")
     diarization: Feature = field("Whether speakers can be told apart.")
     export_formats: list[ExportFormat] = field("Documents that can be made.")
-    audio_formats: list[str] = field("Formats that are known to work; whatever else FFmpeg reads is accepted, too.")
+    audio_formats: list[str] = field("Formats that are read; any other is refused.")
     max_upload_bytes: BigInt = field("The largest file, in bytes.")
     max_duration_seconds: float = field("The longest recording, in seconds.")
     queue_depth: int = field("How many jobs wait, of all owners.")
     workers_online: int = field("How many speech workers are up.")
-    problems: list[Problem] = field("Why a speech worker cannot work: its model is missing or damaged, say.")
+    problems: list[Problem] = field(
+        "Why a speech worker cannot work: its model is damaged, say; for administrators, what is unsafe, too."
+    )
 
 
 async def capabilities(info: Info) -> CapabilitiesView:
@@ -89,8 +92,14 @@ async def capabilities(info: Info) -> CapabilitiesView:
         settings.worker.max_duration,
         depth,
         len(facts),
-        list(dict.fromkeys(problem for fact in told for problem in fact.problems)),
+        [*dict.fromkeys(problem for fact in told for problem in fact.problems), *_warnings(info)],
     )
+
+
+def _warnings(info: Info) -> list[ProblemFacts]:
+    if ADMIN not in info.context.viewer.scopes:
+        return []
+    return [ProblemFacts(code=ErrorCode.FORBIDDEN, message=warning) for warning in info.context.settings.warnings]
 
 
 def _models(facts: Sequence[WorkerFacts]) -> list[ModelFacts]:

@@ -40,7 +40,6 @@ def _state(parent: Parent) -> ExportState:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(parent.transcript_id)
 
 
@@ -59,7 +58,9 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 class Export(Node):
     """db.models.Export in the graph."""
 
-    transcript: Transcript = field("The transcript that it is made of; the first one's of a bundle.", _transcript)
+    transcript: Transcript = field(
+        "The transcript that it is made of; the first one's of a bundle.", _transcript, scope="transcripts:read"
+    )
     revision: int = field("Which revision of the transcript.")
     format: ExportFormat = field("What kind of document.", _format)
     state: ExportState = field("Where it stands.", _state)
@@ -81,7 +82,6 @@ class Export(Node):
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
     """One export, or None."""
-    info.context.require("exports:read")
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
@@ -124,7 +124,6 @@ async def create_export(
 ) -> CreateExportPayload:
     """Asks the io worker for a document."""
     context = info.context
-    context.require("exports:write")
     id_ = data.transcript_id
     transcript = await context.load.transcript.load(id_) if known(id_, "trn") else None
     if transcript is None:

@@ -10,6 +10,7 @@
      ├── QueueFull           too much waits already: when to try again
      ├── RateLimited         this minute's budget of query cost is spent: when to try again
      ├── UnsupportedMedia    the recording cannot be read: why, and what to do
+     ├── Unavailable         a part of the installation is away, or there is no room: when to try again
      ├── CursorExpired       the events after this cursor are no longer kept
      └── LeaseLost           a worker wrote after its lease had ended; never shown to a client
 
@@ -103,9 +104,10 @@ class RateLimited(GraphophoneError):
 
     code = ErrorCode.RATE_LIMITED
 
-    def __init__(self, limit: int, reset_at: float) -> None:
+    def __init__(self, limit: int, reset_at: float, what: str = "points") -> None:
         wait = max(0.0, round(reset_at - now() / 1000, 1))
-        message = f"More than {limit} points of query cost in a minute; try again in {wait:g} seconds."
+        counted = "points of query cost in a minute" if what == "points" else what
+        message = f"More than {limit} {counted}; try again in {wait:g} seconds."
         super().__init__(message, {"limit": limit, "retryAfterSeconds": wait})
 
 
@@ -117,6 +119,16 @@ class UnsupportedMedia(GraphophoneError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message, {"remedy": problem.remedy})
         self.problem = problem
+
+
+class Unavailable(GraphophoneError):
+    """A part of the installation is away or has no room: nothing was done, and it may be tried again."""
+
+    code = ErrorCode.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message, {"retryAfterSeconds": round(retry_after_seconds, 1)})
+        self.retry_after_seconds = retry_after_seconds
 
 
 class CursorExpired(GraphophoneError):

@@ -1,4 +1,4 @@
-"""Jobs: accepted, claimed, moved on, ended; and how a client reads them.
+"""Jobs: accepted, claimed, ended; and how a client reads them.
 
 Every change of a job is one transaction that also records its event. A worker's changes carry its lease; a client's
 carry the owner.
@@ -163,7 +163,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     requested = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
     await session.execute(requested)
     notify_on_commit(session, Notification("cancel", owner_id))
-    await session.refresh(job)
+    await _read_again(session, job)
     return job
 
 
@@ -243,12 +243,18 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     return job
 
 
+async def _read_again(session: AsyncSession, job: Job) -> None:
+    """Bring a row up to date; the owner is part of this statement as of every other."""
+    mine = select(Job).where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
+    await session.execute(mine.execution_options(populate_existing=True))
+
+
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
     """Move a locked row whoever holds it: the fence goes up. Raises Conflict when it cannot leave its state so."""
     before = job.state
     if not await leases.take_away(session, job, how, **values):
         raise Conflict(f"The job is {before}.", {"state": before})
-    await session.refresh(job)
+    await _read_again(session, job)
     await _moved(session, job, before, how.target)
     return job
 

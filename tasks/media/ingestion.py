@@ -3,24 +3,29 @@
 import asyncio
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from db import media
-from db.domain.errors import InvalidInput, LimitExceeded, UnsupportedMedia
+from db.domain.errors import InvalidInput, LimitExceeded, Unavailable, UnsupportedMedia
 from db.domain.ids import new_id
 from db.domain.values import ErrorCode, MediaFacts, Problem
 from db.models import Media
 from db.store.blobs import Blobs
 from db.store.session import Database
 from tasks.media.files import new_file
-from tasks.system.processes import ask
+from tasks.system.processes import ask, bare_environment
 
 PROBE_SECONDS = 30.0
 """Wall clock; the probe's own limits on processor time and memory are tighter."""
+FIRST_GUESS, LONGEST_WAIT = 0.5, 60.0
+"""Seconds that a probe takes, before one has been seen; and for which a recording waits for its probe."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,11 +53,12 @@ async def ingest(
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
-    """Takes a recording in, in flat memory. Nothing is kept of what is refused or broken off.
+    """Take a recording in, in flat memory. Nothing is kept of what is refused or broken off.
 
-    Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
-    (the upload was fulfilled already).
+    Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia, Conflict
+    (the upload was fulfilled already) and Unavailable (too many are being taken in).
     """
+    probes().check_room()
     media_id = new_id("med")
     key = f"media/{media_id}"
     async with new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
@@ -81,10 +87,49 @@ async def ingest(
 async def _probe(blobs: Blobs, key: str) -> MediaFacts:
     with tempfile.TemporaryDirectory() as scratch:
         path = await blobs.local_path(key, Path(scratch))
-        found = await _ask(path)
+        async with probes().turn():
+            found = await _ask(path)
     if found.facts is None:
         raise UnsupportedMedia(found.problem or _unreadable("The file could not be read."))
     return found.facts
+
+
+class Probes:
+    """So many probes at a time as there are cores; whoever wants another one waits."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._places = asyncio.Semaphore(limit)
+        self._wanted = 0
+        self._seconds = FIRST_GUESS  # that a probe takes, of late
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a place, and hold it in this block."""
+        self._wanted += 1
+        try:
+            async with self._places:
+                begun = time.monotonic()
+                yield
+                self._seconds += (time.monotonic() - begun - self._seconds) / 8
+        finally:
+            self._wanted -= 1
+
+    def check_room(self) -> None:
+        """Raise Unavailable, with the time after which to come back, when one more would have to wait for long."""
+        wait = self._wanted * self._seconds / self._limit
+        if wait > LONGEST_WAIT:
+            raise Unavailable("Too many recordings are being taken in.", retry_after_seconds=wait - LONGEST_WAIT + 1)
+
+
+@cache
+def _probes_of(_loop: asyncio.AbstractEventLoop) -> Probes:
+    return Probes(os.cpu_count() or 1)
+
+
+def probes() -> Probes:
+    """Return those of this process, which has one event loop."""
+    return _probes_of(asyncio.get_running_loop())
 
 
 async def _ask(path: Path) -> Found:
@@ -92,8 +137,9 @@ async def _ask(path: Path) -> Found:
 
     Raises ProbeFault when the probe itself is at fault.
     """
+    asked = ask("tasks.decoding.probe", str(path), environment=bare_environment())
     try:
-        status, printed, complaint = await asyncio.wait_for(ask("tasks.pipeline.probe", str(path)), PROBE_SECONDS)
+        status, printed, complaint = await asyncio.wait_for(asked, PROBE_SECONDS)
     except TimeoutError:
         return Found(problem=_unreadable("Reading the file's header took too long."))
     if status == os.EX_SOFTWARE:

@@ -1,12 +1,12 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
-    DECODE      anything FFmpeg reads, to samples on disk          decode.py, media.py, peaks.py
+    DECODE      anything that is promised, to samples on disk     decoding.py (tasks/decoding), peaks.py
     TRANSCRIBE  what was said: Whisper, window by window  detect.py, transcribe.py, hallucination.py, sentences.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
 The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. Where cores allow, no
-stage waits for what it does not need: windows are aligned, and voices listened to, while Whisper is still running.
+stage waits for what it does not need: windows are aligned, and speakers told apart, while Whisper is still running.
 """
 
 import os
@@ -14,16 +14,17 @@ import os
 from msgspec.structs import replace
 
 from db.domain.values import Stage, TranscriptionTask
+from tasks.decoding.faults import InputFault
 from tasks.pipeline.align import align
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.decode import decode
+from tasks.pipeline.decoding import decode
 from tasks.pipeline.detect import DetectedSpeech, vad_chunks
 from tasks.pipeline.diarize import diarize, extract_embeddings
 from tasks.pipeline.peaks import keep
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.stages import Stages, beside
 from tasks.pipeline.transcribe import transcribe
-from tasks.pipeline.types import Completed, Emit, InputFault, ModelUnavailable, SpeechEngine, Work, scratch_file
+from tasks.pipeline.types import Completed, Emit, ModelUnavailable, SpeechEngine, Work, scratch_file
 
 CORES = 4  # from so many on, stages run side by side
 

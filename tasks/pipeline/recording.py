@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-SAMPLE_RATE = 16_000
-"""Samples a second of decoded audio: mono. What Whisper, the aligners and pyannote all expect."""
+from tasks.decoding.samples import SAMPLE, SAMPLE_RATE
 
-SAMPLE = np.dtype("<i2")
+__all__ = ["SAMPLE", "SAMPLE_RATE", "Recording", "Waveform", "within"]
+
 Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 """Samples in -1..1."""
 

@@ -272,14 +272,6 @@ class ModelUnavailable(Exception):
         self.remedy = remedy
 
 
-class InputFault(Exception):
-    """The recording's own fault (not audio, cut short, too long): trying again will not help."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
 def scratch_file(work: Work, name: str) -> Path:
     """Return a file in the work's scratch folder."""
     return Path(work.scratch) / name

@@ -18,10 +18,10 @@ import structlog
 
 from db.domain.values import ErrorCode, Problem, WorkerFacts
 from tasks import pipeline
+from tasks.decoding.faults import InputFault
 from tasks.pipeline.types import (
     Completed,
     Failed,
-    InputFault,
     ModelUnavailable,
     SpeechEngine,
     StageFailed,
@@ -124,6 +124,11 @@ class Child:
             self._log.exception("child.out_of_memory")
             remedy = "It is tried again with smaller batches; if that does not help, use a smaller model."
             self._fail(ErrorCode.OUT_OF_MEMORY, "The memory was not enough.", remedy, retryable=True)
+        except OSError as error:
+            self._log.exception("child.no_room")
+            remedy = "It is tried again; meanwhile the operator makes room, or mends the disk."
+            message = f"The worker could not write to its disk: {error.strerror}."
+            self._fail(ErrorCode.UNAVAILABLE, message, remedy, retryable=True)
         except Exception:  # noqa: BLE001  the parent decides whether the job is tried again
             self._log.exception("child.fault")
             remedy = "It is tried again; the log has the details under the job's correlation id."

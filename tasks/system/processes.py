@@ -6,12 +6,15 @@ import os
 import signal
 import sys
 import threading
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable
 from functools import cache
 
 PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`: the signal that the kernel sends to this process when its parent (thread) ends."""
+
+PLAIN_VARIABLES = frozenset({"LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ"})
+"""Of our environment, what any program may know."""
 
 
 @cache
@@ -51,18 +54,47 @@ def end_with_parent() -> None:
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
-async def ask(module: str, *arguments: str, said: bytes = b"") -> tuple[int, bytes, bytes]:
+def bare_environment() -> dict[str, str]:
+    """Return an environment for a child that reads what strangers have sent: what Python needs, and no setting of ours,
+    among which is the token.
+    """
+    return {name: value for name, value in os.environ.items() if name in PLAIN_VARIABLES or name.startswith("LC_")}
+
+
+async def ask(
+    module: str, *arguments: str, said: bytes | None = None, environment: dict[str, str] | None = None
+) -> tuple[int, bytes, bytes]:
     """Run `python -m module`, tell it something, and return its status, its answer and what it complained of. It is
     ended for good when this is cancelled: by a time limit, say.
     """
-    command = (sys.executable, "-m", module, *arguments)
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=dies_with_parent()
+        *(sys.executable, "-m", module, *arguments),
+        stdin=DEVNULL if said is None else PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment,
+        preexec_fn=dies_with_parent(),
     )
+    if process.stdout is None or process.stderr is None:
+        raise RuntimeError("asyncio made no pipes")
     try:
-        answer, complaint = await process.communicate(said)
+        answer, complaint, _ = await asyncio.gather(
+            process.stdout.read(), process.stderr.read(), _tell(process.stdin, said or b"")
+        )
+        return await process.wait(), answer, complaint
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return await process.wait(), answer, complaint
+
+
+async def _tell(listener: asyncio.StreamWriter | None, said: bytes) -> None:
+    """Tell a child something. One that has ended meanwhile, or does not listen, says why with its status."""
+    if listener is None:
+        return
+    try:
+        listener.write(said)
+        await listener.drain()
+        listener.close()
+    except (ConnectionError, RuntimeError):  # uvloop raises the latter where the other end is closed
+        return

@@ -4,7 +4,8 @@ from faster_whisper.tokenizer import Tokenizer
 from whisperx.asr import WhisperModel
 
 from db.domain.values import ErrorCode, Options, Problem, Stage
-from tasks.pipeline.types import Chunk, InputFault
+from tasks.decoding.faults import InputFault
+from tasks.pipeline.types import Chunk
 
 
 class Prompts:

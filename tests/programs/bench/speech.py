@@ -30,7 +30,7 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from db.domain.values import Options, Segment, Word
 from tasks import pipeline
-from tasks.pipeline.decode import decode
+from tasks.decoding.decode import decode
 from tasks.pipeline.engine import open_engine
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.settings import SpeechSettings
@@ -376,11 +376,7 @@ def ten_minutes(folder: Path) -> Path:
 def samples(path: Path, folder: Path) -> Recording:
     """The decoded recording."""
     target = folder / f"{path.stem}.samples"
-    decode(
-        Work(source=str(path), scratch=str(folder), options=Options(model="base"), max_seconds=40_000),
-        target,
-        lambda _: None,
-    )
+    decode(path, target, 40_000.0, lambda _: None)
     return Recording(target)
 
 

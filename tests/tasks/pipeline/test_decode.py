@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.domain.values import ErrorCode, MediaFacts, Options, Problem
-from tasks.pipeline.decode import decode
-from tasks.pipeline.media import probe
+from db.domain.values import ErrorCode, MediaFacts, Problem
+from tasks.decoding.containers import probe
+from tasks.decoding.decode import decode
+from tasks.decoding.faults import InputFault
+from tasks.decoding.messages import Known, Progress, Told
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.types import InputFault, Probed, Progressed, Update, Work
 from tests.tasks.pipeline.recordings import shifted, write
 
 HOUR = 3600.0
@@ -38,21 +39,17 @@ FORMATS = [
 
 
 def decoded(path: Path, limit: float = HOUR) -> tuple[Recording, MediaFacts, Problem | None, list[float]]:
-    told: list[Update] = []
+    told: list[Told] = []
     samples = path.with_name("samples")
-    problem = decode(work(path, limit), samples, told.append)
-    facts = next(update.facts for update in told if isinstance(update, Probed))
-    progress = [update.fraction for update in told if isinstance(update, Progressed)]
+    problem = decode(path, samples, limit, told.append)
+    facts = next(update.facts for update in told if isinstance(update, Known))
+    progress = [update.fraction for update in told if isinstance(update, Progress)]
     return Recording(samples), facts, problem, progress
-
-
-def work(path: Path, limit: float) -> Work:
-    return Work(source=str(path), scratch=str(path.parent), options=Options(model="base"), max_seconds=limit)
 
 
 def refused(path: Path, limit: float = HOUR) -> Problem:
     with pytest.raises(InputFault) as caught:
-        decode(work(path, limit), path.with_name("samples"), lambda _: None)
+        decode(path, path.with_name("samples"), limit, lambda _: None)
     problem = caught.value.problem
     assert problem.remedy
     assert not problem.retryable
@@ -228,7 +225,7 @@ def test_a_probe_in_its_own_process_prints_facts_or_a_problem(tmp_path: Path, co
         write(path)
     else:
         path.write_bytes(content)
-    command = [sys.executable, "-m", "tasks.pipeline.probe", str(path)]
+    command = [sys.executable, "-m", "tasks.decoding.probe", str(path)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
     if content is None:
         assert found == {"facts": {"container": "wav", "codec": "pcm_s16le", "duration_seconds": 2.0} | found["facts"]}
@@ -246,7 +243,7 @@ def test_a_title_that_is_no_utf_8_is_no_reason_to_refuse_a_recording(tmp_path: P
 
 def test_a_fault_of_the_probe_itself_is_not_told_as_the_files(tmp_path: Path) -> None:
     gone = tmp_path / "missing"  # the store promised a file: that it is not there is no fault of the sender's
-    command = [sys.executable, "-m", "tasks.pipeline.probe", str(gone)]
+    command = [sys.executable, "-m", "tasks.decoding.probe", str(gone)]
     probed = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert (probed.returncode, probed.stdout) == (os.EX_SOFTWARE, b"")
     assert b"FileNotFoundError" in probed.stderr

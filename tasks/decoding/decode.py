@@ -1,36 +1,56 @@
-"""Anything FFmpeg's libraries read, to 16 kHz mono in a file: in a stream, so memory stays flat."""
+"""Decode a recording to 16 kHz mono in a file, in a stream, so that memory stays flat; in a process of its own.
 
-from collections.abc import Iterable, Iterator
+    python -m tasks.decoding.decode SOURCE TARGET MAX_SECONDS PARENT
+
+Prints a JSON object a line (`tasks.decoding.messages`), the last of which is `Decoded` or `Refused`. A file that makes
+it exceed its limits kills it: any other end is the file's fault, except EX_SOFTWARE and EX_IOERR, which are ours.
+"""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import av
+import msgspec
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from db.domain.values import ErrorCode, MediaFacts, Problem, Stage
-from tasks.pipeline.media import Timeline, facts, opened, promised, refuse
-from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE
-from tasks.pipeline.types import Emit, Probed, Progressed, Work
+from tasks.decoding import sandbox
+from tasks.decoding.containers import Timeline, convert, facts, opened, promised
+from tasks.decoding.faults import InputFault, refuse
+from tasks.decoding.formats import HIGHEST_RATE, LARGEST_PACKET, LOWEST_RATE, MOST_CHANNELS
+from tasks.decoding.messages import Decoded, Known, Progress, Refused, Told
+from tasks.decoding.samples import SAMPLE, SAMPLE_RATE
+
+Tell = Callable[[Told], None]
+
+MEMORY = 1 << 30
+"""Bytes of address space; decoding a lawful recording takes a third of it, libraries included."""
+SECONDS, SHARE = 60.0, 0.1
+"""Processor time that decoding may take: so many seconds, and this share of the recording's length."""
 
 SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
 
 
-def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
+def decode(source: Path, target: Path, max_seconds: float, tell: Tell) -> Problem | None:
     """Write the recording's samples to `target`, complete or not at all; returns what was wrong with it, if anything.
 
     Raises `InputFault` when nothing in it can be transcribed, or when it is longer than allowed.
     """
-    source = Path(work.source)
     with opened(source) as container:
         known = facts(container, source)
-        tell(Probed(facts=known))
-        _refuse_longer(known.duration_seconds, work.max_seconds)
+        tell(Known(known))
+        _refuse_longer(known.duration_seconds, max_seconds)
         partial = target.with_suffix(".partial")
         with partial.open("wb") as file:
-            seconds, damaged = _write(container, file, known, work.max_seconds, tell)
+            seconds, damaged = _write(container, file, known, max_seconds, tell)
     if seconds == 0:
         partial.unlink()
         if damaged:
@@ -41,7 +61,7 @@ def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
 
 
 def _write(
-    container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, tell: Emit
+    container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, tell: Tell
 ) -> tuple[float, int]:
     """Seconds written, and packets that could not be decoded."""
     frames = _Frames(container)
@@ -55,7 +75,7 @@ def _write(
         done = written / SAMPLE_RATE / known.duration_seconds if known.duration_seconds else 0.0
         if min(done, 1.0) - said >= 0.01:
             said = min(done, 1.0)
-            tell(Progressed(stage=Stage.DECODE, fraction=said))
+            tell(Progress(said))
     return written / SAMPLE_RATE, frames.damaged
 
 
@@ -73,6 +93,8 @@ class _Frames:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                if packet.size > LARGEST_PACKET:
+                    raise av.InvalidDataError(0, "a packet that holds more than a moment")
                 frames = packet.decode()
             except av.EOFError:
                 return
@@ -101,6 +123,8 @@ def _resampled(
         frame.pts = None  # the samples' own number is their time
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or now != shape or silence:
+            if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE or frame.layout.nb_channels > MOST_CHANNELS:
+                convert(f"The recording turns to {frame.sample_rate} Hz on the way, which is no sound.")
             if resampler is not None:
                 yield from (out.to_ndarray()[0] for out in resampler.resample(None))
             for first in range(0, round(silence * SAMPLE_RATE), SAMPLE_RATE):
@@ -136,3 +160,31 @@ def _judge(length: float, seconds: float, damaged: int) -> Problem | None:
             remedy="What could be read is transcribed. Upload an intact copy for the rest.",
         )
     return None
+
+
+def main(source: str, target: str, max_seconds: str, parent: str) -> None:
+    """Decode in this process, under limits."""
+    sandbox.end_with(int(parent))
+    limit = float(max_seconds)
+    sandbox.enter(memory=MEMORY, seconds=SECONDS, written=int((limit + 60) * SAMPLE_RATE * SAMPLE.itemsize))
+
+    def tell(told: Told) -> None:
+        if isinstance(told, Known):
+            sandbox.allow_seconds(SECONDS + SHARE * min(told.facts.duration_seconds, limit))
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        sys.stdout.buffer.flush()
+
+    try:
+        tell(Decoded(decode(Path(source), Path(target), limit, tell)))
+    except InputFault as fault:
+        tell(Refused(fault.problem))
+    except MemoryError:
+        sys.exit("The file needs more memory than decoding may have.")
+    except Exception as error:  # noqa: BLE001  told apart from what a file does to the process
+        traceback.print_exc()
+        ours = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE}
+        sys.exit(os.EX_IOERR if ours else os.EX_SOFTWARE)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

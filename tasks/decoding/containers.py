@@ -12,18 +12,18 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from db.domain.values import ErrorCode, MediaFacts, Problem, Stage
-from tasks.pipeline.types import InputFault
+from db.domain.values import MediaFacts
+from tasks.decoding.faults import refuse
+from tasks.decoding.formats import CODECS, CONTAINERS, HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS
 
-INDIRECT = ("concat", "dash", "hls", "image", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp", "tty", "webm_dash_manifest")
-"""Formats that name other files or addresses, or that read any text as a picture: never opened."""
-
+DEMUXERS = ",".join(sorted({demuxer for names in CONTAINERS.values() for demuxer in names}))
 CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
-DRM = (b"enca", b"drms", b"aavd")
+DRM = (b"enca", b"drms", b"aavd")  # kinds of a sample entry: common encryption, Apple's, Audible's
 TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
 LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Let titles that are no UTF-8 pass: PyAV raises for them before version 19, and keeps their bytes from there on."""
 HOLE = 0.1  # seconds that the container's clock may run ahead of the sound; more is silence that nobody recorded
+MOST_BOXES = 10_000  # of one level of a file, or chunks of a WAV: what a lawful file never has
 JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhere within 26 hours): more is no hole
 
@@ -31,11 +31,11 @@ OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhe
 @contextmanager
 def opened(path: Path) -> Iterator[InputContainer]:
     """Return the recording's container, seen by its content only; raises `InputFault` when it is not audio or video."""
-    formats = ",".join(sorted(name for name in av.formats_available if not name.startswith(INDIRECT)))
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             refuse("The file is empty.", "Upload it again; it may not have been sent completely.")
-        options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": formats}
+        options = {"fd": str(file.fileno()), "protocol_whitelist": "fd", "format_whitelist": DEMUXERS}
+        options["codec_whitelist"] = ",".join(CODECS)
         try:
             container = av.open("fd:", options=options, **LENIENT)
         except (av.FFmpegError, ValueError, OSError):
@@ -59,6 +59,7 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
         refuse("There is no audio in the file.", "Upload an audio or video recording.")
     if _encrypted(path):
         refuse("The recording is encrypted (DRM) and cannot be decoded.", "Upload a copy without copy protection.")
+    check_sound(audio)
     if audio.duration and audio.time_base and not clock_may_be_set_anew(container):
         seconds = float(audio.duration * audio.time_base)
     elif container.duration and not clock_may_be_set_anew(container) and (container.start_time or 0) <= CLOCK:
@@ -73,6 +74,18 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
         channels=audio.channels,
         sample_rate=audio.sample_rate or 0,
     )
+
+
+def check_sound(audio: AudioStream) -> None:
+    """Refuse sound that is none, by what its header says; raises `InputFault`."""
+    context: Any = audio.codec_context  # None for what FFmpeg has no decoder for, whatever PyAV's types say
+    codec = "unknown" if context is None else context.codec.name
+    if codec not in CODECS:
+        convert(f"The sound is in a format that is not read here ({codec}).")
+    if not 0 < audio.channels <= MOST_CHANNELS:
+        convert(f"The recording has {audio.channels} channels; between 1 and {MOST_CHANNELS} can be read.")
+    if not LOWEST_RATE <= (audio.sample_rate or 0) <= HIGHEST_RATE:
+        convert(f"The recording has a sample rate of {audio.sample_rate} Hz, which is no sound.")
 
 
 def clock_may_be_set_anew(container: InputContainer) -> bool:
@@ -126,21 +139,27 @@ def _refuse_by_its_head(file: BinaryIO) -> NoReturn:
     refuse("The file is neither audio nor video.", "Upload a recording in a format such as WAV, MP3, M4A, FLAC or MP4.")
 
 
-def boxes(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Offset and size of each top-level box of a file of the MP4 family."""
+def boxes(file: BinaryIO, start: int = 0, end: int | None = None) -> dict[bytes, tuple[int, int]]:
+    """Return the first box of each kind between two places of a file of the MP4 family: where it begins and ends."""
     found: dict[bytes, tuple[int, int]] = {}
-    offset, end = 0, os.fstat(file.fileno()).st_size
-    while offset + 8 <= end and len(found) < 1000:
-        file.seek(offset)
-        size, kind = struct.unpack(">I4s", file.read(8))
+    for kind, where in _boxes(file, start, os.fstat(file.fileno()).st_size if end is None else end):
+        found.setdefault(kind, where)
+    return found
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    for _ in range(MOST_BOXES):
+        if start + 8 > end:
+            return
+        file.seek(start)
+        size, kind = struct.unpack(">I4s", file.read(8).rjust(8, b"\0"))
         if size == 1:
             size = struct.unpack(">Q", file.read(8).rjust(8, b"\0"))[0]
-        size = size or end - offset
+        size = min(size or end - start, end - start)
         if size < 8:
-            break
-        found.setdefault(kind, (offset, size))
-        offset += size
-    return found
+            return
+        yield kind, (start, start + size)
+        start += size
 
 
 def promised(path: Path) -> float:
@@ -149,27 +168,35 @@ def promised(path: Path) -> float:
         if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
             return 0.0
         rate = 0
-        while len(head := file.read(8)) == 8:
+        for _ in range(MOST_BOXES):
+            if len(head := file.read(8)) < 8:
+                break
             kind, size = struct.unpack("<4sI", head)
             if kind == b"data":
                 return size / rate if rate and size < 0xFFFF_0000 else 0.0  # a stream's writer did not know the size
-            body = file.read(size + size % 2)
-            if kind == b"fmt " and len(body) >= 12:
+            if kind == b"fmt " and len(body := file.read(min(size, 12))) == 12:
                 rate = struct.unpack("<I", body[8:12])[0]
+            file.seek(size + size % 2 - (12 if kind == b"fmt " else 0), os.SEEK_CUR)
     return 0.0
 
 
 def _encrypted(path: Path) -> bool:
     """Whether an MP4's index describes protected audio: FFmpeg reads on and finds noise."""
     with path.open("rb") as file:
-        if file.read(8)[4:] not in (b"ftyp", b"moov"):
+        if file.read(8)[4:] not in (b"ftyp", b"moov", b"wide", b"free", b"skip", b"mdat"):
             return False
-        offset, size = boxes(file).get(b"moov", (0, 0))
-        file.seek(offset)
-        index = file.read(min(size, 32 << 20))
-    return any(mark in index for mark in DRM)
+        start, end = boxes(file).get(b"moov", (0, 0))
+        tracks = [where for kind, where in _boxes(file, start + 8, end) if kind == b"trak"]
+        return any(_protected(file, *track) for track in tracks)
 
 
-def refuse(message: str, remedy: str, code: ErrorCode = ErrorCode.UNSUPPORTED_MEDIA) -> NoReturn:
-    """Raise the input's own fault: trying again would not help."""
-    raise InputFault(Problem(code=code, message=message, stage=Stage.DECODE, remedy=remedy))
+def _protected(file: BinaryIO, start: int, end: int) -> bool:
+    """Whether a sample description of this track is of a protected kind."""
+    for inner in (b"mdia", b"minf", b"stbl", b"stsd"):
+        start, end = boxes(file, start + 8, end).get(inner, (end, end))
+    return any(kind in DRM for kind, _ in _boxes(file, start + 16, end))  # behind version, flags and a count
+
+
+def convert(message: str) -> NoReturn:
+    """Refuse a recording that would do in another form."""
+    refuse(message, "Convert the recording to WAV, MP3, M4A, FLAC or MP4 and upload it again.")
