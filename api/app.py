@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import structlog
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,32 +14,40 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.auth.token import TokenAuth
+from api.auth.routes import SignIn
+from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
+from api.http.metrics import show_metrics
 from api.http.playback import Playback
-from api.http.secrets import access_token, signing_key
-from api.http.settings import ServerSettings
+from api.http.problems import HttpProblem
+from api.http.rates import RateLimitHeaders
+from api.http.secrets import access_token, signing_keys
+from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
+from api.http.tracing import Tracing
 from api.http.uploads import Uploads
-from db.accounts import owners
-from db.accounts.owners import LOCAL_OWNER
+from api.process.exposure import warning_of
+from db.accounts import accounts
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database
 from schema import build_schema
 from schema.base.context import Context, SchemaSettings, Viewer
+from schema.base.heavy import HeavyWork
 from schema.base.rates import Rates
 from schema.execution import Limits
 from schema.settings import IntakeSettings
 from schema.subscriptions.broadcaster import Broadcaster
-from schema.subscriptions.event_log import event_key
+from schema.subscriptions.entries import event_key
 from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
+from tasks.telemetry import metrics, traces
+from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
@@ -48,22 +57,38 @@ VERSION = "0.1.0"
 def create_app() -> Starlette:
     """The application, from the environment; uvicorn's factory."""
     logs.configure("web")
-    server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
+    server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
+    keys = signing_keys(auth, store)
+    if warning := warning_of(server):
+        structlog.get_logger(__name__).warning("server.exposed", reason=warning)
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
+    database = Database(store.resolved_database_url, notifier)
+    standings = Standings(database)
     state = AppState(
         server=server,
         intake=IntakeSettings(),
         worker=worker,
-        db=Database(store.resolved_database_url, notifier),
+        db=database,
         blobs=Blobs(store),
         live=Live(client),
         notifier=notifier,
-        signer=Signer(signing_key(store)),
+        signer=Signer(keys, lambda: standings.disabled),
     )
     uploads, downloads, playback = Uploads(state), Downloads(state), Playback(state)
     settings, broadcaster = _schema_settings(state), Broadcaster(state.db, state.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
+    signin = SignIn(
+        database,
+        standings,
+        rates,
+        auth,
+        token=access_token(server, store),
+        keys=keys,
+        url=server.resolved_public_url,
+    )
+
+    heavy = HeavyWork()
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
@@ -74,7 +99,12 @@ def create_app() -> Starlette:
             correlation_id=correlation_id,
             broadcaster=broadcaster,
             rates=rates,
+            heavy=heavy,
         )
+
+    saturation = Saturation(state.db, "web")
+    traces.configure("web")
+    metrics.configure("web", saturation.values)
 
     async def healthz(_request: Request) -> Response:
         async with state.db.read() as session:
@@ -84,37 +114,50 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with state.db.write() as session:
-            await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(state.live.run())
+            await accounts.ensure_local(session)
+        background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
+        if metrics.on():
+            background.append(asyncio.create_task(saturation.run()))
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await state.notifier.close()
             await state.db.close()
+            await asyncio.to_thread(traces.shut_down)
+            await asyncio.to_thread(metrics.shut_down)
 
     return Starlette(
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
+            *signin.routes,
+            Route("/metrics", show_metrics),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
-                authenticate=TokenAuth(access_token(server, store)),
+                authenticate=signin.credentials,
                 context_factory=context,
                 broadcast=event_key,
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation)],
+        middleware=[Middleware(Correlation), Middleware(Tracing), Middleware(RateLimitHeaders)],
+        exception_handlers={HttpProblem: _problem},
         lifespan=lifespan,
     )
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for these
+    return problem.response(request.scope["correlation_id"])
 
 
 def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int) -> GraphQLSettings:
@@ -135,4 +178,5 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         worker=state.worker,
         audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
+        warnings=tuple(warning for warning in (warning_of(state.server),) if warning),
     )

@@ -36,7 +36,7 @@ class CreateExportBundleInput:
 
 
 async def create_export_bundle(
-    info: Info, data: Annotated[CreateExportBundleInput, arg("Which documents.", name="input")]
+    info: Info, data: Annotated[CreateExportBundleInput, arg("The documents.", name="input")]
 ) -> CreateExportPayload:
     """Ask the io worker for a ZIP; the same transcripts, revisions, format and options give the same one."""
     context = info.context

@@ -14,7 +14,7 @@ from schema.base.context import Info
 from schema.base.enums import ExportFormat, ExportState, JobState, PaperSize
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
 from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
@@ -40,7 +40,6 @@ def _state(parent: Parent) -> ExportState:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(parent.transcript_id)
 
 
@@ -56,10 +55,14 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 
 
 @strawberry.type(description="A document made of a transcript.")
-class Export(Node):
+class Export(StandIn, Node):
     """db.models.Export in the graph."""
 
-    transcript: Transcript = field("The transcript that it is made of; the first one's of a bundle.", _transcript)
+    stands_for = models.Export
+
+    transcript: Transcript = field(
+        "The transcript that it is made of; the first one's of a bundle.", _transcript, scope="transcripts:read"
+    )
     revision: int = field("Which revision of the transcript.")
     format: ExportFormat = field("What kind of document.", _format)
     state: ExportState = field("Where it stands.", _state)
@@ -73,15 +76,9 @@ class Export(Node):
     created_at: Instant = field("When it was asked for.")
     expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
 
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Export)
-
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
     """One export, or None."""
-    info.context.require("exports:read")
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
@@ -124,7 +121,6 @@ async def create_export(
 ) -> CreateExportPayload:
     """Asks the io worker for a document."""
     context = info.context
-    context.require("exports:write")
     id_ = data.transcript_id
     transcript = await context.load.transcript.load(id_) if known(id_, "trn") else None
     if transcript is None:
@@ -163,3 +159,27 @@ def chosen_options(
         "timestamps": timestamps is not False,
         "paper_size": paper_size or PaperSize.A4,
     }
+
+
+@strawberry.type(description="The export is gone.")
+class DeleteExportPayload:
+    """What deleteExport gives."""
+
+    deleted_id: strawberry.ID = field("The id that it had.")
+
+
+DeleteExportResult = Annotated[
+    DeleteExportPayload | NotFoundError | ForbiddenError,
+    strawberry.union("DeleteExportResult", description="The result of `deleteExport`."),
+]
+
+
+async def delete_export(
+    info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]
+) -> DeleteExportPayload:
+    """Delete an export in any state, with its file."""
+    context = info.context
+    context.require("exports:write")
+    async with context.db.write() as session:
+        await exports.remove(session, context.owner_id, id_ if known(id_, "exp") else "")
+    return DeleteExportPayload(deleted_id=id_)

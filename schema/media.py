@@ -1,18 +1,20 @@
 """Recordings, and the uploads that become them."""
 
 from itertools import pairwise
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
 import strawberry
 
-from db import media, models
+from db import listing, media, models
 from db.domain.clock import now
 from db.domain.errors import InvalidInput, LimitExceeded, NotFound
-from schema.base import validation
+from schema.base import connections, validation
+from schema.base.connections import Connection, ConnectionView, Listing
 from schema.base.context import Info
-from schema.base.errors import InvalidInputError, LimitExceededError
-from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.errors import ConflictError, ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 
 MAX_BUCKETS = 20_000
@@ -48,9 +50,28 @@ async def _peaks(
     return [max(bars[start : max(end, start + 1)], default=0) / 255 for start, end in pairwise(edges)]
 
 
+_JOBS = Listing(
+    lambda owner_id, id_, _: listing.jobs(owner_id, listing.JobFilter(media_id=id_)),
+    attrgetter("media_id"),
+    listing.by_creation(models.Job, descending=True),
+)
+
+
+async def _jobs(
+    parent: strawberry.Parent[models.Media],
+    info: Info,
+    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 20,
+    after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
+) -> ConnectionView:
+    window = connections.window(_JOBS.order, first=first, after=after)
+    return await connections.paginate_each(info.context, parent.id, _JOBS, window)
+
+
 @strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
-class Media(Node):
+class Media(StandIn, Node):
     """db.models.Media in the graph."""
+
+    stands_for = models.Media
 
     filename: str = field("Its name at the client, without folders.")
     byte_size: BigInt = field("Size in bytes.")
@@ -70,11 +91,9 @@ class Media(Node):
         "The waveform: how loud each of so many equal stretches is at its loudest, 0..1; empty until it was decoded.",
         _peaks,
     )
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Media)
+    jobs: Any = field(
+        "The jobs that were made of it, newest first.", _jobs, graphql_type=link("Job", "schema.jobs.types", Connection)
+    )
 
 
 def _url(parent: strawberry.Parent[models.Upload], info: Info) -> str:
@@ -126,7 +145,6 @@ async def create_upload(
 ) -> CreateUploadPayload:
     """Announces bytes; they then go to the upload's URL."""
     context = info.context
-    context.require("jobs:write")
     filename = validation.filename("input.filename", data.filename)
     if data.byte_size == 0:
         raise InvalidInput("input.byteSize", "The file is empty; there is nothing in it to transcribe.")
@@ -140,9 +158,40 @@ async def create_upload(
     return CreateUploadPayload(upload=upload)  # type: ignore[arg-type]  # a row stands for the type
 
 
+async def recording(
+    info: Info, id_: Annotated[strawberry.ID, arg("The recording's id.", name="id")]
+) -> models.Media | None:
+    """Find one recording, or None."""
+    info.context.require("jobs:read")
+    return await info.context.load.media.load(id_) if known(id_, "med") else None
+
+
+@strawberry.type(description="The recording's bytes are gone; what was made of it stays.")
+class DeleteMediaPayload:
+    """What deleteMedia gives."""
+
+    media: Media = field("The recording, without its audio.")
+
+
+DeleteMediaResult = Annotated[
+    DeleteMediaPayload | NotFoundError | ConflictError | ForbiddenError,
+    strawberry.union("DeleteMediaResult", description="The result of `deleteMedia`."),
+]
+
+
+async def delete_media(
+    info: Info, id_: Annotated[strawberry.ID, arg("The recording's id.", name="id")]
+) -> DeleteMediaPayload:
+    """Delete a recording's bytes. Raises NotFound, and Conflict while a job still needs them."""
+    context = info.context
+    context.require("jobs:write")
+    async with context.db.write() as session:
+        row = await media.erase(session, context.owner_id, id_ if known(id_, "med") else "")
+    return DeleteMediaPayload(media=row)  # type: ignore[arg-type]  # a row stands for the type
+
+
 async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> models.Upload | None:
     """One upload, or None, also when its time is over."""
-    info.context.require("jobs:read")
     if not known(id_, "upl"):
         return None
     try:

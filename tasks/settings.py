@@ -3,10 +3,9 @@
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings
 
 from db.domain.values import Stage
-from db.settings import SETTINGS, StoreSettings
+from db.settings import Settings, StoreSettings
 from tasks.wakeups import valkey
 
 STOP_GRACE = 2.0
@@ -16,10 +15,8 @@ HAND_BACK_SECONDS = 5.0
 """The seconds that the hand-back itself may take, after the engine was given its time to finish."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(Settings):
     """Broker, engine and how much runs at once."""
-
-    model_config = SETTINGS
 
     redis_url: str = Field(
         default="", description="`redis://…`, `rediss://…` or `unix://…`; empty: a Valkey server of our own."
@@ -69,6 +66,14 @@ class WorkerSettings(BaseSettings):
         "turn to the owner with the fewest running.",
     )
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
+    status_host: str = Field(default="127.0.0.1", description="The address at which a worker tells how it is.")
+    status_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_534,
+        description="The port of a worker's `/healthz`, `/readyz` and `/metrics`, the io worker's is the next one; "
+        "0: none.",
+    )
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
 
     @model_validator(mode="after")

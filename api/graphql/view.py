@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
+from api.graphql.observed import counted, observed
 from api.graphql.parts import MULTIPART, framing_of_parts
 from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
@@ -137,7 +138,10 @@ class GraphQLView:
     async def _executed(self, http: HttpRequest, accept: Accepted, call: Execution) -> Response:
         framing = framing_of_parts(accept) if call.operation.in_parts else None
         if framing is None:
-            return self._answered(http, accept, await self.endpoint.engine.execute(call))
+            with observed(call) as tell:
+                answer = await self.endpoint.engine.execute(call)
+                tell(answer)
+            return self._answered(http, accept, answer)
         answers = self.endpoint.engine.deliver(call)
         first = await anext(answers)
         if isinstance(first, Part):
@@ -156,13 +160,14 @@ class GraphQLView:
                 429, ErrorCode.LIMIT_EXCEEDED, message, {"limit": streams.limit, "unit": "streams"}, again
             )
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
-        answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
-        expires_at = getattr(call.viewer, "expires_at", None)
+        answers = counted(self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None))
+        settings = self.endpoint.settings
         return AnswerStream(
             answers,
             framing,
-            self.endpoint.settings.heartbeat_seconds,
-            expires_at=expires_at,
+            settings.heartbeat_seconds,
+            viewer=call.viewer,
+            recheck_seconds=settings.recheck_seconds,
             ended=partial(streams.leave, owner),
         )
 

@@ -83,6 +83,13 @@ class ErrorCode(StrEnum):
     INTERNAL = "INTERNAL", 500, 5, "A fault of the server; the log has it under the correlation id."
 
 
+class EventScope(StrEnum):
+    """Whose followers a recorded event concerns, beside those of everything that its owner has."""
+
+    JOB = "JOB"
+    TRANSCRIPT = "TRANSCRIPT"
+
+
 class WordTiming(StrEnum):
     """The source of a word's times."""
 
@@ -177,7 +184,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript."""
+    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript; `reviewed`: a
+    person has written it or said that it is right.
+    """
 
     text: str
     start: float | None
@@ -185,6 +194,7 @@ class Word(msgspec.Struct, frozen=True):
     confidence: float | None = None
     timing: WordTiming = WordTiming.ESTIMATED
     speaker: int | None = None
+    reviewed: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,15 +1,19 @@
 """Who asks."""
 
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
+from db import listing, models
 from db.domain.clock import now
 from db.models import Owner
+from schema.account.tokens import AccessToken, access_tokens
 from schema.account.usage import Usage, of_viewer
+from schema.base import connections
+from schema.base.connections import Connection, ConnectionView
 from schema.base.context import Context, Info
-from schema.base.fields import field
-from schema.base.nodes import Node
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn
 from schema.base.rates import Left
 from schema.base.scalars import Instant
 
@@ -24,16 +28,13 @@ class RateLimitView(NamedTuple):
 
 
 @strawberry.type(description="Somebody who has recordings.")
-class User(Node):
+class User(StandIn, Node):
     """db.models.Owner in the graph."""
+
+    stands_for = Owner
 
     name: str | None = field("What they are called.")
     email: str | None = field("Where they can be written to.")
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, Owner)
 
 
 async def _user(info: Info) -> Owner | None:
@@ -56,8 +57,27 @@ class RateLimit:
 
 async def _rate_limit(info: Info) -> RateLimitView:
     context = info.context
-    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    own = context.viewer.quota.points_per_minute
+    left = await context.rates.left(context.owner_id, own) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
+
+
+First = Annotated[int | None, arg("How many from the start, at most 100.")]
+After = Annotated[str | None, arg("Only what lies behind this cursor.")]
+
+
+async def _media(info: Info, first: First = 20, after: After = None) -> ConnectionView:
+    info.context.require("jobs:read")
+    order = listing.by_creation(models.Media, descending=True)
+    window = connections.window(order, first=first, after=after)
+    return await connections.paginate(info.context, listing.media(info.context.owner_id), order, window)
+
+
+async def _exports(info: Info, first: First = 20, after: After = None) -> ConnectionView:
+    info.context.require("exports:read")
+    order = listing.by_creation(models.Export, descending=True)
+    window = connections.window(order, first=first, after=after)
+    return await connections.paginate(info.context, listing.all_exports(info.context.owner_id), order, window)
 
 
 @strawberry.type(description="Who asks, and what the credentials allow.")
@@ -67,7 +87,18 @@ class Viewer:
     user: User = field("Whose things can be seen.", _user)
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
     rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
+    media: Any = field(
+        "The viewer's recordings, newest first; also those of which no job was made.",
+        _media,
+        graphql_type=link("Media", "schema.media", Connection),
+    )
+    exports: Any = field(
+        "The viewer's exports, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+    )
     usage: Usage = field("What was used, and what is allowed.", of_viewer)
+    access_tokens: Connection[AccessToken] = field(
+        "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
 
 
 def viewer(info: Info) -> Context:

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import strawberry
 from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.domain.errors import InvalidInput
 from db.store import pages
@@ -147,3 +148,50 @@ async def paginate(
     cursors = [encode(order.name, *order.key(row)) for row in page.rows]
     edges = [EdgeView(cursor, node) for cursor, node in zip(cursors, view(page.rows), strict=True)]
     return connection(edges, count, more=page.has_next, less=page.has_previous)
+
+
+class Listing(NamedTuple):
+    """Lists of one kind that many parents have: a parent's children, by owner, parent and filter, and their order."""
+
+    children: Callable[[str, str, Any], Select[Any]]
+    parent_of: Callable[[Any], str]
+    order: Order
+
+
+async def paginate_each(
+    context: Context,
+    parent: str,
+    listing: Listing,
+    window: Window,
+    wanted: Hashable = None,
+    view: Callable[[Sequence[Any]], Sequence[Any]] = list,
+) -> ConnectionView:
+    """Return one page of a parent's list. What many parents are asked for alike is read by one statement."""
+    page = await context.load.each(_pages, (listing, wanted, window)).load(parent)
+    rows = () if page is None else page.rows
+
+    async def count() -> int:
+        return await context.load.each(_counts, (listing, wanted)).load(parent) or 0
+
+    cursors = [encode(listing.order.name, *listing.order.key(row)) for row in rows]
+    edges = [EdgeView(cursor, node) for cursor, node in zip(cursors, view(rows), strict=True)]
+    more, less = (page.has_next, page.has_previous) if page else (False, False)
+    return connection(edges, count, more=more, less=less)
+
+
+async def _pages(
+    session: AsyncSession, owner_id: str, parents: Sequence[str], arguments: tuple[Listing, Hashable, Window]
+) -> dict[str, pages.Page]:
+    listing, wanted, window = arguments
+
+    def children(parent: str) -> Select[Any]:
+        return listing.children(owner_id, parent, wanted)
+
+    return await pages.pages(session, parents, children, listing.order, window=window, parent_of=listing.parent_of)
+
+
+async def _counts(
+    session: AsyncSession, owner_id: str, parents: Sequence[str], arguments: tuple[Listing, Hashable]
+) -> dict[str, int]:
+    listing, wanted = arguments
+    return await pages.counts(session, parents, lambda parent: listing.children(owner_id, parent, wanted))

@@ -1,22 +1,43 @@
 """What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 import strawberry
 
-from db.domain.errors import Forbidden
+from db.accounts.tables import Quota
+from db.domain.errors import Forbidden, TooCostly
+from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
+from schema.base.heavy import HeavyWork
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
 from schema.settings import IntakeSettings
 from tasks.settings import WorkerSettings
 
-if TYPE_CHECKING:  # what it shows needs the context in its turn
-    from schema.subscriptions.broadcaster import Broadcaster
+
+class Follows(Protocol):
+    """What subscribers find the newest events with: `schema.subscriptions.broadcaster.Broadcaster`."""
+
+    def follow(self, owner_id: str, subject: Any) -> AbstractAsyncContextManager[Any]:
+        """Follow what happens to a subject."""
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Standing:
+    """Whether credentials still hold, for as long as something is open to them.
+
+    `credential` is the id of its row, `expires_at` in epoch seconds; whoever learns that it was revoked puts the end
+    into the past.
+    """
+
+    owner_id: str
+    credential: str = ""
+    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,20 @@ class Viewer:
 
     owner_id: str
     scopes: frozenset[str]
+    groups: frozenset[str] = frozenset()
+    quota: Quota = field(default_factory=Quota)
+    standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the credentials end, in epoch seconds."""
+        return self.standing.expires_at
+
+    @property
+    def token_end(self) -> int | None:
+        """When a personal token ends (epoch milliseconds) that asks; None for one that does not, and for people."""
+        own = self.standing.credential.startswith("tok_") and self.standing.expires_at is not None
+        return round((self.standing.expires_at or 0) * 1000) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +76,7 @@ class SchemaSettings:
     worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
+    warnings: tuple[str, ...] = ()  # about the installation, for administrators
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,11 +86,13 @@ class Context:
     viewer: Viewer
     db: Database
     blobs: Blobs
-    broadcaster: "Broadcaster"
+    broadcaster: Follows
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
-    cost: int = 0  # of this operation, told before it is executed
+    cost: int = 0  # of this operation, as estimated before it is executed, and what was spent beyond that
+    cost_limit: int = 2**31 - 1
+    heavy: HeavyWork = field(default_factory=HeavyWork)
     load: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,14 +112,34 @@ class Context:
         signed = self.settings.sign(path, self.owner_id, expires)
         return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
 
+    @property
+    def queue_limits(self) -> QueueLimits:
+        """How many jobs may wait: the account's own number, or the server's."""
+        queue, own = self.settings.intake.queue, self.viewer.quota.queued_jobs
+        return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
+
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
         if self.rates is not None:
-            await self.rates.charge(self.owner_id, self.cost)
+            await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
+
+    async def spend(self, points: float) -> None:
+        """Take what a field costs beyond the estimate, for it knows how long a transcript is. Raises TooCostly and
+        RateLimited.
+        """
+        self.cost += round(points)
+        if self.cost > self.cost_limit:
+            raise TooCostly(self.cost, self.cost_limit)
+        if self.rates is not None:
+            await self.rates.charge(self.owner_id, round(points), self.viewer.quota.points_per_minute)
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the credentials have this scope."""
+        return scope in self.viewer.scopes or "admin" in self.viewer.scopes
 
     def require(self, scope: str) -> None:
-        """Raises Forbidden unless the credentials have this scope."""
-        if scope not in self.viewer.scopes and "admin" not in self.viewer.scopes:
+        """Raise Forbidden unless the credentials have this scope."""
+        if not self.may(scope):
             raise Forbidden(scope)
 
 

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
 from db import exports, jobs, media, transcripts
-from db.accounts import owners
+from db.accounts import owners, tokens
+from db.accounts.tables import AccessToken
 from db.models import Export, Job, Media, Owner, Transcript
 from db.store.session import Database
 from schema.base.speakers import SpeakerView, speaker_view
 
 Found = TypeVar("Found")
+Arguments = TypeVar("Arguments", bound=Hashable)
 Fetch = Callable[[AsyncSession, str, Sequence[str]], Awaitable[Mapping[str, Found]]]
 
 
@@ -57,6 +59,8 @@ class Loaders:
 
             return Loader(load)
 
+        self._by_id = by_id
+        self._each: dict[Hashable, Loader[Any]] = {}
         self.job: Loader[Job | None] = by_id(jobs.many)
         self.media: Loader[Media | None] = by_id(media.many)
         self.peaks: Loader[str | None] = by_id(media.peaks)
@@ -64,7 +68,23 @@ class Loaders:
         self.export: Loader[Export | None] = by_id(exports.many)
         self.queue_position: Loader[int | None] = by_id(jobs.queue_positions)
         self.owner: Loader[Owner | None] = by_id(owners.many)
+        self.token: Loader[AccessToken | None] = by_id(tokens.many)
         self.speakers: Loader[list[SpeakerView] | None] = by_id(_speakers)
+
+    def each(
+        self,
+        fetch: "Callable[[AsyncSession, str, Sequence[str], Arguments], Awaitable[Mapping[str, Found]]]",
+        arguments: "Arguments" = None,  # type: ignore[assignment]  # for those that take none
+    ) -> "Loader[Found | None]":
+        """Return the loader of what many parents are asked for with the same arguments: `fetch` reads it for all."""
+        key = (fetch, arguments)
+        if key not in self._each:
+
+            async def of_parents(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> Mapping[str, Found]:
+                return await fetch(session, owner_id, ids, arguments)
+
+            self._each[key] = self._by_id(of_parents)
+        return self._each[key]
 
 
 async def _speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from db.domain.errors import Conflict, InvalidInput, NotFound
 from db.domain.values import Options
 from db.jobs import NewJob
 from db.queue import workers
+from schema.account.usage import check_audio
 from schema.base import validation
+from schema.base.bounds import at_most
 from schema.base.context import Context, Info
 from schema.base.enums import TranscriptionTask
 from schema.base.errors import (
@@ -35,6 +37,7 @@ from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
 from tasks.media.ingestion import ingest
+from tasks.telemetry import metrics
 
 
 def _optional(description: str, default: Any = None, **options: Any) -> Any:
@@ -46,6 +49,9 @@ class MediaSource:
     """One of the ways in."""
 
     media_id: strawberry.ID | None = _optional("A recording that is here already.", strawberry.UNSET)
+    upload_id: strawberry.ID | None = _optional(
+        "An upload whose bytes are all here: nothing has to be read out of the upload's own answer.", strawberry.UNSET
+    )
     file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
 
 
@@ -63,7 +69,9 @@ class CreateJobInput:
     min_speakers: int | None = _optional("How many speakers there are, at least.")
     max_speakers: int | None = _optional("How many speakers there are, at most.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
-    hotwords: list[str] | None = _optional("Words to listen for: at most 200 of at most 100 characters.")
+    hotwords: list[str] | None = _optional(
+        "Words to listen for: at most 200 of at most 100 characters.", metadata=at_most(validation.HOTWORDS)
+    )
     rules: HallucinationRulesInput | None = _optional(
         "What is done against text that nobody spoke; everything when left out."
     )
@@ -76,7 +84,9 @@ class CreateJobInput:
     )
     suppress_numerals: bool | None = _optional("Whether numbers are written in words.", default=False)
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
-    tags: list[str] | None = _optional("The client's own labels: at most 50 of at most 100 characters.")
+    tags: list[str] | None = _optional(
+        "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
+    )
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
     idempotency_key: str | None = _optional(
         "The same key and input give the same job; the same key with another input is a ConflictError."
@@ -109,9 +119,9 @@ async def create_job(
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context
-    context.require("jobs:write")
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
+        await check_audio(context, found.row.duration_ms)
         job, reused = await _accept(context, wanted, found)
         found.used = job.media_id == found.row.id
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
@@ -130,7 +140,8 @@ class Recording:
 async def recording(context: Context, source: MediaSource) -> AsyncIterator[Recording]:
     """The recording; one that came with the request is only kept when it was used."""
     if not isinstance(source.file, UploadedFile):
-        yield Recording(await _known_recording(context, source.media_id or ""), source.media_id or "")
+        row = await _known_recording(context, await _uploaded(context, source) or source.media_id or "")
+        yield Recording(row, row.id)
         return
     filename = validation.filename("input.source.file", source.file.filename)
     settings = context.settings
@@ -148,6 +159,20 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
             await context.blobs.delete(row.blob_key or "")
 
 
+async def _uploaded(context: Context, source: MediaSource) -> str | None:
+    """Return the id of the recording that an upload has become. Raises NotFound, and Conflict while it has not."""
+    if not source.upload_id:
+        return None
+    async with context.db.read() as session:
+        found = await media.upload(
+            session, context.owner_id, source.upload_id if known(source.upload_id, "upl") else ""
+        )
+    if found.media_id is None:
+        facts = {"uploadId": found.id, "offset": found.received, "byteSize": found.byte_size}
+        raise Conflict("The upload is not complete yet; send the rest of its bytes first.", facts)
+    return found.media_id
+
+
 async def _known_recording(context: Context, id_: str) -> models.Media:
     row = await context.load.media.load(id_) if known(id_, "med") else None
     if row is None:
@@ -161,54 +186,63 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.settings.intake.queue)
+    job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    if not reused:
+        metrics.add("graphophone.jobs.accepted", task=job.options.task)
+    return job, reused
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
     """Everything but the recording, checked. Raises InvalidInput."""
-    key = data.idempotency_key
+    key, checks = data.idempotency_key, validation.Checks()
     new = NewJob(
         media_id="",
-        options=_options(context, data),
-        priority=validation.between("input.priority", data.priority or 0, -10, 10),
-        tags=validation.texts("input.tags", data.tags or (), validation.TAGS, validation.TAG_CHARS),
-        metadata=validation.metadata("input.metadata", data.metadata),
-        idempotency_key=None if key is None else validation.text("input.idempotencyKey", key, validation.KEY_CHARS),
+        options=_options(context, data, checks),
+        priority=checks(validation.between, "input.priority", data.priority or 0, -10, 10),
+        tags=checks(validation.texts, "input.tags", data.tags or (), validation.TAG_CHARS),
+        metadata=checks(validation.metadata, "input.metadata", data.metadata),
+        idempotency_key=None
+        if key is None
+        else checks(validation.text, "input.idempotencyKey", key, validation.KEY_CHARS),
         correlation_id=context.correlation_id,
     )
+    checks.done()
     await _check_model(context, new.options.model)
     return new
 
 
-def _options(context: Context, data: CreateJobInput) -> Options:
-    validation.speakers(
-        "input", data.num_speakers, data.min_speakers, data.max_speakers, diarize=data.diarize is not False
-    )
+def _options(context: Context, data: CreateJobInput, checks: validation.Checks) -> Options:
+    diarize = data.diarize is not False
+    bounds = (data.num_speakers, data.min_speakers, data.max_speakers)
+    checks(validation.speakers, "input", *bounds, diarize=diarize)
+    model, prompt, chars = data.model, data.prompt, validation.PROMPT_CHARS
     return Options(
-        model=context.settings.worker.model if data.model is None else validation.model("input.model", data.model),
-        language=None if data.language is None else validation.language("input.language", data.language),
+        model=context.settings.worker.model if model is None else checks(validation.model, "input.model", model),
+        language=None if data.language is None else checks(validation.language, "input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
-        diarize=data.diarize is not False,
+        diarize=diarize,
         num_speakers=data.num_speakers,
         min_speakers=data.min_speakers,
         max_speakers=data.max_speakers,
-        prompt=None
-        if data.prompt is None
-        else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
-        hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
+        prompt=None if prompt is None else checks(validation.text, "input.prompt", prompt, chars, lines=True),
+        hotwords=checks(validation.texts, "input.hotwords", data.hotwords or (), validation.HOTWORD_CHARS),
         rules=hallucination_rules.chosen(data.rules),
-        **_recognition(data),
+        **_recognition(data, checks),
     )
 
 
-def _recognition(data: CreateJobInput) -> dict[str, Any]:
+def _recognition(data: CreateJobInput, checks: validation.Checks) -> dict[str, Any]:
     """Return what is told of the recogniser and the voice activity detector; a null is the default."""
     bounds = {"beam_size": (1, 10), "chunk_seconds": (5, 30), "speech_threshold": (0.1, 0.9)}
     given = {name: value for name in bounds if (value := getattr(data, name)) is not None}
     for name, value in given.items():
-        validation.between(f"input.{to_camel_case(name)}", value, *bounds[name])
+        checks(_bounded, f"input.{to_camel_case(name)}", value, *bounds[name])
     return {**given, "suppress_numerals": bool(data.suppress_numerals)}
+
+
+def _bounded(path: str, value: float, least: float, most: float) -> float:
+    return validation.between(path, value, least, most)
 
 
 async def _check_model(context: Context, name: str) -> None:

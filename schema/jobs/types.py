@@ -1,31 +1,32 @@
 """Jobs as clients see them."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.scalars import JSON
 
-from db import events as event_rows
 from db import jobs, listing, models
 from db.domain.values import Options
+from db.jobs import usage
 from db.listing import JobFilter as Filter
+from db.queue import workers
 from db.transcripts import transcript_id
 from schema.base import connections, validation
-from schema.base.connections import Connection, ConnectionView, EdgeView
+from schema.base.bounds import at_most
+from schema.base.connections import Connection, ConnectionView
 from schema.base.context import Info
 from schema.base.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.base.errors import ConflictError, ForbiddenError, NotFoundError
-from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import Instant
 from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRules
 from schema.media import Media
-from schema.subscriptions import stream
+from schema.subscriptions import past
 from schema.transcripts.types import After, Before, First, Last, Transcript
-
-if TYPE_CHECKING:
-    from schema.jobs.events import JobEvent
 
 Parent = strawberry.Parent[models.Job]
 
@@ -83,12 +84,25 @@ async def _queue_position(parent: Parent, info: Info) -> int | None:
     return await info.context.load.queue_position.load(parent.id) if parent.state is JobState.QUEUED else None
 
 
+async def _starts_in_seconds(parent: Parent, info: Info) -> float | None:
+    return await info.context.load.each(_starts_in).load(parent.id) if parent.state is JobState.QUEUED else None
+
+
+async def _starts_in(session: AsyncSession, owner_id: str, ids: Sequence[str], _arguments: None) -> dict[str, float]:
+    """Return when each of these waiting jobs begins, if recent jobs tell how fast work goes and a worker is up."""
+    pace = await usage.pace(session)
+    up = [worker for worker in await workers.online(session) if worker.kind == "speech"]
+    if pace.factor is None or not up:
+        return {}
+    ahead = await jobs.audio_ahead(session, owner_id, ids)
+    return {id_: ms / 1000 * pace.factor / len(up) for id_, ms in ahead.items()}
+
+
 async def _media(parent: Parent, info: Info) -> models.Media | None:
     return await info.context.load.media.load(parent.media_id)
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(transcript_id(parent.id))
 
 
@@ -109,22 +123,15 @@ async def _events(
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
     context = info.context
-    context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
-    feed = stream.SubscriptionStream(context, parent.id)
-    found, more = await feed.past(after, connections.MOST if first is None else first)
-
-    async def count() -> int:
-        async with context.db.read() as session:
-            return await event_rows.count(session, context.owner_id, parent.id)
-
-    edges = [EdgeView(event.cursor, event) for event in found]
-    return connections.connection(edges, count, more=more, less=after is not None)
+    return await past.paginate(context, parent, connections.MOST if first is None else first, after)
 
 
 @strawberry.type(description="One recording to be made into a transcript.")
-class Job(Node):
+class Job(StandIn, Node):
     """db.models.Job in the graph."""
+
+    stands_for = models.Job
 
     state: JobState = field("Where it stands.")
     stage: Stage | None = field("The stage that is running.")
@@ -133,11 +140,18 @@ class Job(Node):
     queue_position: int | None = field(
         "Its place among the viewer's own waiting jobs, 1 = next; null once it runs.", _queue_position
     )
+    starts_in_seconds: float | None = field(
+        "The time until it starts, in seconds, as recent jobs and the recordings ahead of it suggest; null once it "
+        "runs, and while that is unknown.",
+        _starts_in_seconds,
+    )
     stages: list[StageReport] = field("Its stages, in order.")
     problems: list[Problem] = field("What went wrong, in the order in which it did.")
     attempt: int = field("How often it was tried, the current try included.")
     media: Media = field("The recording.", _media)
-    transcript: Transcript | None = field("There from the first finished segment on.", _transcript)
+    transcript: Transcript | None = field(
+        "There from the first finished segment on.", _transcript, scope="transcripts:read"
+    )
     options: JobOptions = field("What was asked.")
     client_metadata: JSON | None = field("The client's own, as it was given.", name="metadata")
     tags: list[str] = field("The client's own labels.")
@@ -150,29 +164,37 @@ class Job(Node):
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
-    events: Connection[Annotated["JobEvent", strawberry.lazy("schema.jobs.events")]] = field(
-        "What was recorded about it, in order; percentages are not.", _events
+    events: Any = field(
+        "What was recorded about it, in order; percentages are not.",
+        _events,
+        graphql_type=link("JobEvent", "schema.jobs.events", Connection),
+        scope="transcripts:read",
     )
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Job)
 
 
 @strawberry.input(description="Which jobs; what is left out does not count.")
 class JobFilter:
     """db.listing.JobFilter in the graph."""
 
-    states: list[JobState] | None = strawberry.field(default=None, description="Jobs in any of these states.")
+    states: list[JobState] | None = strawberry.field(
+        default=None, description="Jobs in any of these states.", metadata=at_most(20)
+    )
     created_after: Instant | None = strawberry.field(default=None, description="Accepted at this instant or later.")
     created_before: Instant | None = strawberry.field(default=None, description="Accepted at this instant or earlier.")
-    tags: list[str] | None = strawberry.field(default=None, description="Jobs that carry all of these tags.")
+    tags: list[str] | None = strawberry.field(
+        default=None, description="Jobs that carry all of these tags, at most 50.", metadata=at_most(validation.TAGS)
+    )
+    media_id: strawberry.ID | None = strawberry.field(default=None, description="Jobs of this recording.")
+    language: str | None = strawberry.field(
+        default=None, description="Jobs whose transcript is in this language, such as `de`."
+    )
+    text: str | None = strawberry.field(
+        default=None, description="Jobs with this text in the file's name or the transcript's title, in any case."
+    )
 
 
 async def job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> models.Job | None:
     """One job, or None."""
-    info.context.require("jobs:read")
     return await info.context.load.job.load(id_) if known(id_, "job") else None
 
 
@@ -187,20 +209,23 @@ async def job_list(
 ) -> ConnectionView:
     """The viewer's jobs."""
     context = info.context
-    context.require("jobs:read")
     order = (
         listing.by_end()
         if order_by is JobOrder.FINISHED_AT_DESC
         else listing.by_creation(models.Job, descending=order_by is not JobOrder.CREATED_AT_ASC)
     )
     window = connections.window(order, first=first, after=after, last=last, before=before)
-    chosen = wanted or JobFilter()
+    chosen, checks = wanted or JobFilter(), validation.Checks()
     filter_ = Filter(
         states=None if chosen.states is None else tuple(chosen.states),
         created_after=chosen.created_after,
         created_before=chosen.created_before,
-        tags=validation.texts("filter.tags", chosen.tags or (), validation.TAGS, validation.TAG_CHARS),
+        tags=checks(validation.texts, "filter.tags", chosen.tags or (), validation.TAG_CHARS),
+        media_id=chosen.media_id if chosen.media_id is None or known(chosen.media_id, "med") else "",
+        language=chosen.language and checks(validation.language, "filter.language", chosen.language),
+        text=chosen.text and checks(validation.text, "filter.text", chosen.text, validation.FILENAME_CHARS),
     )
+    checks.done()
     return await connections.paginate(context, listing.jobs(context.owner_id, filter_), order, window)
 
 
@@ -220,7 +245,6 @@ CancelJobResult = Annotated[
 async def cancel_job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> CancelJobPayload:
     """Cancels a job that has not ended."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         row = await jobs.cancel(session, context.owner_id, id_ if known(id_, "job") else "")
     return CancelJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type

@@ -1,15 +1,31 @@
 """A transcript as captions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import strawberry
 
+from db import models, transcripts
 from db.domain.errors import InvalidInput
-from schema.base.fields import field
-from schema.base.speakers import Speaker, SpeakerView
+from db.transcripts import segments
+from db.transcripts.segments import SegmentFilter
+from schema.base import connections
+from schema.base.connections import ConnectionView, EdgeView
+from schema.base.context import Context, Info
+from schema.base.fields import arg, field
+from schema.base.speakers import SpeakerView
+from schema.transcripts.speakers import Speaker
+from tasks.documents import guard
 from tasks.documents.layout.captions import Caption as Cut
+from tasks.documents.layout.captions import captions as cut
 from tasks.documents.options import Layout
+
+Parent = strawberry.Parent[models.Transcript]
+SECONDS_A_POINT = 5
+"""So long a recording costs a point to be cut into captions, unless that was done before."""
+
+_ORDER = "Caption"
 
 
 class CaptionView(msgspec.Struct, frozen=True):
@@ -73,8 +89,53 @@ def layout(path: str, options: CaptionOptions | None) -> Layout:
     return chosen
 
 
-def views(cuts: Sequence[Cut], speakers: Mapping[int | None, SpeakerView]) -> list[CaptionView]:
-    """Return captions as they are shown."""
-    return [
-        CaptionView(index, cut.start, cut.end, cut.lines, speakers.get(cut.speaker)) for index, cut in enumerate(cuts)
+async def paginate(
+    parent: Parent,
+    info: Info,
+    options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None,
+    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
+) -> ConnectionView:
+    """Return a page of a transcript's captions."""
+    wanted = layout("options", options)
+    connections.check("first", first, connections.MOST)
+    begin = 0 if after is None else 1 + int(connections.decode(after, int, name=_ORDER, argument="after")[0])
+    people = await info.context.load.speakers.load(parent.id) or ()
+    speakers: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    cuts = await _cuts(parent, info.context, wanted, speakers)
+    end = begin + (connections.MOST if first is None else first)
+    edges = [
+        EdgeView(connections.encode(_ORDER, index), _view(index, cuts[index], speakers))
+        for index in range(max(0, begin), min(end, len(cuts)))
     ]
+
+    async def count() -> int:
+        return len(cuts)
+
+    return connections.connection(edges, count, more=end < len(cuts), less=begin > 0)
+
+
+async def _cuts(
+    parent: models.Transcript, context: Context, wanted: Layout, speakers: Mapping[int | None, SpeakerView]
+) -> Sequence[Cut]:
+    """Return all captions of a transcript: from memory, or made at the price of its length."""
+    key = ("captions", context.owner_id, parent.id, parent.revision, parent.updated_at, wanted)
+    if (known := context.heavy.remembered(key)) is not None:
+        return known
+    await context.spend(parent.duration_ms / 1000 / SECONDS_A_POINT)
+    async with context.db.read() as session:
+        whole = segments.query(context.owner_id, parent.id, SegmentFilter()).order_by(*segments.ORDER.columns)
+        rows: Sequence[Any] = (await session.execute(whole)).all()
+
+    def name_of(position: int | None) -> str | None:
+        speaker = speakers.get(position)
+        return None if speaker is None else guard.name(speaker.name or speaker.label)
+
+    made: Sequence[Cut] = await context.heavy.result(
+        key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted, name_of)
+    )
+    return made
+
+
+def _view(index: int, one: Cut, speakers: Mapping[int | None, SpeakerView]) -> CaptionView:
+    return CaptionView(index, one.start, one.end, one.lines, speakers.get(one.speaker))

@@ -116,7 +116,7 @@ def bursts(path: Path, *, seconds: int, pace: float) -> Path:
         first = second * rate + rate // 2
         wave[first : first + rate // 20] = 20_000 * np.sin(np.arange(rate // 20) * 0.3)
     with av.open(str(path), "w", format="matroska") as out:
-        stream = cast("av.AudioStream", out.add_stream("pcm_s16le", rate, layout="mono"))
+        stream = out.add_stream("pcm_s16le", rate, layout="mono")
         for first in range(0, wave.size, 960):
             frame = av.AudioFrame.from_ndarray(wave[None, first : first + 960], format="s16", layout="mono")
             frame.sample_rate, frame.pts = rate, first

@@ -70,7 +70,7 @@ class Verbose(FakeEngine):
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
     ) -> Iterator[Hypothesis]:
         for chunk in chunks:
-            yield Hypothesis(chunk=chunk, text="Ok. " * 150, avg_logprob=-0.1)
+            yield Hypothesis(chunk=chunk, text="Go! " * 150, avg_logprob=-0.1)
 
 
 def test_no_sentence_of_a_chunk_is_dropped_however_many_there_are(tmp_path: Path) -> None:
