@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
 
 from db import jobs, media, models
 from db.domain.errors import Conflict, InvalidInput, NotFound
@@ -60,7 +61,7 @@ class CreateJobInput:
 
     source: MediaSource = field("The recording.")
     model: str | None = _optional("The Whisper model; the server's default when left out.")
-    language: str | None = _optional("What is spoken, as an ISO 639-1 code; detected when left out.")
+    language: str | None = _optional("What is spoken, as an ISO 639-1 code or a tag (en-US); detected when left out.")
     task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
     align: bool | None = _optional("Whether to find each word's time.", default=True)
     diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
@@ -74,6 +75,14 @@ class CreateJobInput:
     rules: HallucinationRulesInput | None = _optional(
         "What is done against text that nobody spoke; everything when left out."
     )
+    beam_size: int | None = _optional("How many readings Whisper weighs against each other, 1 to 10.", default=5)
+    chunk_seconds: float | None = _optional(
+        "How much speech Whisper hears at once, at most: 5 to 30 seconds.", default=20.0
+    )
+    speech_threshold: float | None = _optional(
+        "From which probability on a sound is taken for speech, 0.1 to 0.9: lower hears softer voices.", default=0.5
+    )
+    suppress_numerals: bool | None = _optional("Whether numbers are written in words.", default=False)
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
         "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
@@ -219,7 +228,17 @@ def _options(context: Context, data: CreateJobInput, checks: validation.Checks) 
         prompt=None if prompt is None else checks(validation.text, "input.prompt", prompt, chars, lines=True),
         hotwords=checks(validation.texts, "input.hotwords", data.hotwords or (), validation.HOTWORD_CHARS),
         rules=hallucination_rules.chosen(data.rules),
+        **_recognition(data),
     )
+
+
+def _recognition(data: CreateJobInput) -> dict[str, Any]:
+    """Return what is told of the recogniser and the voice activity detector; a null is the default."""
+    bounds = {"beam_size": (1, 10), "chunk_seconds": (5, 30), "speech_threshold": (0.1, 0.9)}
+    given = {name: value for name in bounds if (value := getattr(data, name)) is not None}
+    for name, value in given.items():
+        validation.between(f"input.{to_camel_case(name)}", value, *bounds[name])
+    return {**given, "suppress_numerals": bool(data.suppress_numerals)}
 
 
 async def _check_model(context: Context, name: str) -> None:
