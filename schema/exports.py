@@ -62,18 +62,18 @@ class Export(StandIn, Node):
 
     stands_for = models.Export
 
-    transcript: Transcript = field("What it is made of.", _transcript)
-    revision: int = field("Which revision of the transcript.")
-    format: ExportFormat = field("What kind of document.", _format)
-    state: ExportState = field("Where it stands.", _state)
-    problem: Problem | None = field("Why it could not be made.")
+    transcript: Transcript = field("The transcript that it is made of.", _transcript)
+    revision: int = field("The revision of the transcript.")
+    format: ExportFormat = field("The kind of document.", _format)
+    state: ExportState = field("The state.", _state)
+    problem: Problem | None = field("The reason for which it could not be made.")
     filename: str = field("The name to save it under.")
     content_type: str = field("Its media type.")
     byte_size: BigInt | None = field("Its size in bytes, once it is ready.")
     sha256: str | None = field("SHA-256 of its bytes, hexadecimal, once it is ready.")
     download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
-    created_at: Instant = field("When it was asked for.")
-    expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
+    created_at: Instant = field("The instant at which it was asked for.")
+    expires_at: Instant | None = field("The instant until which it is kept, once it is ready; it can be made again.")
 
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
@@ -82,16 +82,16 @@ async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
-@strawberry.input(description="Which document to make of which transcript.")
+@strawberry.input(description="The document to make, and the transcript to make it of.")
 class CreateExportInput:
     """What createExport takes."""
 
     transcript_id: strawberry.ID = field("The transcript.")
-    format: ExportFormat = field("What kind of document.")
-    revision: int | None = strawberry.field(default=None, description="Which revision; the newest when left out.")
-    captions: CaptionOptions | None = strawberry.field(default=None, description="How captions are cut.")
-    speaker_labels: bool | None = strawberry.field(default=True, description="Whether to say who speaks.")
-    timestamps: bool | None = strawberry.field(default=True, description="Whether text formats carry times.")
+    format: ExportFormat = field("The kind of document.")
+    revision: int | None = strawberry.field(default=None, description="The revision; the newest when left out.")
+    captions: CaptionOptions | None = strawberry.field(default=None, description="The layout of captions.")
+    speaker_labels: bool | None = strawberry.field(default=True, description="Name the speakers.")
+    timestamps: bool | None = strawberry.field(default=True, description="Let text formats carry times.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="Without one, transcript + revision + format + options is the key."
     )
@@ -102,17 +102,17 @@ class CreateExportPayload:
     """What createExport gives."""
 
     export: Export = field("The export.")
-    reused: bool = field("Whether an earlier request had asked for the same.")
+    reused: bool = field("True when an earlier request had asked for the same.")
 
 
 CreateExportResult = Annotated[
     CreateExportPayload | InvalidInputError | LimitExceededError | NotFoundError | ForbiddenError,
-    strawberry.union("CreateExportResult", description="What comes of asking for a document."),
+    strawberry.union("CreateExportResult", description="The result of `createExport`."),
 ]
 
 
 async def create_export(
-    info: Info, data: Annotated[CreateExportInput, arg("Which document of which transcript.", name="input")]
+    info: Info, data: Annotated[CreateExportInput, arg("The document and the transcript.", name="input")]
 ) -> CreateExportPayload:
     """Asks the io worker for a document."""
     context = info.context

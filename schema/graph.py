@@ -50,20 +50,21 @@ from schema.transcripts.types import Transcript, transcript, transcript_list
 from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of queries."""
 
     node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
-    viewer: Viewer = field("Who asks.", viewer)
-    capabilities: Capabilities = field("What this installation can do now.", capabilities)
+    viewer: Viewer = field("The viewer: whoever asks.", viewer)
+    capabilities: Capabilities = field("The abilities of this installation.", capabilities)
     job: Job | None = field("One job.", job)
     jobs: Connection[Job] = field("The viewer's jobs.", job_list)
     transcript: Transcript | None = field("One transcript.", transcript)
     transcripts: Connection[Transcript] = field("The viewer's transcripts, newest first.", transcript_list)
     search: Connection[SearchHit] = field(
-        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
+        "Places in the viewer's transcripts where something is said: the newest first, by time within each.",
+        find,
     )
     export: Export | None = field("One export.", export)
     media: Media | None = field("One recording.", recording)
@@ -74,7 +75,7 @@ class Query:
 
 
 @strawberry.type(
-    description="What can be changed. Each answer is a union: the payload, or an error that tells why not."
+    description="Everything that can be changed. Each answer is a union: the payload, or an error that tells why not."
 )
 class Mutation:
     """The root of mutations."""
@@ -109,7 +110,7 @@ class Mutation:
     delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export)
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="Everything that can be watched.")
 class Subscription:
     """The root of subscriptions."""
 
@@ -119,7 +120,7 @@ class Subscription:
         job_events,
     )
     transcript_events: Event = subscription(
-        "What happens to one transcript and its exports: corrections by anybody, documents that are ready. "
+        "Events of one transcript and its exports: corrections by anybody, documents that are ready. "
         "It ends only when the transcript is deleted.",
         events.transcript_events,
     )

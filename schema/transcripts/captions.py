@@ -42,13 +42,13 @@ class Caption:
     """CaptionView in the graph."""
 
     index: int = field("Its place among the captions, from 0.")
-    start: float = field("When it appears, in seconds.")
-    end: float = field("When it goes, in seconds.")
+    start: float = field("The time at which it appears, in seconds.")
+    end: float = field("The time at which it goes, in seconds.")
     lines: list[str] = field("Its lines, from top to bottom.")
-    speaker: Speaker | None = field("Who speaks.")
+    speaker: Speaker | None = field("The speaker.")
 
 
-@strawberry.input(description="How captions are cut.")
+@strawberry.input(description="The layout of captions.")
 class CaptionOptions:
     """tasks.formats.document.Layout in the graph."""
 
@@ -58,7 +58,7 @@ class CaptionOptions:
     max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
     max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
     speaker_labels: bool | None = strawberry.field(
-        default=False, description="Whether the first line says who speaks, where the speaker changes."
+        default=False, description="Name the speaker in the first line, wherever the speaker changes."
     )
 
 
@@ -89,8 +89,8 @@ def layout(path: str, options: CaptionOptions | None) -> Layout:
 async def paginate(
     parent: Parent,
     info: Info,
-    options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    options: Annotated[CaptionOptions | None, arg("The layout.")] = None,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
 ) -> ConnectionView:
     """Return a page of a transcript's captions."""

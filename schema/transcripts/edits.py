@@ -31,7 +31,7 @@ _SEEN = "The revision that the editor has seen; another one is a ConflictError."
 SegmentId = Annotated[strawberry.ID, arg("The segment's id.", name="id")]
 
 
-@strawberry.input(description="What a segment says, and who says it; what is left out stays.")
+@strawberry.input(description="A segment's new text or speaker; what is left out stays.")
 class EditSegmentInput:
     """What editSegment takes."""
 
@@ -40,11 +40,11 @@ class EditSegmentInput:
         default=None, description="The whole new text. Words that stay keep their times; others get a place among them."
     )
     speaker_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Who says it; null: nobody that is known."
+        default=strawberry.UNSET, description="The speaker who says it; null: nobody that is known."
     )
 
 
-@strawberry.input(description="Where to cut a segment.")
+@strawberry.input(description="The place at which to cut a segment.")
 class SplitSegmentInput:
     """What splitSegment takes."""
 
@@ -52,7 +52,7 @@ class SplitSegmentInput:
     at_word: int = field("The second part's first word, counted in the segment from 0.")
 
 
-@strawberry.input(description="Which segments to make one.")
+@strawberry.input(description="The segments to make one.")
 class MergeSegmentsInput:
     """What mergeSegments takes."""
 
@@ -62,7 +62,7 @@ class MergeSegmentsInput:
     )
 
 
-@strawberry.input(description="What to call a speaker.")
+@strawberry.input(description="The new name of a speaker.")
 class RenameSpeakerInput:
     """What renameSpeaker takes."""
 
@@ -70,7 +70,7 @@ class RenameSpeakerInput:
     name: str = field("The name, at most 100 characters.")
 
 
-@strawberry.input(description="Which speakers are one.")
+@strawberry.input(description="The speakers to make one.")
 class MergeSpeakersInput:
     """What mergeSpeakers takes."""
 
@@ -79,7 +79,7 @@ class MergeSpeakersInput:
     into_id: strawberry.ID = field("The speaker that stays.")
 
 
-@strawberry.input(description="Which revision to go back to.")
+@strawberry.input(description="The revision to go back to.")
 class RevertTranscriptInput:
     """What revertTranscript takes."""
 
@@ -147,7 +147,7 @@ class EditTranscriptPayload(StandIn):
 
 EditTranscriptResult = Annotated[
     EditTranscriptPayload | InvalidInputError | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("EditTranscriptResult", description="What comes of a correction."),
+    strawberry.union("EditTranscriptResult", description="The result of a correction."),
 ]
 
 
@@ -178,7 +178,7 @@ async def edit_segments(
 
 
 async def confirm_words(
-    info: Info, data: Annotated[ConfirmWordsInput, arg("Which words.", name="input")]
+    info: Info, data: Annotated[ConfirmWordsInput, arg("The words.", name="input")]
 ) -> CorrectionView:
     """Record that a person found words right."""
     transcript = _transcript(info, data.transcript_id)
@@ -186,7 +186,9 @@ async def confirm_words(
     return await _correct(info, transcript, data, edits.confirm_words, data.words)
 
 
-async def create_speaker(info: Info, data: Annotated[CreateSpeakerInput, arg("Who.", name="input")]) -> CorrectionView:
+async def create_speaker(
+    info: Info, data: Annotated[CreateSpeakerInput, arg("The speaker.", name="input")]
+) -> CorrectionView:
     """Add a speaker who was not told apart."""
     transcript = _transcript(info, data.transcript_id)
     name = validation.text("input.name", data.name, NAME_CHARS)
@@ -195,7 +197,7 @@ async def create_speaker(info: Info, data: Annotated[CreateSpeakerInput, arg("Wh
 
 
 async def split_segment(
-    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("Where to cut.", name="input")]
+    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("The place of the cut.", name="input")]
 ) -> CorrectionView:
     """Cut a segment in two."""
     transcript, key = _segment(info, id_)
@@ -203,7 +205,7 @@ async def split_segment(
 
 
 async def merge_segments(
-    info: Info, data: Annotated[MergeSegmentsInput, arg("Which segments.", name="input")]
+    info: Info, data: Annotated[MergeSegmentsInput, arg("The segments.", name="input")]
 ) -> CorrectionView:
     """Make one of several segments."""
     validation.some("input.segmentIds", data.segment_ids, 2)
@@ -228,7 +230,7 @@ async def rename_speaker(
 
 
 async def merge_speakers(
-    info: Info, data: Annotated[MergeSpeakersInput, arg("Which speakers.", name="input")]
+    info: Info, data: Annotated[MergeSpeakersInput, arg("The speakers.", name="input")]
 ) -> CorrectionView:
     """Make one of several speakers."""
     validation.some("input.speakerIds", data.speaker_ids)
@@ -240,7 +242,7 @@ async def merge_speakers(
 async def revert_transcript(
     info: Info,
     id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")],
-    data: Annotated[RevertTranscriptInput, arg("Which revision.", name="input")],
+    data: Annotated[RevertTranscriptInput, arg("The revision.", name="input")],
 ) -> CorrectionView:
     """Make a transcript what it was; that is a revision, too."""
     transcript = _transcript(info, id_)
