@@ -23,6 +23,7 @@ _SCOPES = {
     "seg": "transcripts:read",
     "spk": "transcripts:read",
     "exp": "exports:read",
+    "tok": "account",
     "usr": None,
 }
 """The scope that each kind of thing needs, by the prefix of its ids."""
@@ -55,6 +56,7 @@ async def _find(context: Context, id_: str) -> Any:
         "seg": load.each(segments_by_id),
         "spk": load.each(_speakers),
         "exp": load.export,
+        "tok": load.token,
         "usr": load.owner,
     }
     return await loaders[prefix].load(id_)

@@ -7,6 +7,7 @@ import strawberry
 from db import listing, models
 from db.domain.clock import now
 from db.models import Owner
+from schema.account.tokens import AccessToken, access_tokens
 from schema.account.usage import Usage, of_viewer
 from schema.base import connections
 from schema.base.connections import Connection, ConnectionView
@@ -56,7 +57,8 @@ class RateLimit:
 
 async def _rate_limit(info: Info) -> RateLimitView:
     context = info.context
-    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    own = context.viewer.quota.points_per_minute
+    left = await context.rates.left(context.owner_id, own) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
 
 
@@ -65,14 +67,12 @@ After = Annotated[str | None, arg("Only what lies behind this cursor.")]
 
 
 async def _media(info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("jobs:read")
     order = listing.by_creation(models.Media, descending=True)
     window = connections.window(order, first=first, after=after)
     return await connections.paginate(info.context, listing.media(info.context.owner_id), order, window)
 
 
 async def _exports(info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("exports:read")
     order = listing.by_creation(models.Export, descending=True)
     window = connections.window(order, first=first, after=after)
     return await connections.paginate(info.context, listing.all_exports(info.context.owner_id), order, window)
@@ -88,12 +88,19 @@ class Viewer:
     media: Any = field(
         "The viewer's recordings, newest first; also those of which no job was made.",
         _media,
+        scope="jobs:read",
         graphql_type=link("Media", "schema.media", Connection),
     )
     exports: Any = field(
-        "The viewer's exports, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+        "The viewer's exports, newest first.",
+        _exports,
+        scope="exports:read",
+        graphql_type=link("Export", "schema.exports", Connection),
     )
     usage: Usage = field("The viewer's use, and what is allowed.", of_viewer)
+    access_tokens: Connection[AccessToken] = field(
+        "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
 
 
 def viewer(info: Info) -> Context:

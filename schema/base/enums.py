@@ -5,7 +5,8 @@ from enum import StrEnum
 import strawberry
 
 from db.domain.values import ErrorCode, JobState, QualityFlag, Stage, StageState, TranscriptionTask, WordTiming
-from tasks.formats import FORMATS
+from tasks.documents.options import PaperSize
+from tasks.documents.registry import FORMATS
 
 __all__ = [
     "ErrorCode",
@@ -13,6 +14,7 @@ __all__ = [
     "ExportState",
     "JobOrder",
     "JobState",
+    "PaperSize",
     "QualityFlag",
     "Stage",
     "StageState",
@@ -20,7 +22,7 @@ __all__ = [
     "WordTiming",
 ]
 
-ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.formats`
+ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.documents.registry`
 
 
 class ExportState(StrEnum):
@@ -130,12 +132,12 @@ _describe(
 _describe(
     ExportFormat,
     "The kind of document to render.",
-    {
-        "TXT": "Plain text, one paragraph a turn.",
-        "SRT": "SubRip subtitles.",
-        "VTT": "WebVTT subtitles, with voice spans.",
-        "JSON": "Everything that is known about the transcript, in this project's own layout.",
-    },
+    {name: format_.description for name, format_ in FORMATS.items()},
+)
+_describe(
+    PaperSize,
+    "The size of a document's pages.",
+    {"A4": "210 by 297 mm (ISO 216).", "LETTER": "8.5 by 11 inches (ANSI)."},
 )
 _describe(
     ErrorCode,

@@ -30,8 +30,8 @@ class EstimatePayload:
     duration_seconds: float = field("The recording's length in seconds.")
     processing_seconds: float | None = field("The time that the work takes, judged by recent jobs; null: none yet.")
     wait_seconds: float = field(
-        "The time that it would wait before that: what waits already, at the pace of recent jobs (real time while there are "
-        "none), over the workers that are online (as if one were, while none is)."
+        "The time that it would wait before that: what waits already, at the pace of recent jobs (real time while "
+        "there are none), over the workers that are online (as if one were, while none is)."
     )
     warnings: list[str] = field("Remarks on what would not be as asked for.")
 
@@ -54,12 +54,11 @@ async def estimate(
 ) -> EstimatePayload:
     """Checks as createJob does, a file included, and looks at the queue."""
     context = info.context
-    context.require("jobs:write")
     wanted = await submissions.checked(context, data)
     async with submissions.recording(context, data.source) as recording:
         seconds = recording.row.duration_ms / 1000
     async with context.db.read() as session:
-        await jobs.check_room(session, context.owner_id, context.settings.intake.queue)
+        await jobs.check_room(session, context.owner_id, context.queue_limits)
         pace = await usage.pace(session)
         facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
     work = None if pace.factor is None else seconds * pace.factor

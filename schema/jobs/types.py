@@ -99,7 +99,6 @@ async def _media(parent: Parent, info: Info) -> models.Media | None:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(transcript_id(parent.id))
 
 
@@ -120,7 +119,6 @@ async def _events(
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
     context = info.context
-    context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
     return await past.paginate(context, parent, connections.MOST if first is None else first, after)
 
@@ -147,7 +145,9 @@ class Job(StandIn, Node):
     problems: list[Problem] = field("Problems so far, in the order in which they came.")
     attempt: int = field("The number of tries, the current one included.")
     media: Media = field("The recording.", _media)
-    transcript: Transcript | None = field("The transcript, from the first finished segment on.", _transcript)
+    transcript: Transcript | None = field(
+        "The transcript, from the first finished segment on.", _transcript, scope="transcripts:read"
+    )
     options: JobOptions = field("The options, as asked for.")
     client_metadata: JSON | None = field("The client's own, as it was given.", name="metadata")
     tags: list[str] = field("The client's own labels.")
@@ -163,6 +163,7 @@ class Job(StandIn, Node):
     events: Any = field(
         "Its recorded events, in order; percentages are not recorded.",
         _events,
+        scope="transcripts:read",
         graphql_type=link("JobEvent", "schema.jobs.events", Connection),
     )
 
@@ -190,7 +191,6 @@ class JobFilter:
 
 async def job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> models.Job | None:
     """One job, or None."""
-    info.context.require("jobs:read")
     return await info.context.load.job.load(id_) if known(id_, "job") else None
 
 
@@ -205,7 +205,6 @@ async def job_list(
 ) -> ConnectionView:
     """The viewer's jobs."""
     context = info.context
-    context.require("jobs:read")
     order = (
         listing.by_end()
         if order_by is JobOrder.FINISHED_AT_DESC
@@ -242,7 +241,6 @@ CancelJobResult = Annotated[
 async def cancel_job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> CancelJobPayload:
     """Cancels a job that has not ended."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         row = await jobs.cancel(session, context.owner_id, id_ if known(id_, "job") else "")
     return CancelJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type

@@ -16,9 +16,10 @@ from schema.base.context import Context, Info
 from schema.base.fields import arg, field
 from schema.base.speakers import SpeakerView
 from schema.transcripts.speakers import Speaker
-from tasks.formats.captions import Caption as Cut
-from tasks.formats.captions import captions as cut
-from tasks.formats.document import Layout
+from tasks.documents.guard import name as guarded
+from tasks.documents.layout.captions import Caption as Cut
+from tasks.documents.layout.captions import captions as cut
+from tasks.documents.options import Layout
 
 Parent = strawberry.Parent[models.Transcript]
 SECONDS_A_POINT = 5
@@ -50,9 +51,11 @@ class Caption:
 
 @strawberry.input(description="The layout of captions.")
 class CaptionOptions:
-    """tasks.formats.document.Layout in the graph."""
+    """tasks.documents.options.Layout in the graph."""
 
-    max_chars_per_line: int | None = strawberry.field(default=42, description="Characters in a line, 10..200.")
+    max_chars_per_line: int | None = strawberry.field(
+        default=42, description="Characters in a line, 10..200; a wide (East Asian) one counts as two."
+    )
     max_lines: int | None = strawberry.field(default=2, description="Lines on the screen, 1..10.")
     min_seconds: float | None = strawberry.field(default=1.0, description="The least a caption stays, 0..10.")
     max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
@@ -63,7 +66,7 @@ class CaptionOptions:
 
 
 def layout(path: str, options: CaptionOptions | None) -> Layout:
-    """Checked options; a null is the default. Raises InvalidInput."""
+    """Return checked options; a null is the default. Raises InvalidInput."""
     default = Layout()
     if options is None:
         return default
@@ -97,13 +100,16 @@ async def paginate(
     wanted = layout("options", options)
     connections.check("first", first, connections.MOST)
     begin = 0 if after is None else 1 + int(connections.decode(after, int, name=_ORDER, argument="after")[0])
-    cuts = await _cuts(parent, info.context, wanted)
     people = await info.context.load.speakers.load(parent.id) or ()
-    voices: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    speakers: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    cuts = await _cuts(parent, info.context, wanted, speakers)
     end = begin + (connections.MOST if first is None else first)
     edges = [
-        EdgeView(connections.encode(_ORDER, index), _view(cuts, index, voices, labels=wanted.speaker_labels))
-        for index in range(max(0, begin), min(end, len(cuts)))
+        EdgeView(
+            connections.encode(_ORDER, index),
+            CaptionView(index, one.start, one.end, one.lines, speakers.get(one.speaker)),
+        )
+        for index, one in enumerate(cuts[max(0, begin) : end], max(0, begin))
     ]
 
     async def count() -> int:
@@ -112,7 +118,9 @@ async def paginate(
     return connections.connection(edges, count, more=end < len(cuts), less=begin > 0)
 
 
-async def _cuts(parent: models.Transcript, context: Context, wanted: Layout) -> Sequence[Cut]:
+async def _cuts(
+    parent: models.Transcript, context: Context, wanted: Layout, speakers: Mapping[int | None, SpeakerView]
+) -> Sequence[Cut]:
     """Return all captions of a transcript: from memory, or made at the price of its length."""
     key = ("captions", context.owner_id, parent.id, parent.revision, parent.updated_at, wanted)
     if (known := context.heavy.remembered(key)) is not None:
@@ -121,17 +129,12 @@ async def _cuts(parent: models.Transcript, context: Context, wanted: Layout) -> 
     async with context.db.read() as session:
         whole = segments.query(context.owner_id, parent.id, SegmentFilter()).order_by(*segments.ORDER.columns)
         rows: Sequence[Any] = (await session.execute(whole)).all()
+
+    def name_of(position: int | None) -> str | None:
+        speaker = speakers.get(position)
+        return None if speaker is None else guarded(speaker.name or speaker.label)
+
     made: Sequence[Cut] = await context.heavy.result(
-        key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted)
+        key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted, name_of)
     )
     return made
-
-
-def _view(cuts: Sequence[Cut], index: int, voices: Mapping[int | None, SpeakerView], *, labels: bool) -> CaptionView:
-    """Return a caption as it is shown; with `labels` it says who speaks, where the speaker changes."""
-    one = cuts[index]
-    voice = voices.get(one.speaker)
-    lines = list(one.lines)
-    if labels and voice is not None and (index == 0 or voices.get(cuts[index - 1].speaker) != voice):
-        lines[0] = f"{voice.name or voice.label}: {lines[0]}"
-    return CaptionView(index, one.start, one.end, lines, voice)

@@ -155,7 +155,7 @@ async def edit_segment(
     info: Info, id_: SegmentId, data: Annotated[EditSegmentInput, arg("The correction.", name="input")]
 ) -> CorrectionView:
     """Change a segment's text or speaker."""
-    transcript, key = _segment(info, id_)
+    transcript, key = _segment(id_)
     wording = _wording("input", key, transcript, data)
     return await _correct(info, transcript, data, edits.edit_segments, [wording])
 
@@ -164,12 +164,12 @@ async def edit_segments(
     info: Info, data: Annotated[EditSegmentsInput, arg("The corrections.", name="input")]
 ) -> CorrectionView:
     """Change the text or speaker of many segments."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     checks = validation.Checks()
     checks(validation.some, "input.edits", data.edits)
     wordings = []
     for place, one in enumerate(data.edits):
-        key = _segment(info, one.id, transcript)[1]
+        key = _segment(one.id, transcript)[1]
         wordings.append(checks(_wording, f"input.edits.{place}", key, transcript, one))
     if len({one.id for one in data.edits}) < len(data.edits):
         checks.fail("input.edits", "One correction a segment.")
@@ -181,7 +181,7 @@ async def confirm_words(
     info: Info, data: Annotated[ConfirmWordsInput, arg("The words.", name="input")]
 ) -> CorrectionView:
     """Record that a person found words right."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     validation.some("input.words", data.words)
     return await _correct(info, transcript, data, edits.confirm_words, data.words)
 
@@ -190,9 +190,9 @@ async def create_speaker(
     info: Info, data: Annotated[CreateSpeakerInput, arg("The speaker.", name="input")]
 ) -> CorrectionView:
     """Add a speaker who was not told apart."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     name = validation.text("input.name", data.name, NAME_CHARS)
-    keys = [_segment(info, id_, transcript)[1] for id_ in data.segment_ids or ()]
+    keys = [_segment(id_, transcript)[1] for id_ in data.segment_ids or ()]
     return await _correct(info, transcript, data, edits.create_speaker, name, keys)
 
 
@@ -200,7 +200,7 @@ async def split_segment(
     info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("The place of the cut.", name="input")]
 ) -> CorrectionView:
     """Cut a segment in two."""
-    transcript, key = _segment(info, id_)
+    transcript, key = _segment(id_)
     return await _correct(info, transcript, data, edits.split_segment, key, at_word=data.at_word)
 
 
@@ -209,7 +209,7 @@ async def merge_segments(
 ) -> CorrectionView:
     """Make one of several segments."""
     validation.some("input.segmentIds", data.segment_ids, 2)
-    parts = [_segment(info, id_) for id_ in data.segment_ids]
+    parts = [_segment(id_) for id_ in data.segment_ids]
     transcript = parts[0][0]
     if len({of for of, _ in parts}) > 1:
         raise InvalidInput("input.segmentIds", "Segments of one transcript.")
@@ -223,7 +223,7 @@ async def rename_speaker(
     data: Annotated[RenameSpeakerInput, arg("The name.", name="input")],
 ) -> CorrectionView:
     """Give a speaker a name."""
-    transcript = _speaker(info, id_)
+    transcript = _speaker(id_)
     name = validation.text("input.name", data.name, NAME_CHARS)
     position = _position(id_, transcript)
     return await _correct(info, transcript, data, edits.rename_speaker, position, name)
@@ -234,7 +234,7 @@ async def merge_speakers(
 ) -> CorrectionView:
     """Make one of several speakers."""
     validation.some("input.speakerIds", data.speaker_ids)
-    transcript = _speaker(info, data.into_id)
+    transcript = _speaker(data.into_id)
     positions, into = [_position(id_, transcript) for id_ in data.speaker_ids], _position(data.into_id, transcript)
     return await _correct(info, transcript, data, edits.merge_speakers, positions, into)
 
@@ -245,7 +245,7 @@ async def revert_transcript(
     data: Annotated[RevertTranscriptInput, arg("The revision.", name="input")],
 ) -> CorrectionView:
     """Make a transcript what it was; that is a revision, too."""
-    transcript = _transcript(info, id_)
+    transcript = _transcript(id_)
     return await _correct(info, transcript, data, edits.revert_transcript, data.to_revision)
 
 
@@ -290,24 +290,21 @@ def _wording(path: str, key: str, transcript: str, wanted: _Wanted) -> Wording:
     return Wording(key, text, speaker)
 
 
-def _transcript(info: Info, id_: str) -> str:
-    info.context.require("transcripts:write")
+def _transcript(id_: str) -> str:
     if not known(id_, "trn"):
         raise NotFound("transcript", id_)
     return id_
 
 
-def _segment(info: Info, id_: str, transcript: str | None = None) -> tuple[str, str]:
+def _segment(id_: str, transcript: str | None = None) -> tuple[str, str]:
     """Return the transcript of a segment (the one given, if one is) and its key in there. Raises NotFound."""
-    info.context.require("transcripts:write")
     parts = split_child_id(id_, "seg", "trn") if known(id_, "seg") else None
     if parts is None or parts[0] != (transcript or parts[0]):
         raise NotFound("segment", id_)
     return parts
 
 
-def _speaker(info: Info, id_: str) -> str:
-    info.context.require("transcripts:write")
+def _speaker(id_: str) -> str:
     parts = split_child_id(id_, "spk", "trn") if known(id_, "spk") else None
     if parts is None:
         raise NotFound("speaker", id_)

@@ -33,8 +33,9 @@ from schema.transcripts.speakers import Speaker
 from schema.transcripts.time_range import TimeRange, seconds
 from schema.transcripts.utterances import Utterance, utterances
 from schema.transcripts.words import Word
-from tasks.formats.document import Document, Voice
-from tasks.formats.text import plain
+from tasks.documents.document import Document
+from tasks.documents.document import Speaker as DocumentSpeaker
+from tasks.documents.formats.texts.txt import plain
 
 Parent = strawberry.Parent[models.Transcript]
 First = Annotated[int | None, arg("The number of entries from the start, at most 100.")]
@@ -55,12 +56,10 @@ _EXPORTS = Listing(
 
 
 async def _job(parent: Parent, info: Info) -> models.Job | None:
-    info.context.require("jobs:read")
     return await info.context.load.job.load(parent.job_id)
 
 
 async def _media(parent: Parent, info: Info) -> models.Media | None:
-    info.context.require("jobs:read")
     job = await info.context.load.job.load(parent.job_id)
     return None if job is None else await info.context.load.media.load(job.media_id)
 
@@ -89,7 +88,7 @@ async def _text(
             )
             for line in lines
         ),
-        voices=tuple(Voice((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
+        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
 
@@ -153,7 +152,6 @@ async def _speakers(parent: Parent, info: Info) -> list[SpeakerView]:
 
 
 async def _exports(parent: Parent, info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("exports:read")
     window = connections.window(_EXPORTS.order, first=first, after=after)
     return await connections.paginate_each(info.context, parent.id, _EXPORTS, window)
 
@@ -164,8 +162,8 @@ class Transcript(StandIn, Node):
 
     stands_for = models.Transcript
 
-    job: Any = field("The job that made it.", _job, graphql_type=link("Job", "schema.jobs.types"))
-    media: Media | None = field("The recording.", _media)
+    job: Any = field("The job that made it.", _job, scope="jobs:read", graphql_type=link("Job", "schema.jobs.types"))
+    media: Media | None = field("The recording.", _media, scope="jobs:read")
     title: str = field("The file's name without its extension.")
     language: str | None = field("The language spoken, as an ISO 639-1 code; null until it is known.")
     language_confidence: float | None = field("The detector's confidence, 0..1; 1 when the client named the language.")
@@ -187,7 +185,10 @@ class Transcript(StandIn, Node):
     search: Connection[SearchHit] = field("Places in it where something is said, by time.", _search)
     revisions: Connection[Revision] = field("Its revisions, newest first.", _revisions)
     exports: Any = field(
-        "Documents made of it, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+        "Documents made of it, newest first.",
+        _exports,
+        scope="exports:read",
+        graphql_type=link("Export", "schema.exports", Connection),
     )
     provenance: Provenance = field("The models, options and machine that made it.", _provenance)
 
@@ -196,7 +197,6 @@ async def transcript(
     info: Info, id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")]
 ) -> models.Transcript | None:
     """One transcript, or None."""
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(id_) if known(id_, "trn") else None
 
 
@@ -210,7 +210,6 @@ async def transcript_list(
 ) -> ConnectionView:
     """The viewer's transcripts, newest first."""
     context = info.context
-    context.require("transcripts:read")
     code = None if language is None else validation.language("language", language)
     order = listing.by_creation(models.Transcript, descending=True)
     window = connections.window(order, first=first, after=after, last=last, before=before)

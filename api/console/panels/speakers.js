@@ -148,8 +148,10 @@ function group(title, entries) {
 
 /** Tell how the transcript was made. @param {Transcript} transcript */
 function made({ facts: { provenance } }) {
-  const stages = Object.entries(provenance.stageSeconds ?? {})
-  const took = stages.reduce((sum, [, seconds]) => sum + Number(seconds), 0)
+  const took = provenance.stageSeconds.reduce(
+    (/** @type {number} */ sum, /** @type {{seconds: number}} */ { seconds }) => sum + seconds,
+    0,
+  )
   const rows = [
     ['recognised', provenance.asrModel],
     ['timed', provenance.alignModel],
