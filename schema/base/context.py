@@ -42,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, and what the credentials allow."""
+    """The viewer, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
@@ -100,7 +100,7 @@ class Context:
 
     @property
     def owner_id(self) -> str:
-        """Whose things can be seen."""
+        """The user whose things can be seen."""
         return self.viewer.owner_id
 
     def renew(self) -> None:
