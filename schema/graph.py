@@ -18,6 +18,7 @@ from schema.base.connections import Connection
 from schema.base.fields import field, subscription
 from schema.base.nodes import Node, node, nodes
 from schema.base.scalars import scalar_map
+from schema.bundles import create_export_bundle
 from schema.capabilities import Capabilities, capabilities
 from schema.exports import CreateExportResult, Export, create_export, export
 from schema.jobs import events
@@ -117,6 +118,11 @@ class Mutation:
     )
     create_export: CreateExportResult = field(
         "Asks for a document made of a transcript.", create_export, scope="exports:write"
+    )
+    create_export_bundle: CreateExportResult = field(
+        "Asks for a ZIP of documents made of many transcripts, with a manifest.",
+        create_export_bundle,
+        scope="exports:write",
     )
 
 
