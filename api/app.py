@@ -6,19 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import text
+import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from api.auth.token import TokenAuth
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
+from api.graphql.multipart import remove_left
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
+from api.http.health import Readiness, healthz
+from api.http.origins import PublicBase, cross_origin, public_base
 from api.http.playback import Playback
+from api.http.problems import Problems, problem_for
 from api.http.secrets import access_token, signing_key
 from api.http.settings import ServerSettings
 from api.http.signing import Signer
@@ -43,10 +48,14 @@ from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
+STORAGE_SECONDS = 10.0
+"""For the object store to answer at the start."""
+
+_log = structlog.get_logger(__name__)
 
 
 def create_app() -> Starlette:
-    """The application, from the environment; uvicorn's factory."""
+    """Make the application, from the environment; uvicorn's factory."""
     logs.configure("web")
     server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
     client = make_client(worker.resolved_redis_url(store))
@@ -74,15 +83,13 @@ def create_app() -> Starlette:
             correlation_id=correlation_id,
             broadcaster=broadcaster,
             rates=rates,
+            public_url=server.public_url or public_base.get(),
         )
-
-    async def healthz(_request: Request) -> Response:
-        async with state.db.read() as session:
-            await session.execute(text("SELECT 1"))
-        return JSONResponse({"status": "ok"})
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(remove_left, store.home / "incoming")
+        await _check_storage(state)
         async with state.db.write() as session:
             await owners.ensure(session, LOCAL_OWNER, "Local owner")
         listening = asyncio.create_task(state.live.run())
@@ -101,6 +108,7 @@ def create_app() -> Starlette:
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
+            Route("/readyz", Readiness(state, client.ping).get),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
@@ -112,9 +120,29 @@ def create_app() -> Starlette:
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation)],
+        middleware=[
+            Middleware(Correlation),
+            *cross_origin(server.origins),
+            Middleware(PublicBase, trusted=server.proxies),
+            Middleware(Problems),
+        ],
+        exception_handlers={HTTPException: _problem},
         lifespan=lifespan,
     )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Answer for a path or a method that there is not."""
+    return problem_for(error, request.scope["correlation_id"]).response(request.scope["correlation_id"])
+
+
+async def _check_storage(state: AppState) -> None:
+    """Say at the start, and not at the first upload, that an object store does not answer."""
+    try:
+        await asyncio.wait_for(state.blobs.check(), STORAGE_SECONDS)
+    except Exception as error:  # noqa: BLE001  it may come back: all else can be served meanwhile
+        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        _log.error("storage.away", variable="GRAPHOPHONE_STORAGE_URL", reason=reason)
 
 
 def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int) -> GraphQLSettings:
@@ -124,6 +152,7 @@ def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int)
         limits=Limits() if server.introspection else Limits(introspection=0),
         playground=server.playground,
         get_queries=server.get_queries,
+        allowed_origins=server.origins,
     )
 
 

@@ -54,6 +54,7 @@ class Context:
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
+    public_url: str = ""
     cost: int = 0  # of this operation, told before it is executed
     load: Loaders = field(init=False)
 
@@ -72,7 +73,7 @@ class Context:
     def signed_url(self, path: str, expires: int) -> str:
         """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
         signed = self.settings.sign(path, self.owner_id, expires)
-        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+        return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
