@@ -24,9 +24,16 @@ def cross_origin(allowed: frozenset[str]) -> list[Middleware]:
     """Let the pages of these origins use all routes, without cookies: they bring a token or a signed address."""
     if not allowed:
         return []
-    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-    options = {"allow_methods": methods, "allow_headers": ["*"], "expose_headers": list(EXPOSED), "max_age": 3600}
-    return [Middleware(CORSMiddleware, allow_origins=sorted(allowed), **options)]
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(allowed),
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+            max_age=3600,
+        )
+    ]
 
 
 class PublicBase:

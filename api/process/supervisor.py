@@ -29,6 +29,14 @@ EXIT_CONFIGURATION = 78
 """How a process ends whose settings are wrong (`EX_CONFIG` of sysexits.h): starting it again would not help."""
 
 
+class Voice(Console):
+    """Says nothing more when nobody listens: rich itself would end the program, and with `up | head` nobody does."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a word."""
+        self.quiet = True
+
+
 @dataclass(eq=False)
 class Child:
     """A process to be kept running, the leader of a session of its own.
@@ -146,8 +154,8 @@ class Supervisor:
         self._print(Text(line))
 
     def _print(self, text: Text) -> None:
-        """Print, if anybody still reads: with `up | head` nobody does, and all must go on, and end, all the same."""
-        with suppress(OSError, SystemExit):  # rich ends the program where a pipe is broken
+        """Print, if anybody still reads: where nobody does, all go on, and end, all the same."""
+        with suppress(OSError):
             self.console.print(text, soft_wrap=True)
 
 

@@ -10,13 +10,11 @@ import sys
 from functools import partial
 from typing import IO
 
-from rich.console import Console
-
 from api.http.secrets import access_token, signing_key
 from api.http.settings import ServerSettings
 from api.process.address import forget_address, tell_address
 from api.process.serve import listen
-from api.process.supervisor import Child, Supervisor
+from api.process.supervisor import Child, Supervisor, Voice
 from db.settings import StoreSettings
 from tasks.settings import WorkerSettings
 from tasks.system.processes import dies_with_parent
@@ -44,7 +42,7 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
 
 
 async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings, listener: socket.socket) -> int:
-    supervisor = Supervisor(Console(), drain=worker.drain_limit + STOP_SECONDS)
+    supervisor = Supervisor(Voice(), drain=worker.drain_limit + STOP_SECONDS)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGHUP):  # somebody waits at a terminal, or has left it
         loop.add_signal_handler(number, supervisor.ask_to_stop)
