@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 
-from api.http.settings import ServerSettings, explain
+from api.http.settings import AuthSettings, ServerSettings, explain
+from api.process.people_commands import clients, users
 from api.process.supervisor import EXIT_CONFIGURATION
+from db.settings import UnreadableSecret
 from tasks.documents.registry import FORMATS
 
 app = typer.Typer(
@@ -49,12 +51,18 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
     """Run the web process alone."""
     import socket
 
+    from api.process.exposure import Unguarded, check_guarded
     from api.process.serve import listen
     from api.process.serve import serve as run
     from tasks.system.processes import end_with_parent
 
     if supervised:
         end_with_parent()
+    try:
+        check_guarded(ServerSettings(), AuthSettings())
+    except Unguarded as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
     run(listen(ServerSettings()) if fd is None else socket.socket(fileno=fd))
 
 
@@ -108,6 +116,8 @@ def schema() -> None:
     typer.echo(sdl())
 
 
+app.add_typer(users, name="users")
+app.add_typer(clients, name="clients")
 jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")
 app.add_typer(jobs, name="jobs")
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
@@ -187,10 +197,10 @@ def main() -> None:
     os.umask(0o077)  # recordings, transcripts and tokens are their owner's, in every process that we start
     try:
         app()
-    except ValidationError as error:
-        if not error.title.endswith("Settings"):
+    except (ValidationError, UnreadableSecret) as error:
+        if isinstance(error, ValidationError) and not error.title.endswith("Settings"):
             raise
-        sys.stderr.write(explain(error) + "\n")
+        sys.stderr.write((explain(error) if isinstance(error, ValidationError) else str(error)) + "\n")
         sys.exit(EXIT_CONFIGURATION)
 
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.auth.token import TokenAuth
+from api.auth.routes import SignIn
+from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.graphql.multipart import remove_left
@@ -24,13 +25,14 @@ from api.http.health import Readiness, healthz
 from api.http.origins import PublicBase, cross_origin, public_base
 from api.http.playback import Playback
 from api.http.problems import Problems, problem_for
-from api.http.secrets import access_token, signing_key
-from api.http.settings import ServerSettings
+from api.http.rates import RateLimitHeaders
+from api.http.secrets import access_token, signing_keys
+from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.uploads import Uploads
-from db.accounts import owners
-from db.accounts.owners import LOCAL_OWNER
+from api.process.exposure import warning_of
+from db.accounts import accounts
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database
@@ -57,22 +59,36 @@ _log = structlog.get_logger(__name__)
 def create_app() -> Starlette:
     """Make the application, from the environment; uvicorn's factory."""
     logs.configure("web")
-    server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
+    server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
+    keys = signing_keys(auth, store)
+    if warning := warning_of(server):
+        structlog.get_logger(__name__).warning("server.exposed", reason=warning)
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
+    database = Database(store.resolved_database_url, notifier)
+    standings = Standings(database)
     state = AppState(
         server=server,
         intake=IntakeSettings(),
         worker=worker,
-        db=Database(store.resolved_database_url, notifier),
+        db=database,
         blobs=Blobs(store),
         live=Live(client),
         notifier=notifier,
-        signer=Signer(signing_key(store)),
+        signer=Signer(keys, lambda: standings.disabled),
     )
     uploads, downloads, playback = Uploads(state), Downloads(state), Playback(state)
     settings, broadcaster = _schema_settings(state), Broadcaster(state.db, state.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
+    signin = SignIn(
+        database,
+        standings,
+        rates,
+        auth,
+        token=access_token(server, store),
+        keys=keys,
+        url=server.resolved_public_url,
+    )
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
         return Context(
@@ -91,16 +107,17 @@ def create_app() -> Starlette:
         await asyncio.to_thread(remove_left, store.home / "incoming")
         await _check_storage(state)
         async with state.db.write() as session:
-            await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(state.live.run())
+            await accounts.ensure_local(session)
+        background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await state.notifier.close()
             await state.db.close()
 
@@ -109,12 +126,13 @@ def create_app() -> Starlette:
             *console_routes(),
             Route("/healthz", healthz),
             Route("/readyz", Readiness(state, client.ping).get),
+            *signin.routes,
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
-                authenticate=TokenAuth(access_token(server, store)),
+                authenticate=signin.credentials,
                 context_factory=context,
                 broadcast=event_key,
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
@@ -124,6 +142,7 @@ def create_app() -> Starlette:
             Middleware(Correlation),
             *cross_origin(server.origins),
             Middleware(PublicBase, trusted=server.proxies),
+            Middleware(RateLimitHeaders),
             Middleware(Problems),
         ],
         exception_handlers={HTTPException: _problem},
@@ -164,4 +183,5 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         worker=state.worker,
         audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
+        warnings=tuple(warning for warning in (warning_of(state.server),) if warning),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -31,6 +31,7 @@ async def create(
     filename: str,
     content_type: str,
     correlation_id: str,
+    bundle: Sequence[tuple[str, int]] | None = None,
 ) -> tuple[Export, bool]:
     """Ask for a document; the same key gives the same export as long as that one is of use. Tell whether it did."""
     await lock_owner(session, owner_id)
@@ -54,6 +55,7 @@ async def create(
         filename=filename,
         content_type=content_type,
         correlation_id=correlation_id,
+        bundle=None if bundle is None else list(bundle),
         created_at=now(),
     )
     session.add(export)
@@ -73,6 +75,15 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     return {export.id: export for export in (await session.execute(statement)).scalars()}
 
 
+async def with_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
+    """Return the owner's exports that hold a transcript, bundles too, locked: none is finished meanwhile."""
+    bundled = cast(col(Export.bundle), Text).contains(f'"{transcript_id}"', autoescape=True)
+    statement = select(Export).where(
+        col(Export.owner_id) == owner_id, or_(col(Export.transcript_id) == transcript_id, bundled)
+    )
+    return list((await session.execute(statement.with_for_update())).scalars())
+
+
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
@@ -81,7 +92,7 @@ async def finish(
 ) -> None:
     """Record that the document is stored. Raises LeaseLost."""
     at = now()
-    await leases.move(
+    await leases.transition(
         session,
         lease,
         Transition.SUCCEED,
@@ -96,4 +107,4 @@ async def finish(
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """Record that the document cannot be made. Raises LeaseLost."""
-    await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
+    await leases.transition(session, lease, Transition.FAIL, problem=problem, finished_at=now())

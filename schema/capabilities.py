@@ -6,7 +6,8 @@ import msgspec
 import strawberry
 
 from db import jobs
-from db.domain.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.accounts.scopes import ADMIN
+from db.domain.values import ErrorCode, FeatureFacts, ModelFacts, WorkerFacts
 from db.domain.values import Problem as ProblemFacts
 from db.queue import workers
 from schema.base.context import Info
@@ -68,7 +69,9 @@ class Capabilities:
     max_duration_seconds: float = field("The longest recording, in seconds.")
     queue_depth: int = field("How many jobs wait, of all owners.")
     workers_online: int = field("How many speech workers are up.")
-    problems: list[Problem] = field("Why a speech worker cannot work: its model is missing or damaged, say.")
+    problems: list[Problem] = field(
+        "Why a speech worker cannot work: its model is damaged, say; for administrators, what is unsafe, too."
+    )
 
 
 async def capabilities(info: Info) -> CapabilitiesView:
@@ -89,8 +92,14 @@ async def capabilities(info: Info) -> CapabilitiesView:
         settings.worker.max_duration,
         depth,
         len(facts),
-        list(dict.fromkeys(problem for fact in told for problem in fact.problems)),
+        [*dict.fromkeys(problem for fact in told for problem in fact.problems), *_warnings(info)],
     )
+
+
+def _warnings(info: Info) -> list[ProblemFacts]:
+    if ADMIN not in info.context.viewer.scopes:
+        return []
+    return [ProblemFacts(code=ErrorCode.FORBIDDEN, message=warning) for warning in info.context.settings.warnings]
 
 
 def _models(facts: Sequence[WorkerFacts]) -> list[ModelFacts]:

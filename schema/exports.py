@@ -1,7 +1,6 @@
 """Documents made of a transcript."""
 
 import hashlib
-import re
 from typing import Annotated, Any
 
 import msgspec
@@ -20,7 +19,7 @@ from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
 from schema.transcripts.types import Transcript
-from tasks.documents.guard import name as guarded_name
+from tasks.documents.guard import file_name
 from tasks.documents.registry import FORMATS
 
 DOWNLOAD_MS = 3_600_000
@@ -41,7 +40,6 @@ def _state(parent: Parent) -> ExportState:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(parent.transcript_id)
 
 
@@ -60,7 +58,9 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 class Export(Node):
     """db.models.Export in the graph."""
 
-    transcript: Transcript = field("What it is made of.", _transcript)
+    transcript: Transcript = field(
+        "The transcript that it is made of; the first one's of a bundle.", _transcript, scope="transcripts:read"
+    )
     revision: int = field("Which revision of the transcript.")
     format: ExportFormat = field("What kind of document.", _format)
     state: ExportState = field("Where it stands.", _state)
@@ -82,7 +82,6 @@ class Export(Node):
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
     """One export, or None."""
-    info.context.require("exports:read")
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
@@ -125,7 +124,6 @@ async def create_export(
 ) -> CreateExportPayload:
     """Asks the io worker for a document."""
     context = info.context
-    context.require("exports:write")
     id_ = data.transcript_id
     transcript = await context.load.transcript.load(id_) if known(id_, "trn") else None
     if transcript is None:
@@ -133,7 +131,8 @@ async def create_export(
     revision = transcript.revision if data.revision is None else data.revision
     validation.between("input.revision", revision, 1, transcript.revision)
     format_ = FORMATS[data.format]
-    request = msgspec.json.encode(format_.chosen(_options(data))).decode()
+    options = chosen_options(data.captions, data.speaker_labels, data.timestamps, data.paper_size)
+    request = msgspec.json.encode(format_.chosen(options)).decode()
     if data.idempotency_key is None:
         same = f"{id_} {revision} {transcript.updated_at} {format_.name} {request}"
         key = "auto:" + hashlib.sha256(same.encode()).hexdigest()
@@ -142,7 +141,7 @@ async def create_export(
     async with context.db.write() as session:
         row, reused = await exports.create(
             session, context.owner_id, transcript_id=id_, revision=revision, format_=data.format, request=request,
-            idempotency_key=key, filename=f"{_safe(transcript.title)}.{format_.extension}",
+            idempotency_key=key, filename=file_name(transcript.title, format_.extension),
             content_type=format_.media_type, correlation_id=context.correlation_id,
         )  # fmt: skip
     if (row.transcript_id, row.revision, row.format, row.request) != (id_, revision, data.format, request):
@@ -150,16 +149,16 @@ async def create_export(
     return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
 
 
-def _options(data: CreateExportInput) -> dict[str, Any]:
-    """Return the options of all formats; a null is the default."""
+def chosen_options(
+    captions: CaptionOptions | None,
+    speaker_labels: bool | None,
+    timestamps: bool | None,
+    paper_size: PaperSize | None = None,
+) -> dict[str, Any]:
+    """Return the options of all formats; a null is the default. Raises InvalidInput."""
     return {
-        "captions": layout("input.captions", data.captions),
-        "speaker_labels": data.speaker_labels is not False,
-        "timestamps": data.timestamps is not False,
-        "paper_size": data.paper_size or PaperSize.A4,
+        "captions": layout("input.captions", captions),
+        "speaker_labels": speaker_labels is not False,
+        "timestamps": timestamps is not False,
+        "paper_size": paper_size or PaperSize.A4,
     }
-
-
-def _safe(title: str) -> str:
-    """Return a title as a file's name on any system."""
-    return re.sub(r'[<>:"/\\|?*#%;]+', "_", guarded_name(title)).strip(". ")[:150].rstrip(". ") or "transcript"

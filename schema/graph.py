@@ -6,12 +6,19 @@ import strawberry
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema.account.tokens import (
+    CreateAccessTokenResult,
+    RevokeAccessTokenResult,
+    create_access_token,
+    revoke_access_token,
+)
 from schema.account.viewer import Viewer, viewer
 from schema.base import errors
 from schema.base.connections import Connection
 from schema.base.fields import field, subscription
 from schema.base.nodes import Node, node, nodes
 from schema.base.scalars import scalar_map
+from schema.bundles import create_export_bundle
 from schema.capabilities import Capabilities, capabilities
 from schema.exports import CreateExportResult, Export, create_export, export
 from schema.jobs import events
@@ -41,18 +48,22 @@ class Query:
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
     viewer: Viewer = field("Who asks.", viewer)
     capabilities: Capabilities = field("What this installation can do now.", capabilities)
-    job: Job | None = field("One job.", job)
-    jobs: Connection[Job] = field("The viewer's jobs.", job_list)
-    transcript: Transcript | None = field("One transcript.", transcript)
-    transcripts: Connection[Transcript] = field("The viewer's transcripts, newest first.", transcript_list)
+    job: Job | None = field("One job.", job, scope="jobs:read")
+    jobs: Connection[Job] = field("The viewer's jobs.", job_list, scope="jobs:read")
+    transcript: Transcript | None = field("One transcript.", transcript, scope="transcripts:read")
+    transcripts: Connection[Transcript] = field(
+        "The viewer's transcripts, newest first.", transcript_list, scope="transcripts:read"
+    )
     search: Connection[SearchHit] = field(
-        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
+        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.",
+        find,
+        scope="transcripts:read",
     )
-    export: Export | None = field("One export.", export)
+    export: Export | None = field("One export.", export, scope="exports:read")
     estimate: EstimateResult = field(
-        "A dry run of createJob: how long it would take, and what would go wrong.", estimate
+        "A dry run of createJob: how long it would take, and what would go wrong.", estimate, scope="jobs:write"
     )
-    upload: UploadSession | None = field("One upload; null also when its time is over.", upload)
+    upload: UploadSession | None = field("One upload; null also when its time is over.", upload, scope="jobs:read")
 
 
 @strawberry.type(
@@ -61,27 +72,58 @@ class Query:
 class Mutation:
     """The root of mutations."""
 
-    create_upload: CreateUploadResult = field("Announces a file; its bytes then go to the upload's URL.", create_upload)
-    create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job)
-    cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job)
+    create_upload: CreateUploadResult = field(
+        "Announces a file; its bytes then go to the upload's URL.", create_upload, scope="jobs:write"
+    )
+    create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job, scope="jobs:write")
+    cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job, scope="jobs:write")
     retry_job: RetryJobResult = field(
-        "Queues a FAILED, CANCELED or PARTIAL job again; it resumes behind the last finished stage.", retry_job
+        "Queues a FAILED, CANCELED or PARTIAL job again; it resumes behind the last finished stage.",
+        retry_job,
+        scope="jobs:write",
     )
     rerun_stage: RerunStageResult = field(
-        "Does one stage of a finished job again, such as DIARIZE with another number of speakers.", rerun_stage
+        "Does one stage of a finished job again, such as DIARIZE with another number of speakers.",
+        rerun_stage,
+        scope="jobs:write",
     )
     delete_job: DeleteJobResult = field(
-        "Deletes a job with its transcript, exports and, unless another job uses it, its recording.", delete_job
+        "Deletes a job with its transcript, exports and, unless another job uses it, its recording.",
+        delete_job,
+        scope="jobs:write",
     )
-    edit_segment: EditTranscriptResult = field("Corrects what a segment says, or who says it.", edit_segment)
-    split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment)
-    merge_segments: EditTranscriptResult = field("Makes one of segments that follow each other.", merge_segments)
-    rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker)
-    merge_speakers: EditTranscriptResult = field("Makes several speakers one.", merge_speakers)
+    edit_segment: EditTranscriptResult = field(
+        "Corrects what a segment says, or who says it.", edit_segment, scope="transcripts:write"
+    )
+    split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment, scope="transcripts:write")
+    merge_segments: EditTranscriptResult = field(
+        "Makes one of segments that follow each other.", merge_segments, scope="transcripts:write"
+    )
+    rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker, scope="transcripts:write")
+    merge_speakers: EditTranscriptResult = field(
+        "Makes several speakers one.", merge_speakers, scope="transcripts:write"
+    )
     revert_transcript: EditTranscriptResult = field(
-        "Makes a transcript what it was at an earlier revision; nothing in between is lost.", revert_transcript
+        "Makes a transcript what it was at an earlier revision; nothing in between is lost.",
+        revert_transcript,
+        scope="transcripts:write",
     )
-    create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
+    create_access_token: CreateAccessTokenResult = field(
+        "Makes an access token for a program. Its secret is shown this once.", create_access_token, scope="account"
+    )
+    revoke_access_token: RevokeAccessTokenResult = field(
+        "Makes an access token void, within a second; what is open to it is closed within ten.",
+        revoke_access_token,
+        scope="account",
+    )
+    create_export: CreateExportResult = field(
+        "Asks for a document made of a transcript.", create_export, scope="exports:write"
+    )
+    create_export_bundle: CreateExportResult = field(
+        "Asks for a ZIP of documents made of many transcripts, with a manifest.",
+        create_export_bundle,
+        scope="exports:write",
+    )
 
 
 @strawberry.type(description="What can be watched.")
@@ -92,10 +134,12 @@ class Subscription:
         "A snapshot, then everything recorded after `after`, then live; ends when the job has ended. "
         "Reconnect with the last cursor seen: no gap, no repeat.",
         events.job_events,
+        scope="jobs:read transcripts:read",
     )
     viewer_job_events: events.JobEvent = subscription(
         "The same for all of the viewer's jobs: snapshots of those that have not ended, then everything; never ends.",
         events.viewer_job_events,
+        scope="jobs:read transcripts:read",
     )
 
 

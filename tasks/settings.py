@@ -3,10 +3,9 @@
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings
 
 from db.domain.values import Stage
-from db.settings import SETTINGS, StoreSettings
+from db.settings import Settings, StoreSettings
 from tasks.wakeups import valkey
 
 STOP_GRACE = 2.0
@@ -16,10 +15,8 @@ HAND_BACK_SECONDS = 5.0
 """The seconds that the hand-back itself may take, after the engine was given its time to finish."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(Settings):
     """Broker, engine and how much runs at once."""
-
-    model_config = SETTINGS
 
     redis_url: str = Field(
         default="", description="`redis://…`, `rediss://…` or `unix://…`; empty: a Valkey server of our own."

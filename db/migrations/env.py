@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
+from db.accounts import grants, tables  # noqa: F401 - add their tables to the metadata
 from db.models import METADATA
 from db.store.columns import Json
 

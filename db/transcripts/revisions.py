@@ -30,7 +30,8 @@ async def begin(
     Raises NotFound, and Conflict when a worker is still at it or somebody else has changed it since.
     """
     mine = (col(Transcript.owner_id) == owner_id, col(Transcript.id) == transcript_id)
-    job = select(col(Job.state)).join(Transcript, col(Transcript.job_id) == col(Job.id)).where(*mine)
+    of_job = (col(Transcript.job_id) == col(Job.id)) & (col(Job.owner_id) == owner_id)
+    job = select(col(Job.state)).join(Transcript, of_job).where(*mine)
     state = (await session.execute(job.with_for_update(of=Job))).scalar_one_or_none()
     if state is None:
         raise NotFound("transcript", transcript_id)

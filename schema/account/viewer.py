@@ -6,7 +6,9 @@ import strawberry
 
 from db.domain.clock import now
 from db.models import Owner
+from schema.account.tokens import AccessToken, access_tokens
 from schema.account.usage import Usage, of_viewer
+from schema.base.connections import Connection
 from schema.base.context import Context, Info
 from schema.base.fields import field
 from schema.base.nodes import Node
@@ -56,7 +58,8 @@ class RateLimit:
 
 async def _rate_limit(info: Info) -> RateLimitView:
     context = info.context
-    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    own = context.viewer.quota.points_per_minute
+    left = await context.rates.left(context.owner_id, own) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
 
 
@@ -68,6 +71,9 @@ class Viewer:
     scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
     rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
     usage: Usage = field("What was used, and what is allowed.", of_viewer)
+    access_tokens: Connection[AccessToken] = field(
+        "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
 
 
 def viewer(info: Info) -> Context:

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 import strawberry
 
+from db.accounts.tables import Quota
 from db.domain.errors import Forbidden
+from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
 from schema.base.loaders import Loaders
@@ -19,12 +21,39 @@ if TYPE_CHECKING:  # what it shows needs the context in its turn
     from schema.subscriptions.broadcaster import Broadcaster
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Standing:
+    """Whether credentials still hold, for as long as something is open to them.
+
+    `credential` is the id of its row, `expires_at` in epoch seconds; whoever learns that it was revoked puts the end
+    into the past.
+    """
+
+    owner_id: str
+    credential: str = ""
+    expires_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who asks, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
+    groups: frozenset[str] = frozenset()
+    quota: Quota = field(default_factory=Quota)
+    standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the credentials end, in epoch seconds."""
+        return self.standing.expires_at
+
+    @property
+    def token_end(self) -> int | None:
+        """When a personal token ends (epoch milliseconds) that asks; None for one that does not, and for people."""
+        own = self.standing.credential.startswith("tok_") and self.standing.expires_at is not None
+        return round((self.standing.expires_at or 0) * 1000) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +70,7 @@ class SchemaSettings:
     worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
+    warnings: tuple[str, ...] = ()  # about the installation, for administrators
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,10 +105,16 @@ class Context:
         signed = self.settings.sign(path, self.owner_id, expires)
         return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
+    @property
+    def queue_limits(self) -> QueueLimits:
+        """How many jobs may wait: the account's own number, or the server's."""
+        queue, own = self.settings.intake.queue, self.viewer.quota.queued_jobs
+        return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
+
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
         if self.rates is not None:
-            await self.rates.charge(self.owner_id, self.cost)
+            await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
 
     def require(self, scope: str) -> None:
         """Raises Forbidden unless the credentials have this scope."""

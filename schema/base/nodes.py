@@ -11,7 +11,14 @@ from schema.base.context import Context, Info
 from schema.base.fields import arg, field
 
 _ID = re.compile(r"[a-z]{3}_[0-9A-Za-z._-]{1,80}")
-_SCOPES = {"job": "jobs:read", "med": "jobs:read", "trn": "transcripts:read", "exp": "exports:read", "usr": None}
+_SCOPES = {
+    "job": "jobs:read",
+    "med": "jobs:read",
+    "trn": "transcripts:read",
+    "exp": "exports:read",
+    "tok": "account",
+    "usr": None,
+}
 
 
 @strawberry.interface(description="Something that can be read again by its id.")
@@ -47,6 +54,7 @@ async def _find(context: Context, id_: str) -> Any:
         context.require(scope)
     load = context.load
     loaders: dict[str, Any] = {
-        "job": load.job, "med": load.media, "trn": load.transcript, "exp": load.export, "usr": load.owner
+        "job": load.job, "med": load.media, "trn": load.transcript, "exp": load.export, "tok": load.token,
+        "usr": load.owner,
     }  # fmt: skip
     return await loaders[prefix].load(id_)

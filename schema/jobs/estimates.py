@@ -54,12 +54,11 @@ async def estimate(
 ) -> EstimatePayload:
     """Checks as createJob does, a file included, and looks at the queue."""
     context = info.context
-    context.require("jobs:write")
     wanted = await submissions.checked(context, data)
     async with submissions.recording(context, data.source) as recording:
         seconds = recording.row.duration_ms / 1000
     async with context.db.read() as session:
-        await jobs.check_room(session, context.owner_id, context.settings.intake.queue)
+        await jobs.check_room(session, context.owner_id, context.queue_limits)
         pace = await usage.pace(session)
         facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
     work = None if pace.factor is None else seconds * pace.factor

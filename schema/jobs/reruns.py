@@ -34,9 +34,8 @@ RetryJobResult = Annotated[
 async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
     """Queues a FAILED, CANCELED or PARTIAL job again."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
-        row = await jobs.retry(session, context.owner_id, _checked(id_), context.settings.intake.queue)
+        row = await jobs.retry(session, context.owner_id, _checked(id_), context.queue_limits)
     return RetryJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
@@ -68,7 +67,6 @@ async def rerun_stage(
 ) -> RerunStagePayload:
     """Queues a finished job for one stage."""
     context = info.context
-    context.require("jobs:write")
     if data.stage not in {Stage.ALIGN, Stage.DIARIZE}:
         raise InvalidInput("input.stage", "ALIGN or DIARIZE.")
     job = await context.load.job.load(_checked(id_))
@@ -88,7 +86,7 @@ async def rerun_stage(
         raise InvalidInput("input.stage", "A number of speakers belongs to DIARIZE.")
     async with context.db.write() as session:
         row = await jobs.rerun(
-            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.intake.queue
+            session, context.owner_id, job.id, data.stage, options=options, limits=context.queue_limits
         )
     return RerunStagePayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
@@ -109,7 +107,6 @@ DeleteJobResult = Annotated[
 async def delete_job(info: Info, id_: JobId) -> DeleteJobPayload:
     """Deletes a job in any state, with its transcript, exports and, unless another job uses it, its recording."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         await jobs.delete(session, context.owner_id, _checked(id_))
     return DeleteJobPayload(deleted_id=id_)

@@ -15,6 +15,7 @@ from db.domain.errors import Conflict, InvalidInput, NotFound
 from db.domain.values import Options
 from db.jobs import NewJob
 from db.queue import workers
+from schema.account.usage import check_audio
 from schema.base import validation
 from schema.base.context import Context, Info
 from schema.base.enums import TranscriptionTask
@@ -100,9 +101,9 @@ async def create_job(
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context
-    context.require("jobs:write")
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
+        await check_audio(context, found.row.duration_ms)
         job, reused = await _accept(context, wanted, found)
         found.used = job.media_id == found.row.id
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
@@ -152,7 +153,7 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.settings.intake.queue)
+    return await jobs.create(context.db, context.owner_id, new, context.queue_limits)
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:

@@ -84,7 +84,6 @@ async def _media(parent: Parent, info: Info) -> models.Media | None:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(transcript_id(parent.id))
 
 
@@ -105,7 +104,6 @@ async def _events(
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
     context = info.context
-    context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
     feed = stream.SubscriptionStream(context, parent.id)
     found, more = await feed.past(after, connections.MOST if first is None else first)
@@ -133,7 +131,9 @@ class Job(Node):
     problems: list[Problem] = field("What went wrong, in the order in which it did.")
     attempt: int = field("How often it was tried, the current try included.")
     media: Media = field("The recording.", _media)
-    transcript: Transcript | None = field("There from the first finished segment on.", _transcript)
+    transcript: Transcript | None = field(
+        "There from the first finished segment on.", _transcript, scope="transcripts:read"
+    )
     options: JobOptions = field("What was asked.")
     client_metadata: JSON | None = field("The client's own, as it was given.", name="metadata")
     tags: list[str] = field("The client's own labels.")
@@ -147,7 +147,7 @@ class Job(Node):
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
     events: Connection[Annotated["JobEvent", strawberry.lazy("schema.jobs.events")]] = field(
-        "What was recorded about it, in order; percentages are not.", _events
+        "What was recorded about it, in order; percentages are not.", _events, scope="transcripts:read"
     )
 
     @classmethod
@@ -168,7 +168,6 @@ class JobFilter:
 
 async def job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> models.Job | None:
     """One job, or None."""
-    info.context.require("jobs:read")
     return await info.context.load.job.load(id_) if known(id_, "job") else None
 
 
@@ -183,7 +182,6 @@ async def job_list(
 ) -> ConnectionView:
     """The viewer's jobs."""
     context = info.context
-    context.require("jobs:read")
     order = (
         listing.by_end()
         if order_by is JobOrder.FINISHED_AT_DESC
@@ -216,7 +214,6 @@ CancelJobResult = Annotated[
 async def cancel_job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> CancelJobPayload:
     """Cancels a job that has not ended."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         row = await jobs.cancel(session, context.owner_id, id_ if known(id_, "job") else "")
     return CancelJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type

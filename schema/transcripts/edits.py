@@ -172,7 +172,6 @@ async def revert_transcript(
 
 
 def _writer(info: Info) -> Context:
-    info.context.require("transcripts:write")
     return info.context
 
 

@@ -63,7 +63,6 @@ After = Annotated[str | None, arg("Only hits behind this cursor.")]
 
 async def find(info: Info, query: Query, first: First = 20, after: After = None) -> ConnectionView:
     """In all of the viewer's transcripts, the newest first, by time within each."""
-    info.context.require("transcripts:read")
     return await paginate(info.context, query, first, after)
 
 

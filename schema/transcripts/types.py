@@ -58,12 +58,10 @@ def _seconds(between: TimeRange | None) -> tuple[float, float] | None:
 
 
 async def _job(parent: Parent, info: Info) -> models.Job | None:
-    info.context.require("jobs:read")
     return await info.context.load.job.load(parent.job_id)
 
 
 async def _media(parent: Parent, info: Info) -> models.Media | None:
-    info.context.require("jobs:read")
     job = await info.context.load.job.load(parent.job_id)
     return None if job is None else await info.context.load.media.load(job.media_id)
 
@@ -184,7 +182,6 @@ async def _speakers(parent: Parent, info: Info) -> list[SpeakerView]:
 
 
 async def _exports(parent: Parent, info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("exports:read")
     order = listing.by_creation(models.Export, descending=True)
     window = connections.window(order, first=first, after=after)
     return await connections.paginate(info.context, listing.exports(info.context.owner_id, parent.id), order, window)
@@ -194,8 +191,10 @@ async def _exports(parent: Parent, info: Info, first: First = 20, after: After =
 class Transcript(Node):
     """db.models.Transcript in the graph."""
 
-    job: Annotated["Job", strawberry.lazy("schema.jobs.types")] = field("The job that made it.", _job)
-    media: Media | None = field("The recording.", _media)
+    job: Annotated["Job", strawberry.lazy("schema.jobs.types")] = field(
+        "The job that made it.", _job, scope="jobs:read"
+    )
+    media: Media | None = field("The recording.", _media, scope="jobs:read")
     title: str = field("The file's name without its extension.")
     language: str | None = field("What is spoken, as an ISO 639-1 code; null until it is known.")
     language_confidence: float | None = field("How sure the detector is, 0..1; 1 when the client said it.")
@@ -213,7 +212,7 @@ class Transcript(Node):
     search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)
     revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
     exports: Connection[Annotated["Export", strawberry.lazy("schema.exports")]] = field(
-        "Documents made of it, newest first.", _exports
+        "Documents made of it, newest first.", _exports, scope="exports:read"
     )
     provenance: Provenance = field("What exactly made it.", _provenance)
 
@@ -227,7 +226,6 @@ async def transcript(
     info: Info, id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")]
 ) -> models.Transcript | None:
     """One transcript, or None."""
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(id_) if known(id_, "trn") else None
 
 
@@ -241,7 +239,6 @@ async def transcript_list(
 ) -> ConnectionView:
     """The viewer's transcripts, newest first."""
     context = info.context
-    context.require("transcripts:read")
     code = None if language is None else validation.language("language", language)
     order = listing.by_creation(models.Transcript, descending=True)
     window = connections.window(order, first=first, after=after, last=last, before=before)

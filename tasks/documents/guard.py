@@ -52,6 +52,12 @@ def field(text: str) -> str:
     return re.sub(r"[\s\"]+", "_", text).strip(";") or "-"
 
 
+def file_name(title: str, extension: str) -> str:
+    """Return a title as a file's name on any system."""
+    stem = re.sub(r'[<>:"/\\|?*#%;]+', "_", name(title)).strip(". ")[:150].rstrip(". ")
+    return f"{stem or 'transcript'}.{extension}"
+
+
 def cell(text: str) -> str:
     """Return a text as a cell that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     first = unicodedata.normalize("NFKC", text[:1])

@@ -6,7 +6,7 @@
     DIARIZE     who said it                                        diarize.py
 
 The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. Where cores allow, no
-stage waits for what it does not need: windows are aligned, and voices listened to, while Whisper is still running.
+stage waits for what it does not need: windows are aligned, and speakers told apart, while Whisper is still running.
 """
 
 import os

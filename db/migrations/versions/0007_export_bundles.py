@@ -1,4 +1,4 @@
-"""An export knows how many pages it has"""
+"""An export knows how many pages it has, and may be a bundle of many transcripts"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("export", sa.Column("page_count", sa.Integer(), nullable=True))
+    op.add_column("export", sa.Column("bundle", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM export WHERE bundle IS NOT NULL")
+    op.drop_column("export", "bundle")
     op.drop_column("export", "page_count")
