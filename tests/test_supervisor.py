@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -60,15 +61,17 @@ async def test_it_goes_on_and_ends_though_nobody_reads_what_it_says(monkeypatch:
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w", buffering=1, closefd=False) as pipe:
-        deaf = Supervisor(Voice(file=pipe))
-        deaf.say("ready")
-        deaf.keep(Child("clock", python("print('tick', flush=True); raise SystemExit(1)")))
-        first = deaf._kept.copy()
-        await until(lambda: all(child.process and child.process.poll() is not None for child in first))
-        async with asyncio.timeout(20):
-            await deaf.end()
-    os.close(writing)
+    pipe = os.fdopen(writing, "w", buffering=1)
+    deaf = Supervisor(Voice(file=pipe))
+    deaf.say("ready")
+    child = Child("clock", python("print('tick', flush=True); raise SystemExit(1)"))
+    deaf.keep(child)
+    first = child.process
+    await until(lambda: child.process is not first)
+    async with asyncio.timeout(20):
+        await deaf.end()
+    with suppress(BrokenPipeError):
+        pipe.close()
 
 
 async def test_a_child_that_cannot_be_started_again_is_tried_again(
