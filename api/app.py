@@ -125,7 +125,7 @@ def create_app() -> Starlette:
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
-            Route("/readyz", Readiness(state, client.ping).get),
+            Route("/readyz", Readiness(state, lambda: client.execute_command("PING")).get),
             *signin.routes,
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import text
 from starlette.requests import Request
@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from api.http.state import AppState
 
+Part: TypeAlias = Callable[[], Awaitable[Any]]
+"""Asks a part of the installation whether it is there; raises when it is not."""
 SECONDS = 2.0
 """A part that does not answer in this time is away."""
 
@@ -22,8 +24,8 @@ async def healthz(_request: Request) -> Response:
 class Readiness:
     """`GET /readyz`: 200 when database, file store and broker answer, else 503; each by name."""
 
-    def __init__(self, state: AppState, ping: Callable[[], Awaitable[Any]]) -> None:
-        self._parts = {"database": _database(state), "storage": state.blobs.check, "broker": ping}
+    def __init__(self, state: AppState, ping: Part) -> None:
+        self._parts: dict[str, Part] = {"database": _database(state), "storage": state.blobs.check, "broker": ping}
 
     async def get(self, _request: Request) -> Response:
         """Ask all of them at once."""
@@ -33,7 +35,7 @@ class Readiness:
         return JSONResponse(body, 503 if away else 200, {"Cache-Control": "no-store"})
 
 
-def _database(state: AppState) -> Callable[[], Awaitable[None]]:
+def _database(state: AppState) -> Part:
     async def look() -> None:
         async with state.db.read() as session:
             await session.execute(text("SELECT 1"))
@@ -41,7 +43,7 @@ def _database(state: AppState) -> Callable[[], Awaitable[None]]:
     return look
 
 
-async def _answer(part: Callable[[], Awaitable[Any]]) -> str:
+async def _answer(part: Part) -> str:
     try:
         await asyncio.wait_for(part(), SECONDS)
     except Exception as error:  # noqa: BLE001  whatever it is, the part is not there

@@ -1,6 +1,7 @@
 """Owners: who has recordings. The local default has one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,7 +22,7 @@ async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) 
     owner = await session.get(Owner, owner_id)
     if owner is None:  # several processes may find so at once
         row = Owner(id=owner_id, name=name, created_at=now()).model_dump()
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
         await session.execute(insert(Owner).values(**row).on_conflict_do_nothing())
         owner = await session.get_one(Owner, owner_id)
     return owner
