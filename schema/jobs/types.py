@@ -229,7 +229,7 @@ async def job_list(
     return await connections.paginate(context, listing.jobs(context.owner_id, filter_), order, window)
 
 
-@strawberry.type(description="The job as the wish to cancel has left it.")
+@strawberry.type(description="The job after the request to cancel it.")
 class CancelJobPayload:
     """What cancelJob gives."""
 
