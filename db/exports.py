@@ -79,15 +79,6 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     return {export.id: export for export in (await session.execute(statement)).scalars()}
 
 
-async def with_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
-    """Return the owner's exports that hold a transcript, bundles too, locked: none is finished meanwhile."""
-    bundled = cast(col(Export.bundle), Text).contains(f'"{transcript_id}"', autoescape=True)
-    statement = select(Export).where(
-        col(Export.owner_id) == owner_id, or_(col(Export.transcript_id) == transcript_id, bundled)
-    )
-    return list((await session.execute(statement.with_for_update())).scalars())
-
-
 async def remove(session: AsyncSession, owner_id: str, export_id: str) -> None:
     """Delete an export in any state; its file goes soon after. Raises NotFound."""
     gone = delete(Export).where(col(Export.owner_id) == owner_id, col(Export.id) == export_id)
@@ -104,6 +95,15 @@ async def _report(session: AsyncSession, owner_id: str, export_id: str, transcri
         mine = (col(Export.owner_id) == owner_id, col(Export.id) == export_id)
         transcript_id = (await session.execute(select(col(Export.transcript_id)).where(*mine))).scalar_one()
     await events.append(session, owner_id, job_id(transcript_id), [events.ExportReported(export_id)])
+
+
+async def with_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
+    """Return the owner's exports that hold a transcript, bundles too, locked: none is finished meanwhile."""
+    bundled = cast(col(Export.bundle), Text).contains(f'"{transcript_id}"', autoescape=True)
+    statement = select(Export).where(
+        col(Export.owner_id) == owner_id, or_(col(Export.transcript_id) == transcript_id, bundled)
+    )
+    return list((await session.execute(statement.with_for_update())).scalars())
 
 
 # ---------------------------------------------------------------- the worker's side, under its lease

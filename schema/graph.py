@@ -57,14 +57,14 @@ from schema.transcripts.types import Transcript, transcript, transcript_list
 from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of queries."""
 
     node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
-    viewer: Viewer = field("Who asks.", viewer)
-    capabilities: Capabilities = field("What this installation can do now.", capabilities)
+    viewer: Viewer = field("The viewer: whoever asks.", viewer)
+    capabilities: Capabilities = field("The abilities of this installation.", capabilities)
     job: Job | None = field("One job.", job, scope="jobs:read")
     jobs: Connection[Job] = field("The viewer's jobs.", job_list, scope="jobs:read")
     transcript: Transcript | None = field("One transcript.", transcript, scope="transcripts:read")
@@ -72,7 +72,7 @@ class Query:
         "The viewer's transcripts, newest first.", transcript_list, scope="transcripts:read"
     )
     search: Connection[SearchHit] = field(
-        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.",
+        "Places in the viewer's transcripts where something is said: the newest first, by time within each.",
         find,
         scope="transcripts:read",
     )
@@ -85,7 +85,7 @@ class Query:
 
 
 @strawberry.type(
-    description="What can be changed. Each answer is a union: the payload, or an error that tells why not."
+    description="Everything that can be changed. Each answer is a union: the payload, or an error that tells why not."
 )
 class Mutation:
     """The root of mutations."""
@@ -161,7 +161,7 @@ class Mutation:
     delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export, scope="exports:write")
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="Everything that can be watched.")
 class Subscription:
     """The root of subscriptions."""
 
@@ -172,16 +172,16 @@ class Subscription:
         scope="jobs:read transcripts:read",
     )
     transcript_events: Event = subscription(
-        "What happens to one transcript and its exports: corrections by anybody, documents that are ready. "
+        "Events of one transcript and its exports: corrections by anybody, documents that are ready. "
         "It ends only when the transcript is deleted.",
         events.transcript_events,
-        scope="transcripts:read exports:read",
+        scope="transcripts:read",
     )
     viewer_events: Event = subscription(
         "Everything of the viewer's: snapshots of the jobs that have not ended, then whatever happens to jobs "
         "(percentages too), transcripts and exports. It never ends.",
         events.viewer_events,
-        scope="jobs:read transcripts:read exports:read",
+        scope="jobs:read transcripts:read",
     )
 
 

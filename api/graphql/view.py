@@ -24,8 +24,7 @@ from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
 from api.http.connections import Crowd
-from api.http.problems import HttpProblem, problem_of
-from db.domain.errors import GraphophoneError
+from api.http.problems import HttpProblem, problem_for
 from db.domain.values import ErrorCode
 from schema.execution import (
     Engine,
@@ -84,16 +83,10 @@ class GraphQLView:
         try:
             try:
                 response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
-            except HttpProblem as problem:
-                response = problem.response(correlation_id)
             except ClientDisconnect:
                 return  # in the middle of its request: nobody is there to be answered
-            except GraphophoneError as error:
-                response = problem_of(error).response(correlation_id)
-            except Exception:  # the last line of defence: nothing leaks
-                log.exception("http_fault", correlation_id=correlation_id)
-                message = "Something went wrong on the server."
-                response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
+            except Exception as error:  # noqa: BLE001  the last line of defence: nothing leaks
+                response = problem_for(error, correlation_id).response(correlation_id)
             response.headers.add_vary_header("Accept")
             response.headers["X-Content-Type-Options"] = "nosniff"
             if not isinstance(response, AnswerStream):

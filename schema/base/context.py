@@ -42,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, and what the credentials allow."""
+    """The viewer, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
@@ -90,6 +90,7 @@ class Context:
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
+    public_url: str = ""
     cost: int = 0  # of this operation, as estimated before it is executed, and what was spent beyond that
     cost_limit: int = 2**31 - 1
     heavy: HeavyWork = field(default_factory=HeavyWork)
@@ -100,7 +101,7 @@ class Context:
 
     @property
     def owner_id(self) -> str:
-        """Whose things can be seen."""
+        """The user whose things can be seen."""
         return self.viewer.owner_id
 
     def renew(self) -> None:
@@ -110,7 +111,7 @@ class Context:
     def signed_url(self, path: str, expires: int) -> str:
         """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
         signed = self.settings.sign(path, self.owner_id, expires)
-        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+        return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
     @property
     def queue_limits(self) -> QueueLimits:

@@ -44,7 +44,7 @@ def _optional(description: str, default: Any = None, **options: Any) -> Any:
     return strawberry.field(default=default, description=description, **options)
 
 
-@strawberry.input(one_of=True, description="Where the recording comes from: exactly one.")
+@strawberry.input(one_of=True, description="The source of a recording: exactly one.")
 class MediaSource:
     """One of the ways in."""
 
@@ -55,25 +55,25 @@ class MediaSource:
     file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
 
 
-@strawberry.input(description="What to make of which recording.")
+@strawberry.input(description="The recording, and what to make of it.")
 class CreateJobInput:
     """What createJob takes."""
 
     source: MediaSource = field("The recording.")
     model: str | None = _optional("The Whisper model; the server's default when left out.")
-    language: str | None = _optional("What is spoken, as an ISO 639-1 code or a tag (en-US); detected when left out.")
+    language: str | None = _optional("The language spoken, such as `de` or `en-US`; detected when left out.")
     task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
-    align: bool | None = _optional("Whether to find each word's time.", default=True)
-    diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
-    num_speakers: int | None = _optional("How many speakers there are, exactly, when that is known.")
-    min_speakers: int | None = _optional("How many speakers there are, at least.")
-    max_speakers: int | None = _optional("How many speakers there are, at most.")
+    align: bool | None = _optional("Find each word's time.", default=True)
+    diarize: bool | None = _optional("Tell the speakers apart.", default=True)
+    num_speakers: int | None = _optional("The exact number of speakers, when that is known.")
+    min_speakers: int | None = _optional("The least number of speakers.")
+    max_speakers: int | None = _optional("The greatest number of speakers.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
     hotwords: list[str] | None = _optional(
         "Words to listen for: at most 200 of at most 100 characters.", metadata=at_most(validation.HOTWORDS)
     )
     rules: HallucinationRulesInput | None = _optional(
-        "What is done against text that nobody spoke; everything when left out."
+        "Filters against text that nobody spoke; all of them when left out."
     )
     beam_size: int | None = _optional("How many readings Whisper weighs against each other, 1 to 10.", default=5)
     chunk_seconds: float | None = _optional(
@@ -98,7 +98,7 @@ class CreateJobPayload:
     """What createJob gives."""
 
     job: Job = field("The job.")
-    reused: bool = field("Whether this is the job of an earlier request with the same idempotency key.")
+    reused: bool = field("True when this is the job of an earlier request with the same idempotency key.")
 
 
 CreateJobResult = Annotated[
@@ -110,12 +110,12 @@ CreateJobResult = Annotated[
     | ConflictError
     | NotFoundError
     | ForbiddenError,
-    strawberry.union("CreateJobResult", description="What comes of asking for a transcript."),
+    strawberry.union("CreateJobResult", description="The result of `createJob`."),
 ]
 
 
 async def create_job(
-    info: Info, data: Annotated[CreateJobInput, arg("What to make of which recording.", name="input")]
+    info: Info, data: Annotated[CreateJobInput, arg("The recording, and what to make of it.", name="input")]
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context

@@ -35,49 +35,49 @@ Parent = strawberry.Parent[models.Job]
 class Problem:
     """db.domain.values.Problem in the graph."""
 
-    code: ErrorCode = field("For programs: branch on this.")
-    message: str = field("What went wrong.")
-    stage: Stage | None = field("Where it went wrong.")
-    retryable: bool = field("Whether trying again may help.")
-    remedy: str | None = field("What to do about it.")
+    code: ErrorCode = field("The code for programs to branch on.")
+    message: str = field("The problem, in words.")
+    stage: Stage | None = field("The stage in which it went wrong.")
+    retryable: bool = field("True when trying again may help.")
+    remedy: str | None = field("The way to mend it.")
 
 
-@strawberry.type(description="How one stage of a job is getting on.")
+@strawberry.type(description="The progress of one stage of a job.")
 class StageReport:
     """db.domain.values.StageReport in the graph."""
 
-    stage: Stage = field("Which stage.")
-    state: StageState = field("Where it stands.")
-    progress: float = field("What part of it is done, 0..1.")
-    started_at: Instant | None = field("When it began, in the last attempt that ran it.")
-    finished_at: Instant | None = field("When it ended.")
-    seconds: float | None = field("How long it took, in seconds.")
-    problem: Problem | None = field("What went wrong with it.")
+    stage: Stage = field("The stage.")
+    state: StageState = field("The state.")
+    progress: float = field("The part of it that is done, 0..1.")
+    started_at: Instant | None = field("The instant at which it began, in the last attempt that ran it.")
+    finished_at: Instant | None = field("The instant at which it ended.")
+    seconds: float | None = field("The time that it took, in seconds.")
+    problem: Problem | None = field("The problem with it.")
 
 
 def _rules(parent: strawberry.Parent[Options]) -> HallucinationRules:
     return hallucination_rules.view(parent.rules)
 
 
-@strawberry.type(description="What was asked of a job, defaults filled in.")
+@strawberry.type(description="The options of a job, defaults filled in.")
 class JobOptions:
     """db.domain.values.Options in the graph."""
 
     model: str = field("The Whisper model; `auto` lets the worker choose.")
-    language: str | None = field("What is spoken, as an ISO 639-1 code; null: detect it.")
+    language: str | None = field("The language spoken, as an ISO 639-1 code; null: to be detected.")
     task: TranscriptionTask = field("Transcribe or translate.")
-    align: bool = field("Whether to find each word's time.")
-    diarize: bool = field("Whether to tell the speakers apart.")
-    num_speakers: int | None = field("How many speakers there are, exactly.")
-    min_speakers: int | None = field("How many speakers there are, at least.")
-    max_speakers: int | None = field("How many speakers there are, at most.")
+    align: bool = field("Find each word's time.")
+    diarize: bool = field("Tell the speakers apart.")
+    num_speakers: int | None = field("The exact number of speakers.")
+    min_speakers: int | None = field("The least number of speakers.")
+    max_speakers: int | None = field("The greatest number of speakers.")
     prompt: str | None = field("Text that tells Whisper of names and style.")
     hotwords: list[str] = field("Words to listen for.")
     beam_size: int = field("How many readings Whisper weighs against each other.")
     chunk_seconds: float = field("How much speech Whisper hears at once, at most, in seconds.")
     speech_threshold: float = field("From which probability on a sound is taken for speech.")
     suppress_numerals: bool = field("Whether numbers are written in words.")
-    rules: HallucinationRules = field("What is done against text that nobody spoke.", _rules)
+    rules: HallucinationRules = field("Filters against text that nobody spoke.", _rules)
 
 
 async def _queue_position(parent: Parent, info: Info) -> int | None:
@@ -118,7 +118,7 @@ async def _realtime_factor(parent: Parent, info: Info) -> float | None:
 async def _events(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: After = None,
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
@@ -133,10 +133,10 @@ class Job(StandIn, Node):
 
     stands_for = models.Job
 
-    state: JobState = field("Where it stands.")
+    state: JobState = field("The state.")
     stage: Stage | None = field("The stage that is running.")
-    progress: float = field("What part of the whole is done, 0..1; never goes back within an attempt.")
-    eta_seconds: float | None = field("How long it will still take, in seconds; null while that is unknown.")
+    progress: float = field("The part of the whole that is done, 0..1; it never goes back within an attempt.")
+    eta_seconds: float | None = field("The time that it will still take, in seconds; null while that is unknown.")
     queue_position: int | None = field(
         "Its place among the viewer's own waiting jobs, 1 = next; null once it runs.", _queue_position
     )
@@ -146,33 +146,33 @@ class Job(StandIn, Node):
         _starts_in_seconds,
     )
     stages: list[StageReport] = field("Its stages, in order.")
-    problems: list[Problem] = field("What went wrong, in the order in which it did.")
-    attempt: int = field("How often it was tried, the current try included.")
+    problems: list[Problem] = field("Problems so far, in the order in which they came.")
+    attempt: int = field("The number of tries, the current one included.")
     media: Media = field("The recording.", _media)
     transcript: Transcript | None = field(
-        "There from the first finished segment on.", _transcript, scope="transcripts:read"
+        "The transcript, from the first finished segment on.", _transcript, scope="transcripts:read"
     )
-    options: JobOptions = field("What was asked.")
+    options: JobOptions = field("The options, as asked for.")
     client_metadata: JSON | None = field("The client's own, as it was given.", name="metadata")
     tags: list[str] = field("The client's own labels.")
     priority: int = field("Higher goes first among the owner's own jobs, -10..10.")
     idempotency_key: str | None = field("The key that it was accepted under.")
     correlation_id: strawberry.ID = field("Stands in every log line, span and error of this job.")
-    created_at: Instant = field("When it was accepted.")
-    started_at: Instant | None = field("When a worker first took it.")
-    finished_at: Instant | None = field("When it ended.")
+    created_at: Instant = field("The instant at which it was accepted.")
+    started_at: Instant | None = field("The instant at which a worker first took it.")
+    finished_at: Instant | None = field("The instant at which it ended.")
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
     events: Any = field(
-        "What was recorded about it, in order; percentages are not.",
+        "Its recorded events, in order; percentages are not recorded.",
         _events,
-        graphql_type=link("JobEvent", "schema.jobs.events", Connection),
         scope="transcripts:read",
+        graphql_type=link("JobEvent", "schema.jobs.events", Connection),
     )
 
 
-@strawberry.input(description="Which jobs; what is left out does not count.")
+@strawberry.input(description="A filter for jobs; what is left out does not count.")
 class JobFilter:
     """db.listing.JobFilter in the graph."""
 
@@ -204,8 +204,8 @@ async def job_list(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    wanted: Annotated[JobFilter | None, arg("Which jobs.", name="filter")] = None,
-    order_by: Annotated[JobOrder | None, arg("In what order.")] = JobOrder.CREATED_AT_DESC,
+    wanted: Annotated[JobFilter | None, arg("The filter.", name="filter")] = None,
+    order_by: Annotated[JobOrder | None, arg("The order.")] = JobOrder.CREATED_AT_DESC,
 ) -> ConnectionView:
     """The viewer's jobs."""
     context = info.context
@@ -229,7 +229,7 @@ async def job_list(
     return await connections.paginate(context, listing.jobs(context.owner_id, filter_), order, window)
 
 
-@strawberry.type(description="The job as the wish to cancel has left it.")
+@strawberry.type(description="The job after the request to cancel it.")
 class CancelJobPayload:
     """What cancelJob gives."""
 
@@ -238,7 +238,7 @@ class CancelJobPayload:
 
 CancelJobResult = Annotated[
     CancelJobPayload | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("CancelJobResult", description="What comes of the wish to cancel."),
+    strawberry.union("CancelJobResult", description="The result of `cancelJob`."),
 ]
 
 

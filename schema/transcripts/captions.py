@@ -16,7 +16,7 @@ from schema.base.context import Context, Info
 from schema.base.fields import arg, field
 from schema.base.speakers import SpeakerView
 from schema.transcripts.speakers import Speaker
-from tasks.documents import guard
+from tasks.documents.guard import name as guarded
 from tasks.documents.layout.captions import Caption as Cut
 from tasks.documents.layout.captions import captions as cut
 from tasks.documents.options import Layout
@@ -43,13 +43,13 @@ class Caption:
     """CaptionView in the graph."""
 
     index: int = field("Its place among the captions, from 0.")
-    start: float = field("When it appears, in seconds.")
-    end: float = field("When it goes, in seconds.")
+    start: float = field("The time at which it appears, in seconds.")
+    end: float = field("The time at which it goes, in seconds.")
     lines: list[str] = field("Its lines, from top to bottom.")
-    speaker: Speaker | None = field("Who speaks.")
+    speaker: Speaker | None = field("The speaker.")
 
 
-@strawberry.input(description="How captions are cut.")
+@strawberry.input(description="The layout of captions.")
 class CaptionOptions:
     """tasks.documents.options.Layout in the graph."""
 
@@ -61,7 +61,7 @@ class CaptionOptions:
     max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
     max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
     speaker_labels: bool | None = strawberry.field(
-        default=False, description="Say at the start of the first line who speaks, where the speaker changes."
+        default=False, description="Name the speaker in the first line, wherever the speaker changes."
     )
 
 
@@ -92,8 +92,8 @@ def layout(path: str, options: CaptionOptions | None) -> Layout:
 async def paginate(
     parent: Parent,
     info: Info,
-    options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    options: Annotated[CaptionOptions | None, arg("The layout.")] = None,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
 ) -> ConnectionView:
     """Return a page of a transcript's captions."""
@@ -105,8 +105,11 @@ async def paginate(
     cuts = await _cuts(parent, info.context, wanted, speakers)
     end = begin + (connections.MOST if first is None else first)
     edges = [
-        EdgeView(connections.encode(_ORDER, index), _view(index, cuts[index], speakers))
-        for index in range(max(0, begin), min(end, len(cuts)))
+        EdgeView(
+            connections.encode(_ORDER, index),
+            CaptionView(index, one.start, one.end, one.lines, speakers.get(one.speaker)),
+        )
+        for index, one in enumerate(cuts[max(0, begin) : end], max(0, begin))
     ]
 
     async def count() -> int:
@@ -129,13 +132,9 @@ async def _cuts(
 
     def name_of(position: int | None) -> str | None:
         speaker = speakers.get(position)
-        return None if speaker is None else guard.name(speaker.name or speaker.label)
+        return None if speaker is None else guarded(speaker.name or speaker.label)
 
     made: Sequence[Cut] = await context.heavy.result(
         key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted, name_of)
     )
     return made
-
-
-def _view(index: int, one: Cut, speakers: Mapping[int | None, SpeakerView]) -> CaptionView:
-    return CaptionView(index, one.start, one.end, one.lines, speakers.get(one.speaker))

@@ -33,7 +33,7 @@ async def _author(parent: strawberry.Parent[models.Revision], info: Info) -> mod
 async def _changes(
     parent: strawberry.Parent[models.Revision],
     info: Info,
-    first: Annotated[int, arg("How many from the start, 1..1000.")] = 500,
+    first: Annotated[int, arg("The number of entries from the start, 1..1000.")] = 500,
 ) -> list[ChangeView]:
     validation.between("first", first, 1, 1000)
     id_ = parent.transcript_id
@@ -67,9 +67,9 @@ class Revision:
     """db.models.Revision in the graph."""
 
     number: int = field("1 is the machine's own.")
-    summary: str = field("What was done.")
-    created_at: Instant = field("When it was done.")
+    summary: str = field("The change, in words.")
+    created_at: Instant = field("The instant at which it was made.")
     author: User | None = field("The person who made it; null when it was the machine.", _author)
     changes: list[SegmentChange] = field(
-        "What it changed of the text and of who says it, against the revision before, by time.", _changes
+        "Its changes of the text and of the speakers, against the revision before, by time.", _changes
     )

@@ -38,12 +38,12 @@ class SegmentView(msgspec.Struct):
     transcript_id: str
     packed: str
     first_word: int
-    voices: Mapping[int | None, SpeakerView]
+    by_position: Mapping[int | None, SpeakerView]
 
 
 def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[SegmentView]:
     """Rows of one transcript as they are shown."""
-    voices: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
+    by_position: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
     return [
         SegmentView(
             segment_id(row.transcript_id, row.key),
@@ -51,7 +51,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
             row.start_ms / 1000,
             row.end_ms / 1000,
             row.text,
-            voices.get(row.speaker),
+            by_position.get(row.speaker),
             row.confidence,
             row.flags,
             row.edited,
@@ -59,7 +59,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
             row.transcript_id,
             row.words,
             row.first_word,
-            voices,
+            by_position,
         )
         for row in rows
     ]
@@ -67,7 +67,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
 
 def words_of(view: SegmentView) -> list[WordView]:
     """A segment's words, unpacked."""
-    return words.unpack(view.packed, view.first_word, view.voices)
+    return words.unpack(view.packed, view.first_word, view.by_position)
 
 
 def _words(parent: strawberry.Parent[SegmentView]) -> list[WordView]:
@@ -88,13 +88,13 @@ class Segment(StandIn, Node):
         "The transcript that it belongs to.", _transcript, graphql_type=link("Transcript", "schema.transcripts.types")
     )
     index: int = field("Its place in the transcript, from 0; changes when segments are added before it.")
-    start: float = field("Where it begins, in seconds.")
-    end: float = field("Where it ends, in seconds.")
-    text: str = field("What is said.")
-    speaker: Speaker | None = field("Who says it; null when nobody was told apart.")
-    confidence: float | None = field("How sure the recogniser is: exp(mean log probability), 0..1.")
+    start: float = field("The time at which it begins, in seconds.")
+    end: float = field("The time at which it ends, in seconds.")
+    text: str = field("The text.")
+    speaker: Speaker | None = field("The speaker who says it; null when nobody was told apart.")
+    confidence: float | None = field("The recogniser's confidence: exp(mean log probability), 0..1.")
     flags: list[QualityFlag] = field("Reasons to look at it again.")
-    edited: bool = field("Whether a person has changed it.")
+    edited: bool = field("True when a person has changed it.")
     revision: int = field("The revision of the transcript in which it became what it is.")
     words: list[Word] = field("Its words, in order.", _words)
 

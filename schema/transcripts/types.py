@@ -38,9 +38,9 @@ from tasks.documents.document import Speaker as DocumentSpeaker
 from tasks.documents.formats.texts.txt import plain
 
 Parent = strawberry.Parent[models.Transcript]
-First = Annotated[int | None, arg("How many from the start, at most 100.")]
+First = Annotated[int | None, arg("The number of entries from the start, at most 100.")]
 After = Annotated[str | None, arg("Only what lies behind this cursor.")]
-Last = Annotated[int | None, arg("How many from the end, at most 100; `first` does not count then.")]
+Last = Annotated[int | None, arg("The number of entries from the end, at most 100; `first` does not count then.")]
 Before = Annotated[str | None, arg("Only what lies before this cursor.")]
 
 
@@ -71,12 +71,12 @@ def _duration(parent: Parent) -> float:
 async def _text(
     parent: Parent,
     info: Info,
-    speakers: Annotated[bool, arg("Whether to say who speaks; one paragraph a turn then.")] = False,
-    timestamps: Annotated[bool, arg("Whether to say when each turn begins.")] = False,
+    speakers: Annotated[bool, arg("Name the speakers; one paragraph a turn then.")] = False,
+    timestamps: Annotated[bool, arg("Say when each turn begins.")] = False,
 ) -> str:
     lines = await lines_of(parent, info.context)
     named = {voice.position: voice for voice in await _speakers(parent, info)} if speakers else {}
-    voices = [named.get(position) for position in range(max(named, default=-1) + 1)]
+    by_position = [named.get(position) for position in range(max(named, default=-1) + 1)]
     document = Document(
         title=parent.title,
         language=parent.language,
@@ -88,7 +88,7 @@ async def _text(
             )
             for line in lines
         ),
-        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
+        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in by_position),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
 
@@ -114,16 +114,16 @@ async def _segments(
         between=seconds(between), speaker=speaker, flags=None if flagged_as is None else tuple(flagged_as)
     )
     window = connections.window(segments.ORDER, first=first, after=after, last=last, before=before, default=50)
-    voices = await _speakers(parent, info)
+    by_position = await _speakers(parent, info)
     return await connections.paginate_each(
-        info.context, parent.id, _SEGMENTS, window, wanted, lambda rows: segment_views.views(rows, voices)
+        info.context, parent.id, _SEGMENTS, window, wanted, lambda rows: segment_views.views(rows, by_position)
     )
 
 
 async def _words(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 1000.")] = 500,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 1000.")] = 500,
     after: After = None,
     between: Annotated[TimeRange | None, arg("Only words that touch this stretch of time.")] = None,
     max_confidence: Annotated[float | None, arg("Only words that the aligner is not surer of than this, 0..1.")] = None,
@@ -156,22 +156,22 @@ async def _exports(parent: Parent, info: Info, first: First = 20, after: After =
     return await connections.paginate_each(info.context, parent.id, _EXPORTS, window)
 
 
-@strawberry.type(description="What was said in a recording, by whom and when.")
+@strawberry.type(description="The text of a recording, with times and speakers.")
 class Transcript(StandIn, Node):
     """db.models.Transcript in the graph."""
 
     stands_for = models.Transcript
 
-    job: Any = field("The job that made it.", _job, graphql_type=link("Job", "schema.jobs.types"), scope="jobs:read")
+    job: Any = field("The job that made it.", _job, scope="jobs:read", graphql_type=link("Job", "schema.jobs.types"))
     media: Media | None = field("The recording.", _media, scope="jobs:read")
     title: str = field("The file's name without its extension.")
-    language: str | None = field("What is spoken, as an ISO 639-1 code; null until it is known.")
-    language_confidence: float | None = field("How sure the detector is, 0..1; 1 when the client said it.")
+    language: str | None = field("The language spoken, as an ISO 639-1 code; null until it is known.")
+    language_confidence: float | None = field("The detector's confidence, 0..1; 1 when the client named the language.")
     duration_seconds: float = field("The recording's length in seconds.", _duration)
     revision: int = field("1 is the machine's own; every edit makes the next.")
     complete: bool = field("False while segments are still arriving.")
-    created_at: Instant = field("When the first segment was stored.")
-    updated_at: Instant = field("When it was last changed.")
+    created_at: Instant = field("The instant at which the first segment was stored.")
+    updated_at: Instant = field("The instant of its last change.")
     text: str = field("The whole text; one line a segment, or one paragraph a turn.", _text)
     segments: Connection[Segment] = field("Its segments, by time.", _segments)
     words: Connection[Word] = field("Its words, by time.", _words)
@@ -181,16 +181,16 @@ class Transcript(StandIn, Node):
     )
     utterances: Connection[Utterance] = field("Its text by speaker, for reading.", utterances)
     captions: Connection[Caption] = field("Its text cut for a screen.", captions.paginate)
-    speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
-    search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)
-    revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
+    speakers: list[Speaker] = field("The speakers, in order of first appearance; added ones come last.", _speakers)
+    search: Connection[SearchHit] = field("Places in it where something is said, by time.", _search)
+    revisions: Connection[Revision] = field("Its revisions, newest first.", _revisions)
     exports: Any = field(
         "Documents made of it, newest first.",
         _exports,
-        graphql_type=link("Export", "schema.exports", Connection),
         scope="exports:read",
+        graphql_type=link("Export", "schema.exports", Connection),
     )
-    provenance: Provenance = field("What exactly made it.", _provenance)
+    provenance: Provenance = field("The models, options and machine that made it.", _provenance)
 
 
 async def transcript(

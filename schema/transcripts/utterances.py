@@ -40,7 +40,9 @@ async def _segments(parent: strawberry.Parent[UtteranceView], info: Info) -> lis
     return [segment for segment in found if segment is not None]
 
 
-@strawberry.type(description="What one speaker says until another does, or until a pause of two seconds; for reading.")
+@strawberry.type(
+    description="The words of one speaker until another speaks, or until a pause of two seconds; for reading."
+)
 class Utterance:
     """UtteranceView in the graph."""
 
@@ -55,7 +57,7 @@ class Utterance:
 async def utterances(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 50,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 50,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
     between: Annotated[TimeRange | None, arg("Only utterances that touch this stretch of time.")] = None,
     speaker_id: Annotated[strawberry.ID | None, arg("Only utterances of this speaker.")] = None,
@@ -66,7 +68,7 @@ async def utterances(
     stretch, size = seconds(between), 50 if first is None else first
     position = None if speaker_id is None else speaker_position(speaker_id, parent.id)
     people = await info.context.load.speakers.load(parent.id) or ()
-    voices: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    by_position: dict[int | None, SpeakerView] = {view.position: view for view in people}
     wanted = [
         (index, turn)
         for index, turn in enumerate(_turns(await lines_of(parent, info.context)))
@@ -74,7 +76,7 @@ async def utterances(
         and (stretch is None or (_end(turn) > stretch[0] and turn[0].start_ms / 1000 < stretch[1]))
     ]
     rest = [(index, turn) for index, turn in wanted if index >= begin]
-    edges = [EdgeView(connections.encode(_ORDER, index), _view(index, turn, voices.get(turn[0].speaker)))
+    edges = [EdgeView(connections.encode(_ORDER, index), _view(index, turn, by_position.get(turn[0].speaker)))
              for index, turn in rest[:size]]  # fmt: skip
 
     async def count() -> int:
