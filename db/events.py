@@ -6,10 +6,10 @@ Percentages are not events; they only travel live.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,7 +17,7 @@ from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.errors import CursorExpired
 from db.domain.states import TERMINAL
-from db.domain.values import JobState, Stage, StageReport
+from db.domain.values import EventScope, JobState, Stage, StageReport
 from db.models import Job, JobEvent, Owner
 from db.store.base import table_of
 from db.store.notifications import Notification
@@ -51,7 +51,31 @@ class SegmentsChanged(msgspec.Struct, frozen=True, tag="revised"):
     removed: tuple[str, ...] = ()
 
 
-Body = StateChanged | StageReported | SegmentsAdded | SegmentsChanged
+class FactsChanged(msgspec.Struct, frozen=True, tag="facts"):
+    """The client changed what belongs to it: tags, metadata, priority."""
+
+
+class Corrected(msgspec.Struct, frozen=True, tag="corrected"):
+    """The transcript has a new revision, or another title or language at the same one."""
+
+    revision: int
+
+
+class ExportReported(msgspec.Struct, frozen=True, tag="export"):
+    """A document of the transcript was asked for, is ready or cannot be made."""
+
+    export_id: str
+
+
+class Deleted(msgspec.Struct, frozen=True, tag="deleted"):
+    """The job is gone, and its transcript with it. The last event of both."""
+
+
+Body = (
+    StateChanged | StageReported | SegmentsAdded | SegmentsChanged | FactsChanged | Corrected | ExportReported | Deleted
+)
+
+_OF_TRANSCRIPTS = (Corrected, ExportReported, Deleted)
 
 
 class Recorded(NamedTuple):
@@ -96,19 +120,36 @@ def record(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Tra
     at = now()
     for seq, body in enumerate(bodies, last - len(bodies) + 1):
         text = msgspec.json.encode(body).decode()
-        yield Execute(_INSERT, {"owner_id": owner_id, "seq": seq, "job_id": job_id, "at": at, "body": text})
+        about = EventScope.TRANSCRIPT if isinstance(body, _OF_TRANSCRIPTS) else EventScope.JOB
+        row = {"owner_id": owner_id, "seq": seq, "job_id": job_id, "about": about, "at": at, "body": text}
+        yield Execute(_INSERT, row)
     yield Notification("events", owner_id)
 
 
 async def after(
-    session: AsyncSession, owner_id: str, seq: int, *, job_id: str | None = None, limit: int = 500
+    session: AsyncSession,
+    owner_id: str,
+    seq: int,
+    *,
+    job_id: str | None = None,
+    about: EventScope = EventScope.JOB,
+    limit: int = 500,
 ) -> list[Recorded]:
-    """Return the owner's events behind `seq`, in order; of one job or of all."""
-    statement = select(JobEvent).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.seq) > seq)
-    if job_id is not None:
-        statement = statement.where(col(JobEvent.job_id) == job_id)
-    rows = (await session.execute(statement.order_by(col(JobEvent.seq)).limit(limit))).scalars()
-    return [Recorded(row.seq, row.job_id, row.at, _body.decode(row.body)) for row in rows]
+    """Return the owner's events behind `seq`, in order: all of them, or those about a job or about its transcript."""
+    columns = (col(JobEvent.seq), col(JobEvent.job_id), col(JobEvent.at), col(JobEvent.body))
+    statement = select(*columns).where(col(JobEvent.seq) > seq, *_mine(owner_id, job_id, about))
+    rows = await session.execute(statement.order_by(col(JobEvent.seq)).limit(limit))
+    return [read_back(row) for row in rows]
+
+
+def read_back(row: Any) -> Recorded:
+    """Return an event as it was recorded."""
+    return Recorded(row.seq, row.job_id, row.at, _body.decode(row.body))
+
+
+def _mine(owner_id: str, job_id: str | None, about: EventScope) -> list[ColumnElement[bool]]:
+    mine = [col(JobEvent.owner_id) == owner_id]
+    return mine if job_id is None else [*mine, col(JobEvent.job_id) == job_id, col(JobEvent.about) == about]
 
 
 async def check_cursor(session: AsyncSession, owner_id: str, seq: int) -> None:
@@ -145,14 +186,14 @@ async def forget(session: AsyncSession, before: int, limit: int = 1000) -> int:
     return len(numbers)
 
 
-async def last(session: AsyncSession, owner_id: str, job_id: str | None = None) -> int:
-    """Return the number of the newest event, of one job or of all the owner's; 0 when there is none."""
+async def last(
+    session: AsyncSession, owner_id: str, job_id: str | None = None, about: EventScope = EventScope.JOB
+) -> int:
+    """Return the number of the newest event, of one job or transcript or of all the owner's; 0 when there is none."""
     if job_id is None:
         statement = select(col(Owner.last_event)).where(col(Owner.id) == owner_id)
     else:
-        statement = select(func.max(col(JobEvent.seq))).where(
-            col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id
-        )
+        statement = select(func.max(col(JobEvent.seq))).where(*_mine(owner_id, job_id, about))
     return (await session.execute(statement)).scalar_one_or_none() or 0
 
 
@@ -160,11 +201,7 @@ async def head(session: AsyncSession, owner_id: str, job_id: str) -> tuple[Job, 
     """Return a job and the number of its newest event, by one statement, so that the row holds what the events up to
     there tell; None when there is none that this owner may see.
     """
-    newest = (
-        select(func.max(col(JobEvent.seq)))
-        .where(col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
-        .scalar_subquery()
-    )
+    newest = select(func.max(col(JobEvent.seq))).where(*_mine(owner_id, job_id, EventScope.JOB)).scalar_subquery()
     statement = select(Job, func.coalesce(newest, 0)).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id)
     found = (await session.execute(statement)).one_or_none()
     return None if found is None else (found[0], int(found[1]))
@@ -186,7 +223,14 @@ async def jobs_of(session: AsyncSession, owner_id: str, rows: Sequence[Recorded]
     return {job.id: job for job in (await session.execute(statement)).scalars()}
 
 
+async def erase(session: AsyncSession, owner_id: str, job_id: str) -> None:
+    """Replace all that was recorded of a job by the news that it is gone."""
+    mine = (col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
+    await session.execute(delete(JobEvent).where(*mine))
+    await append(session, owner_id, job_id, [Deleted()])
+
+
 async def count(session: AsyncSession, owner_id: str, job_id: str) -> int:
-    """Count the recorded events of a job."""
-    statement = select(func.count()).where(col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
+    """How many events of a job are recorded."""
+    statement = select(func.count()).where(*_mine(owner_id, job_id, EventScope.JOB))
     return int((await session.execute(statement)).scalar_one())

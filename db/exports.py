@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import Text, cast, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db import events
 from db.accounts.owners import lock_owner
 from db.domain.clock import now
+from db.domain.errors import NotFound
 from db.domain.ids import new_id
 from db.domain.states import Transition
 from db.domain.values import JobState, Problem
 from db.models import Export
 from db.queue import background, cleanups, leases
 from db.queue.leases import Lease
+from db.transcripts import job_id
 
 EXPORT_TTL_MS = 7 * 24 * 3_600_000
 """The time for which a rendered document is kept, in milliseconds; it can always be made again."""
@@ -60,6 +63,7 @@ async def create(
     )
     session.add(export)
     await session.flush()
+    await _report(session, export.owner_id, export.id, transcript_id)
     background.notify(session, Export, owner_id)
     return export, False
 
@@ -73,6 +77,24 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     """Return the owner's exports among these ids."""
     statement = select(Export).where(col(Export.owner_id) == owner_id, col(Export.id).in_(ids))
     return {export.id: export for export in (await session.execute(statement)).scalars()}
+
+
+async def remove(session: AsyncSession, owner_id: str, export_id: str) -> None:
+    """Delete an export in any state; its file goes soon after. Raises NotFound."""
+    gone = delete(Export).where(col(Export.owner_id) == owner_id, col(Export.id) == export_id)
+    found = (await session.execute(gone.returning(col(Export.blob_key), col(Export.correlation_id)))).one_or_none()
+    if found is None:
+        raise NotFound("export", export_id)
+    blob_key, correlation_id = found
+    await cleanups.add(session, owner_id, [blob_key] if blob_key else [], correlation_id=correlation_id)
+
+
+async def _report(session: AsyncSession, owner_id: str, export_id: str, transcript_id: str | None = None) -> None:
+    """Tell everybody who looks what became of an export."""
+    if transcript_id is None:
+        mine = (col(Export.owner_id) == owner_id, col(Export.id) == export_id)
+        transcript_id = (await session.execute(select(col(Export.transcript_id)).where(*mine))).scalar_one()
+    await events.append(session, owner_id, job_id(transcript_id), [events.ExportReported(export_id)])
 
 
 async def with_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
@@ -103,8 +125,10 @@ async def finish(
         finished_at=at,
         expires_at=at + EXPORT_TTL_MS,
     )
+    await _report(session, lease.owner_id, lease.id)
 
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """Record that the document cannot be made. Raises LeaseLost."""
     await leases.transition(session, lease, Transition.FAIL, problem=problem, finished_at=now())
+    await _report(session, lease.owner_id, lease.id)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, func, select, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, func, or_, select, type_coerce
 from sqlmodel import col
 
 from db.domain.values import JobState
-from db.models import Export, Job, Transcript
+from db.models import Export, Job, Media, Transcript
 from db.store.pages import Order
 
 
@@ -18,6 +18,9 @@ class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
     created_after: int | None = None
     created_before: int | None = None
     tags: tuple[str, ...] = ()
+    media_id: str | None = None
+    language: str | None = None
+    text: str | None = None
 
 
 def jobs(owner_id: str, wanted: JobFilter) -> Select[Job]:
@@ -31,7 +34,27 @@ def jobs(owner_id: str, wanted: JobFilter) -> Select[Job]:
         statement = statement.where(col(Job.created_at) <= wanted.created_before)
     for tag in wanted.tags:
         statement = statement.where(holds(col(Job.tags), tag))
+    if wanted.media_id is not None:
+        statement = statement.where(col(Job.media_id) == wanted.media_id)
+    if wanted.language is not None:
+        statement = statement.where(_made(owner_id, col(Transcript.language) == wanted.language))
+    if wanted.text is not None:
+        named = select(col(Media.id)).where(
+            col(Media.owner_id) == owner_id, _contains(col(Media.filename), wanted.text)
+        )
+        titled = _made(owner_id, _contains(col(Transcript.title), wanted.text))
+        statement = statement.where(or_(col(Job.media_id).in_(named), titled))
     return statement
+
+
+def _made(owner_id: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Tell whether a job made a transcript of which this holds."""
+    return col(Job.id).in_(select(col(Transcript.job_id)).where(col(Transcript.owner_id) == owner_id, condition))
+
+
+def _contains(column: Any, part: str) -> ColumnElement[bool]:
+    """Tell whether a text has this part, whatever the case of its letters."""
+    return func.lower(column).contains(part.lower(), autoescape=True)
 
 
 def transcripts(owner_id: str, language: str | None) -> Select[Transcript]:
@@ -45,7 +68,17 @@ def exports(owner_id: str, transcript_id: str) -> Select[Export]:
     return select(Export).where(col(Export.owner_id) == owner_id, col(Export.transcript_id) == transcript_id)
 
 
-def by_creation(table: type[Job] | type[Transcript] | type[Export], *, descending: bool) -> Order:
+def all_exports(owner_id: str) -> Select[Export]:
+    """Return all exports of an owner."""
+    return select(Export).where(col(Export.owner_id) == owner_id)
+
+
+def media(owner_id: str) -> Select[Media]:
+    """Return all recordings of an owner."""
+    return select(Media).where(col(Media.owner_id) == owner_id)
+
+
+def by_creation(table: type[Job] | type[Transcript] | type[Export] | type[Media], *, descending: bool) -> Order:
     """Order by age; ids break ties."""
     return Order(
         f"{table.__name__}:CREATED_AT:{descending}",

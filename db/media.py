@@ -9,6 +9,7 @@ from sqlmodel import col
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound
 from db.domain.ids import new_id
+from db.domain.states import TERMINAL
 from db.domain.values import MediaFacts
 from db.models import Job, Media, Upload
 from db.queue import cleanups
@@ -112,6 +113,25 @@ async def get(session: AsyncSession, owner_id: str, media_id: str) -> Media:
     if found is None:
         raise NotFound("recording", media_id)
     return found
+
+
+async def erase(session: AsyncSession, owner_id: str, media_id: str) -> Media:
+    """Give up a recording's bytes and waveform, which no job may need any more; the row stays. Raises NotFound, and
+    Conflict while a job has not ended.
+    """
+    mine = select(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id).with_for_update()
+    media = (await session.execute(mine)).scalar_one_or_none()
+    if media is None:
+        raise NotFound("recording", media_id)
+    users = select(col(Job.id), col(Job.state)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == media_id)
+    for job_id, state in await session.execute(users):
+        if state not in TERMINAL:
+            raise Conflict("A job still needs this recording; cancel it first.", {"jobId": job_id, "state": state})
+    if media.blob_key is not None:
+        await cleanups.add(session, owner_id, [media.blob_key])
+        media.blob_key = None
+        await session.flush()
+    return media
 
 
 async def remove(session: AsyncSession, owner_id: str, media_id: str) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
-from db.domain.values import JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
+from db.domain.trace import TRACEPARENT
+from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
 
@@ -51,6 +52,7 @@ class Leased(Row):
     priority: int = 0
     cancel_requested: bool = False
     correlation_id: str
+    traceparent: str | None = Field(default_factory=TRACEPARENT.get)  # the request that made it
     created_at: int = Field(sa_type=BigInteger)
 
 
@@ -135,14 +137,19 @@ class Job(Leased, table=True):
 
 
 class JobEvent(Row, table=True):
-    """Something that happened to a job. `seq` counts without gaps per owner, in the order of the commits."""
+    """Something that happened to a job or to its transcript. `seq` counts without gaps per owner, in the order of the
+    commits. The job may be gone: the last event tells so.
+    """
 
     __tablename__ = "job_event"
     __table_args__ = (Index("job_event_of_job", "owner_id", "job_id", "seq"), Index("job_event_by_age", "at"))
 
     owner_id: str = Field(primary_key=True, foreign_key=_OWNER)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
-    job_id: str = Field(foreign_key="job.id", ondelete="CASCADE")
+    job_id: str
+    about: EventScope = Field(
+        default=EventScope.JOB, sa_type=choice(EventScope), sa_column_kwargs={"server_default": "JOB"}
+    )
     at: int = Field(sa_type=BigInteger)
     body: str = Field(sa_type=Text)
 

@@ -14,7 +14,7 @@ from schema.base.context import Info
 from schema.base.enums import ExportFormat, ExportState, JobState, PaperSize
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
 from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 from schema.jobs.types import Problem
 from schema.transcripts.captions import CaptionOptions, layout
@@ -55,29 +55,26 @@ def _download_url(parent: Parent, info: Info) -> str | None:
 
 
 @strawberry.type(description="A document made of a transcript.")
-class Export(Node):
+class Export(StandIn, Node):
     """db.models.Export in the graph."""
+
+    stands_for = models.Export
 
     transcript: Transcript = field(
         "The transcript that it is made of; the first one's of a bundle.", _transcript, scope="transcripts:read"
     )
-    revision: int = field("Which revision of the transcript.")
-    format: ExportFormat = field("What kind of document.", _format)
-    state: ExportState = field("Where it stands.", _state)
-    problem: Problem | None = field("Why it could not be made.")
+    revision: int = field("The revision of the transcript.")
+    format: ExportFormat = field("The kind of document.", _format)
+    state: ExportState = field("The state.", _state)
+    problem: Problem | None = field("The reason for which it could not be made.")
     filename: str = field("The name to save it under.")
     content_type: str = field("Its media type.")
     byte_size: BigInt | None = field("Its size in bytes, once it is ready.")
     sha256: str | None = field("SHA-256 of its bytes, hexadecimal, once it is ready.")
-    page_count: int | None = field("How many pages it has, once it is ready; only of a PDF.")
+    page_count: int | None = field("The number of its pages, once it is ready; only of a PDF.")
     download_url: str | None = field("A signed link that holds for an hour; null unless it is ready.", _download_url)
-    created_at: Instant = field("When it was asked for.")
-    expires_at: Instant | None = field("Until when it is kept, once it is ready; it can be made again.")
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Export)
+    created_at: Instant = field("The instant at which it was asked for.")
+    expires_at: Instant | None = field("The instant until which it is kept, once it is ready; it can be made again.")
 
 
 async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]) -> models.Export | None:
@@ -85,17 +82,17 @@ async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.
     return await info.context.load.export.load(id_) if known(id_, "exp") else None
 
 
-@strawberry.input(description="Which document to make of which transcript.")
+@strawberry.input(description="The document to make, and the transcript to make it of.")
 class CreateExportInput:
     """What createExport takes."""
 
     transcript_id: strawberry.ID = field("The transcript.")
-    format: ExportFormat = field("What kind of document.")
-    revision: int | None = strawberry.field(default=None, description="Which revision; the newest when left out.")
+    format: ExportFormat = field("The kind of document.")
+    revision: int | None = strawberry.field(default=None, description="The revision; the newest when left out.")
     captions: CaptionOptions | None = strawberry.field(
-        default=None, description="How the captions of SRT, VTT, ASS and TTML are cut."
+        default=None, description="The layout of the captions of SRT, VTT, ASS and TTML."
     )
-    speaker_labels: bool | None = strawberry.field(default=True, description="Say who speaks.")
+    speaker_labels: bool | None = strawberry.field(default=True, description="Name the speakers.")
     timestamps: bool | None = strawberry.field(
         default=True, description="Texts say when each paragraph begins; VTT and ASS when each word is spoken."
     )
@@ -110,17 +107,17 @@ class CreateExportPayload:
     """What createExport gives."""
 
     export: Export = field("The export.")
-    reused: bool = field("Whether an earlier request had asked for the same.")
+    reused: bool = field("True when an earlier request had asked for the same.")
 
 
 CreateExportResult = Annotated[
     CreateExportPayload | InvalidInputError | LimitExceededError | NotFoundError | ForbiddenError,
-    strawberry.union("CreateExportResult", description="What comes of asking for a document."),
+    strawberry.union("CreateExportResult", description="The result of `createExport`."),
 ]
 
 
 async def create_export(
-    info: Info, data: Annotated[CreateExportInput, arg("Which document of which transcript.", name="input")]
+    info: Info, data: Annotated[CreateExportInput, arg("The document and the transcript.", name="input")]
 ) -> CreateExportPayload:
     """Asks the io worker for a document."""
     context = info.context
@@ -147,6 +144,29 @@ async def create_export(
     if (row.transcript_id, row.revision, row.format, row.request) != (id_, revision, data.format, request):
         raise InvalidInput("input.idempotencyKey", "This key was used for another document.")
     return CreateExportPayload(export=row, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
+
+
+@strawberry.type(description="The export is gone.")
+class DeleteExportPayload:
+    """What deleteExport gives."""
+
+    deleted_id: strawberry.ID = field("The id that it had.")
+
+
+DeleteExportResult = Annotated[
+    DeleteExportPayload | NotFoundError | ForbiddenError,
+    strawberry.union("DeleteExportResult", description="The result of `deleteExport`."),
+]
+
+
+async def delete_export(
+    info: Info, id_: Annotated[strawberry.ID, arg("The export's id.", name="id")]
+) -> DeleteExportPayload:
+    """Delete an export in any state, with its file."""
+    context = info.context
+    async with context.db.write() as session:
+        await exports.remove(session, context.owner_id, id_ if known(id_, "exp") else "")
+    return DeleteExportPayload(deleted_id=id_)
 
 
 def chosen_options(

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from schema import events
 from schema.account.tokens import (
     CreateAccessTokenResult,
     RevokeAccessTokenResult,
@@ -15,21 +16,36 @@ from schema.account.tokens import (
 from schema.account.viewer import Viewer, viewer
 from schema.base import errors
 from schema.base.connections import Connection
+from schema.base.events import Event
 from schema.base.fields import field, subscription
-from schema.base.nodes import Node, node, nodes
+from schema.base.nodes import Node
 from schema.base.scalars import scalar_map
 from schema.bundles import create_export_bundle
 from schema.capabilities import Capabilities, capabilities
-from schema.exports import CreateExportResult, Export, create_export, export
-from schema.jobs import events
+from schema.exports import CreateExportResult, DeleteExportResult, Export, create_export, delete_export, export
 from schema.jobs.estimates import EstimateResult, estimate
+from schema.jobs.events import JobEvent, job_events
 from schema.jobs.reruns import DeleteJobResult, RerunStageResult, RetryJobResult, delete_job, rerun_stage, retry_job
 from schema.jobs.submissions import CreateJobResult, create_job
 from schema.jobs.types import CancelJobResult, Job, cancel_job, job, job_list
-from schema.media import CreateUploadResult, UploadSession, create_upload, upload
+from schema.jobs.updates import UpdateJobResult, update_job
+from schema.media import (
+    CreateUploadResult,
+    DeleteMediaResult,
+    Media,
+    UploadSession,
+    create_upload,
+    delete_media,
+    recording,
+    upload,
+)
+from schema.nodes import node, nodes
 from schema.transcripts.edits import (
     EditTranscriptResult,
+    confirm_words,
+    create_speaker,
     edit_segment,
+    edit_segments,
     merge_segments,
     merge_speakers,
     rename_speaker,
@@ -38,16 +54,17 @@ from schema.transcripts.edits import (
 )
 from schema.transcripts.search import SearchHit, find
 from schema.transcripts.types import Transcript, transcript, transcript_list
+from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of queries."""
 
     node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
-    viewer: Viewer = field("Who asks.", viewer)
-    capabilities: Capabilities = field("What this installation can do now.", capabilities)
+    viewer: Viewer = field("The viewer: whoever asks.", viewer)
+    capabilities: Capabilities = field("The abilities of this installation.", capabilities)
     job: Job | None = field("One job.", job, scope="jobs:read")
     jobs: Connection[Job] = field("The viewer's jobs.", job_list, scope="jobs:read")
     transcript: Transcript | None = field("One transcript.", transcript, scope="transcripts:read")
@@ -55,11 +72,12 @@ class Query:
         "The viewer's transcripts, newest first.", transcript_list, scope="transcripts:read"
     )
     search: Connection[SearchHit] = field(
-        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.",
+        "Places in the viewer's transcripts where something is said: the newest first, by time within each.",
         find,
         scope="transcripts:read",
     )
     export: Export | None = field("One export.", export, scope="exports:read")
+    media: Media | None = field("One recording.", recording, scope="jobs:read")
     estimate: EstimateResult = field(
         "A dry run of createJob: how long it would take, and what would go wrong.", estimate, scope="jobs:write"
     )
@@ -67,7 +85,7 @@ class Query:
 
 
 @strawberry.type(
-    description="What can be changed. Each answer is a union: the payload, or an error that tells why not."
+    description="Everything that can be changed. Each answer is a union: the payload, or an error that tells why not."
 )
 class Mutation:
     """The root of mutations."""
@@ -103,6 +121,15 @@ class Mutation:
     merge_speakers: EditTranscriptResult = field(
         "Makes several speakers one.", merge_speakers, scope="transcripts:write"
     )
+    edit_segments: EditTranscriptResult = field(
+        "Corrects many segments as one revision.", edit_segments, scope="transcripts:write"
+    )
+    confirm_words: EditTranscriptResult = field(
+        "Records that a person found words right.", confirm_words, scope="transcripts:write"
+    )
+    create_speaker: EditTranscriptResult = field(
+        "Adds a speaker who was not told apart.", create_speaker, scope="transcripts:write"
+    )
     revert_transcript: EditTranscriptResult = field(
         "Makes a transcript what it was at an earlier revision; nothing in between is lost.",
         revert_transcript,
@@ -124,21 +151,36 @@ class Mutation:
         create_export_bundle,
         scope="exports:write",
     )
+    update_job: UpdateJobResult = field("Changes a job's tags, metadata or priority.", update_job, scope="jobs:write")
+    update_transcript: UpdateTranscriptResult = field(
+        "Changes a transcript's title or language.", update_transcript, scope="transcripts:write"
+    )
+    delete_media: DeleteMediaResult = field(
+        "Deletes a recording's bytes; jobs and transcripts stay.", delete_media, scope="jobs:write"
+    )
+    delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export, scope="exports:write")
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="Everything that can be watched.")
 class Subscription:
     """The root of subscriptions."""
 
-    job_events: events.JobEvent = subscription(
+    job_events: JobEvent = subscription(
         "A snapshot, then everything recorded after `after`, then live; ends when the job has ended. "
-        "Reconnect with the last cursor seen: no gap, no repeat.",
-        events.job_events,
+        "Reconnect with the last cursor seen: no gap, no repeat, and a cursor never goes back.",
+        job_events,
         scope="jobs:read transcripts:read",
     )
-    viewer_job_events: events.JobEvent = subscription(
-        "The same for all of the viewer's jobs: snapshots of those that have not ended, then everything; never ends.",
-        events.viewer_job_events,
+    transcript_events: Event = subscription(
+        "Events of one transcript and its exports: corrections by anybody, documents that are ready. "
+        "It ends only when the transcript is deleted.",
+        events.transcript_events,
+        scope="transcripts:read",
+    )
+    viewer_events: Event = subscription(
+        "Everything of the viewer's: snapshots of the jobs that have not ended, then whatever happens to jobs "
+        "(percentages too), transcripts and exports. It never ends.",
+        events.viewer_events,
         scope="jobs:read transcripts:read",
     )
 

@@ -1,18 +1,20 @@
 """Recordings, and the uploads that become them."""
 
 from itertools import pairwise
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Any
 
 import strawberry
 
-from db import media, models
+from db import listing, media, models
 from db.domain.clock import now
 from db.domain.errors import InvalidInput, LimitExceeded, NotFound
-from schema.base import validation
+from schema.base import connections, validation
+from schema.base.connections import Connection, ConnectionView, Listing
 from schema.base.context import Info
-from schema.base.errors import InvalidInputError, LimitExceededError
-from schema.base.fields import arg, field
-from schema.base.nodes import Node, known
+from schema.base.errors import ConflictError, ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
+from schema.base.fields import arg, field, link
+from schema.base.nodes import Node, StandIn, known
 from schema.base.scalars import BigInt, Instant
 
 MAX_BUCKETS = 20_000
@@ -34,7 +36,7 @@ def _playback_url(parent: strawberry.Parent[models.Media], info: Info) -> str | 
 async def _peaks(
     parent: strawberry.Parent[models.Media],
     info: Info,
-    buckets: Annotated[int, arg("How many values, 1..20000.")] = 1000,
+    buckets: Annotated[int, arg("The number of values, 1..20000.")] = 1000,
 ) -> list[float]:
     validation.between("buckets", buckets, 1, MAX_BUCKETS)
     key = await info.context.load.peaks.load(parent.id)
@@ -48,9 +50,28 @@ async def _peaks(
     return [max(bars[start : max(end, start + 1)], default=0) / 255 for start, end in pairwise(edges)]
 
 
+_JOBS = Listing(
+    lambda owner_id, id_, _: listing.jobs(owner_id, listing.JobFilter(media_id=id_)),
+    attrgetter("media_id"),
+    listing.by_creation(models.Job, descending=True),
+)
+
+
+async def _jobs(
+    parent: strawberry.Parent[models.Media],
+    info: Info,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 20,
+    after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
+) -> ConnectionView:
+    window = connections.window(_JOBS.order, first=first, after=after)
+    return await connections.paginate_each(info.context, parent.id, _JOBS, window)
+
+
 @strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
-class Media(Node):
+class Media(StandIn, Node):
     """db.models.Media in the graph."""
+
+    stands_for = models.Media
 
     filename: str = field("Its name at the client, without folders.")
     byte_size: BigInt = field("Size in bytes.")
@@ -60,8 +81,8 @@ class Media(Node):
     duration_seconds: float = field("Length in seconds.", _duration)
     channels: int = field("Number of audio channels.")
     sample_rate: int = field("Samples a second.")
-    created_at: Instant = field("When it was taken in.")
-    expires_at: Instant | None = field("When its retention ends; null: it is kept.")
+    created_at: Instant = field("The instant at which it was taken in.")
+    expires_at: Instant | None = field("The instant at which its retention ends; null: it is kept.")
     playback_url: str | None = field(
         "A signed link that holds for an hour and supports HTTP Range; null once the audio is gone.", _playback_url
     )
@@ -70,11 +91,9 @@ class Media(Node):
         "The waveform: how loud each of so many equal stretches is at its loudest, 0..1; empty until it was decoded.",
         _peaks,
     )
-
-    @classmethod
-    def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
-        return isinstance(value, models.Media)
+    jobs: Any = field(
+        "The jobs that were made of it, newest first.", _jobs, graphql_type=link("Job", "schema.jobs.types", Connection)
+    )
 
 
 def _url(parent: strawberry.Parent[models.Upload], info: Info) -> str:
@@ -90,10 +109,10 @@ class UploadSession:
     """db.models.Upload in the graph."""
 
     id: strawberry.ID = field("Opaque and stable.")
-    url: str = field("Where to PUT the bytes; signed, holds until `expiresAt`.", _url)
-    byte_size: BigInt = field("How many bytes were announced.")
-    received: BigInt = field("How many bytes are there.", name="offset")
-    expires_at: Instant = field("When the upload must be complete.")
+    url: str = field("The address to PUT the bytes to; signed, holds until `expiresAt`.", _url)
+    byte_size: BigInt = field("The number of bytes that were announced.")
+    received: BigInt = field("The number of bytes that are there.", name="offset")
+    expires_at: Instant = field("The instant by which the upload must be complete.")
     media: Media | None = field("The recording, once the upload is complete.", _media)
 
 
@@ -112,12 +131,12 @@ class CreateUploadInput:
 class CreateUploadPayload:
     """What createUpload gives."""
 
-    upload: UploadSession = field("Where to send the bytes.")
+    upload: UploadSession = field("The upload, with the address for its bytes.")
 
 
 CreateUploadResult = Annotated[
     CreateUploadPayload | InvalidInputError | LimitExceededError,
-    strawberry.union("CreateUploadResult", description="What comes of announcing an upload."),
+    strawberry.union("CreateUploadResult", description="The result of `createUpload`."),
 ]
 
 
@@ -137,6 +156,36 @@ async def create_upload(
     async with context.db.write() as session:
         upload = await media.create_upload(session, context.owner_id, filename=filename, byte_size=size, sha256=sha256)
     return CreateUploadPayload(upload=upload)  # type: ignore[arg-type]  # a row stands for the type
+
+
+async def recording(
+    info: Info, id_: Annotated[strawberry.ID, arg("The recording's id.", name="id")]
+) -> models.Media | None:
+    """Find one recording, or None."""
+    return await info.context.load.media.load(id_) if known(id_, "med") else None
+
+
+@strawberry.type(description="The recording's bytes are gone; what was made of it stays.")
+class DeleteMediaPayload:
+    """What deleteMedia gives."""
+
+    media: Media = field("The recording, without its audio.")
+
+
+DeleteMediaResult = Annotated[
+    DeleteMediaPayload | NotFoundError | ConflictError | ForbiddenError,
+    strawberry.union("DeleteMediaResult", description="The result of `deleteMedia`."),
+]
+
+
+async def delete_media(
+    info: Info, id_: Annotated[strawberry.ID, arg("The recording's id.", name="id")]
+) -> DeleteMediaPayload:
+    """Delete a recording's bytes. Raises NotFound, and Conflict while a job still needs them."""
+    context = info.context
+    async with context.db.write() as session:
+        row = await media.erase(session, context.owner_id, id_ if known(id_, "med") else "")
+    return DeleteMediaPayload(media=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
 async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> models.Upload | None:

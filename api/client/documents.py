@@ -1,6 +1,6 @@
 """What the command line asks of the API, in GraphQL. A test holds it to the schema."""
 
-ERROR = "... on Error { code message details correlationId }"
+ERROR = "... on UserError { code message details correlationId }"
 SEGMENT = "id start end text speaker { label name }"
 
 CREATE_UPLOAD = f"""

@@ -9,6 +9,7 @@
      ├── LimitExceeded       a size, a duration or a quota: the limit, what was asked, the unit
      ├── QueueFull           too much waits already: when to try again
      ├── RateLimited         this minute's budget of query cost is spent: when to try again
+     ├── TooCostly           a query turned out to cost more than one may
      ├── UnsupportedMedia    the recording cannot be read: why, and what to do
      ├── Unavailable         a part of the installation is away, or there is no room: when to try again
      ├── CursorExpired       the events after this cursor are no longer kept
@@ -17,7 +18,8 @@
 `schema.base.errors` maps each to its GraphQL type, once.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple
 
 from db.domain.clock import now
 from db.domain.values import ErrorCode, Problem
@@ -34,14 +36,23 @@ class GraphophoneError(Exception):
         self.details = details
 
 
+class FieldFault(NamedTuple):
+    """What is wrong with one value of an input; `path` leads to it from the outside in."""
+
+    path: list[str]
+    message: str
+
+
 class InvalidInput(GraphophoneError):
-    """A value that cannot be used; `field` is its path in the input."""
+    """Values that cannot be used: the first by its path and message, and all the others of the same input."""
 
     code = ErrorCode.INVALID_INPUT
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, others: Iterable[FieldFault] = ()) -> None:
         super().__init__(message, {"field": field})
-        self.field = field.split(".")
+        self.fields = [FieldFault(field.split("."), message), *others]
+        if len(self.fields) > 1:
+            self.details = {"field": field, "fields": [{"field": ".".join(p), "message": m} for p, m in self.fields]}
 
 
 class InvalidValue(GraphophoneError):
@@ -64,9 +75,15 @@ class NotFound(GraphophoneError):
 
 
 class Conflict(GraphophoneError):
-    """The thing exists, but this cannot be done to it as it stands."""
+    """The thing exists, but this cannot be done to it as it stands; another revision than expected is named."""
 
     code = ErrorCode.CONFLICT
+
+    def __init__(
+        self, message: str, details: dict[str, Any] | None = None, *, current_revision: int | None = None
+    ) -> None:
+        super().__init__(message, details)
+        self.current_revision = current_revision
 
 
 class Forbidden(GraphophoneError):
@@ -111,6 +128,16 @@ class RateLimited(GraphophoneError):
         super().__init__(message, {"limit": limit, "retryAfterSeconds": wait})
 
 
+class TooCostly(GraphophoneError):
+    """A query turned out to cost more than one may."""
+
+    code = ErrorCode.QUERY_TOO_COMPLEX
+
+    def __init__(self, actual: int, limit: int) -> None:
+        message = f"The query asks for too much: cost {actual}, the limit is {limit}. Ask for less at once."
+        super().__init__(message, {"what": "cost", "actual": actual, "limit": limit})
+
+
 class UnsupportedMedia(GraphophoneError):
     """The recording cannot be read."""
 
@@ -129,6 +156,35 @@ class Unavailable(GraphophoneError):
     def __init__(self, message: str, *, retry_after_seconds: float) -> None:
         super().__init__(message, {"retryAfterSeconds": round(retry_after_seconds, 1)})
         self.retry_after_seconds = retry_after_seconds
+
+
+class StorageFull(Unavailable):
+    """There is no room left on the disk."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room left on the server's disk.", retry_after_seconds=60.0)
+
+
+class DatabaseDown(Unavailable):
+    """The database is lost, unreachable or overloaded; the transaction may or may not have been committed.
+
+    `reason` is what the database said: for the log and for the operator, not for clients.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The database cannot be reached at the moment.", retry_after_seconds=2.0)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DatabaseFull(DatabaseDown, StorageFull):
+    """The database has no room left on its disk."""
+
+    def __init__(self) -> None:
+        StorageFull.__init__(self)
+        self.reason = self.message
 
 
 class CursorExpired(GraphophoneError):

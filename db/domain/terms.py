@@ -23,6 +23,7 @@ class Term(NamedTuple):
 
 
 Phrase = tuple[str, ...]
+"""Terms one behind the other; the last may end in `*` and then stands for all that begin so."""
 
 
 def terms(text: str) -> str:
@@ -53,11 +54,21 @@ def parse(query: str) -> list[Phrase]:
         raise InvalidValue("query", f"Between 1 and {MOST_CHARS} characters.")
     quoted = query.split('"')
     chunks = [part for i, piece in enumerate(quoted) for part in ([piece] if i % 2 else piece.split())]
-    phrases = [tuple(term.text for term in find(chunk)) for chunk in chunks]
+    phrases = [_phrase(chunk.rstrip()) for chunk in chunks]
     phrases = list(dict.fromkeys(phrase for phrase in phrases if phrase))
     if sum(map(len, phrases)) > MOST_TERMS:
         raise InvalidValue("query", f"At most {MOST_TERMS} words.")
     return phrases
+
+
+def _phrase(chunk: str) -> Phrase:
+    *before, last = [term.text for term in find(chunk)] or [""]
+    begins_so = chunk.endswith("*") and chunk[-2:-1].isalnum()
+    return (*before, last + "*" * begins_so) if last else ()
+
+
+def _is(term: str, wanted: str) -> bool:
+    return term.startswith(wanted[:-1]) if wanted.endswith("*") else term == wanted
 
 
 def matches(text: str, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
@@ -67,7 +78,7 @@ def matches(text: str, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
         (found[i].start, found[i + len(phrase) - 1].end)
         for phrase in phrases
         for i in range(len(found) - len(phrase) + 1)
-        if tuple(term.text for term in found[i : i + len(phrase)]) == phrase
+        if all(map(_is, (term.text for term in found[i : i + len(phrase)]), phrase))
     )
     joined: list[tuple[int, int]] = []
     for start, end in spans:

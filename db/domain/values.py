@@ -65,7 +65,7 @@ class ErrorCode(StrEnum):
     INVALID_INPUT = "INVALID_INPUT", 400, 4, "A value cannot be used: see `field`."
     UNAUTHENTICATED = "UNAUTHENTICATED", 401, 3, "Credentials are missing or not valid."
     FORBIDDEN = "FORBIDDEN", 403, 3, "The credentials lack a scope."
-    NOT_FOUND = "NOT_FOUND", 404, 5, "There is no such thing, or it belongs to somebody else."
+    NOT_FOUND = "NOT_FOUND", 404, 5, "The thing does not exist, or it belongs to somebody else."
     CONFLICT = "CONFLICT", 409, 5, "It exists, but not in a state in which this can be done."
     UNSUPPORTED_MEDIA = "UNSUPPORTED_MEDIA", 415, 4, "The recording cannot be read."
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED", 413, 4, "More than is allowed: size, duration or quota."
@@ -81,6 +81,13 @@ class ErrorCode(StrEnum):
     WORKER_LOST = "WORKER_LOST", 500, 5, "The worker died while it worked on this."
     CANCELED = "CANCELED", 409, 6, "Canceled by the client."
     INTERNAL = "INTERNAL", 500, 5, "A fault of the server; the log has it under the correlation id."
+
+
+class EventScope(StrEnum):
+    """Whose followers a recorded event concerns, beside those of everything that its owner has."""
+
+    JOB = "JOB"
+    TRANSCRIPT = "TRANSCRIPT"
 
 
 class WordTiming(StrEnum):
@@ -177,7 +184,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript."""
+    """A word as written, with its punctuation. `speaker` is the index of its speaker in the transcript; `reviewed`: a
+    person has written it or said that it is right.
+    """
 
     text: str
     start: float | None
@@ -185,6 +194,7 @@ class Word(msgspec.Struct, frozen=True):
     confidence: float | None = None
     timing: WordTiming = WordTiming.ESTIMATED
     speaker: int | None = None
+    reviewed: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from db.jobs.lifecycle import (
     NewJob,
     QueueLimits,
+    audio_ahead,
     cancel,
     check_room,
     create,
@@ -15,11 +16,13 @@ from db.jobs.lifecycle import (
     queue_positions,
     rerun,
     retry,
+    update_facts,
 )
 
 __all__ = [
     "NewJob",
     "QueueLimits",
+    "audio_ahead",
     "cancel",
     "check_room",
     "create",
@@ -32,4 +35,5 @@ __all__ = [
     "queue_positions",
     "rerun",
     "retry",
+    "update_facts",
 ]

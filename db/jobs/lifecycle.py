@@ -4,7 +4,7 @@ Every change of a job is one transaction that also records its event. A worker's
 carry the owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from db import events, exports
@@ -147,6 +148,32 @@ async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[st
     return {id_: int(place) for id_, place in rows}
 
 
+async def audio_ahead(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
+    """Return how many milliseconds of recordings wait before each of these jobs: of the owner's own that go first, and
+    of all others that were accepted before.
+    """
+    ahead = aliased(Job)
+    mine = (
+        col(ahead.rescued).desc(), col(ahead.priority).desc(), col(ahead.created_at), col(ahead.id)
+    )  # fmt: skip
+    length = col(Media.duration_ms)
+    before = func.sum(length).over(order_by=mine) - length
+    own = (
+        select(col(ahead.id).label("id"), before.label("before"), col(ahead.created_at).label("created_at"))
+        .join(Media, col(Media.id) == col(ahead.media_id))
+        .where(col(ahead.owner_id) == owner_id, col(ahead.state) == JobState.QUEUED)
+        .subquery()
+    )
+    others = (
+        select(func.coalesce(func.sum(length), 0))
+        .join(Job, col(Media.id) == col(Job.media_id))
+        .where(col(Job.owner_id) != owner_id, col(Job.state) == JobState.QUEUED, col(Job.created_at) < own.c.created_at)
+        .scalar_subquery()
+    )
+    rows = await session.execute(select(own.c.id, own.c.before + others).where(own.c.id.in_(ids)))
+    return {id_: int(ms) for id_, ms in rows}
+
+
 async def queue_depth(session: AsyncSession) -> int:
     """Count the waiting jobs of all owners together."""
     statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
@@ -164,6 +191,16 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     await session.execute(requested)
     notify_on_commit(session, Notification("cancel", owner_id))
     await _read_again(session, job)
+    return job
+
+
+async def update_facts(session: AsyncSession, owner_id: str, job_id: str, values: Mapping[str, Any]) -> Job:
+    """Change what belongs to the client: tags, metadata, priority. Raises NotFound."""
+    job = await _locked(session, owner_id, job_id)
+    for name, value in values.items():
+        setattr(job, name, value)
+    await session.flush()
+    await events.append(session, owner_id, job_id, [events.FactsChanged()])
     return job
 
 
@@ -224,6 +261,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
         await session.delete(document)
     await session.flush()
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
+    await events.erase(session, owner_id, job_id)
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
     if (await session.execute(others)).first() is None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)

@@ -1,9 +1,9 @@
 """Keyset pagination: a page is found by the key of the row beside it, so it stays the same while rows are added."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 Key = tuple[int | str, ...]
@@ -37,14 +37,65 @@ class Page(NamedTuple):
 
 async def page(session: AsyncSession, statement: Select[Any], order: Order, window: Window) -> Page:
     """Return one page of the statement's entities or plain rows, by one statement."""
+    found = await session.execute(_limited(statement, order, window))
+    rows: list[Any] = list(found.scalars() if len(statement.column_descriptions) == 1 else found)
+    return _paged(rows, window)
+
+
+async def pages(
+    session: AsyncSession,
+    parents: Sequence[str],
+    children: Callable[[str], Select[Any]],
+    order: Order,
+    *,
+    window: Window,
+    parent_of: Callable[[Any], str],
+) -> dict[str, Page]:
+    """Return the same page of each parent's children, by one statement that reads no more rows than those."""
+    if len(parents) == 1:
+        return {parents[0]: await page(session, children(parents[0]), order, window)}
+    limited = (_limited(children(parent), order, window).subquery() for parent in _padded(parents))
+    together = union_all(*(select(one) for one in limited))
+    described = children(parents[0]).column_descriptions
+    found: Iterable[Any]
+    if len(described) == 1:
+        found = (await session.execute(select(described[0]["entity"]).from_statement(together))).scalars()
+    else:
+        found = await session.execute(together)
+    rows: dict[str, list[Any]] = {parent: [] for parent in parents}
+    for row in found:
+        rows[parent_of(row)].append(row)
+    down = order.descending != window.backward
+    return {parent: _paged(sorted(own, key=order.key, reverse=down), window) for parent, own in rows.items()}
+
+
+async def counts(
+    session: AsyncSession, parents: Sequence[str], children: Callable[[str], Select[Any]]
+) -> dict[str, int]:
+    """Return how many children each parent has, by one statement."""
+    each = (
+        select(literal(parent).label("parent"), func.count().label("count")).select_from(children(parent).subquery())
+        for parent in (_padded(parents) if len(parents) > 1 else parents)
+    )
+    found = await session.execute(union_all(*each))
+    return {parent: int(number) for parent, number in found if parent}
+
+
+def _padded(parents: Sequence[str]) -> list[str]:
+    """Return the parents, and ids of none up to a power of two: so there are few statements, each compiled once."""
+    return [*parents, *[""] * ((1 << (len(parents) - 1).bit_length()) - len(parents))]
+
+
+def _limited(statement: Select[Any], order: Order, window: Window) -> Select[Any]:
     if window.after is not None:
         statement = statement.where(_beyond(order, window.after, later=True))
     if window.before is not None:
         statement = statement.where(_beyond(order, window.before, later=False))
     down = order.descending != window.backward
-    statement = statement.order_by(*(c.desc() if down else c.asc() for c in order.columns)).limit(window.size + 1)
-    found = await session.execute(statement)
-    rows: list[Any] = list(found.scalars() if len(statement.column_descriptions) == 1 else found)
+    return statement.order_by(*(c.desc() if down else c.asc() for c in order.columns)).limit(window.size + 1)
+
+
+def _paged(rows: list[Any], window: Window) -> Page:
     more = len(rows) > window.size
     rows = rows[: window.size]
     if window.backward:

@@ -1,6 +1,16 @@
 """Transcripts: what workers write and what everybody reads; corrections are `edits`, the past is `revisions`."""
 
-from db.transcripts.reading import as_segment, get, many, segment_id, segment_rows, speaker_id, speakers, transcript_id
+from db.transcripts.reading import (
+    as_segment,
+    get,
+    job_id,
+    many,
+    segment_id,
+    segment_rows,
+    speaker_id,
+    speakers,
+    transcript_id,
+)
 from db.transcripts.writing import append, complete, renumber, revise, set_language, set_speakers, stored, trim
 
 __all__ = [
@@ -8,6 +18,7 @@ __all__ = [
     "as_segment",
     "complete",
     "get",
+    "job_id",
     "many",
     "renumber",
     "revise",

@@ -1,22 +1,26 @@
-"""Corrections that people make. Each is one revision; the past stays in `db.transcripts.revisions`.
+"""Corrections that people make. Each is one revision; what was there before stays in the past (`.revisions`).
 
 All raise NotFound, InvalidValue (a value that makes no sense here) and Conflict (another revision than expected, or a
 worker that is still at it).
 """
 
+import asyncio
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db import events
+from db.domain.clock import now
 from db.domain.errors import InvalidValue, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
-from db.domain.words import columns, pack
-from db.models import PastSegment, SegmentRow, SpeakerRow, Transcript, index_terms
+from db.domain.words import columns, pack, repack
+from db.models import PastSegment, PastSpeaker, SegmentRow, SpeakerRow, Transcript, index_terms
 from db.transcripts import as_segment, renumber, revisions, segment_id
 
 UNCHANGED = -1
@@ -24,28 +28,101 @@ UNCHANGED = -1
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """The transcript that is edited, its owner, and the revision that the editor has seen."""
+    """A correction that begins: whose transcript it changes, and which revision the editor has seen."""
 
     owner_id: str
     transcript_id: str
     expected: int
 
 
-async def edit_segment(
-    session: AsyncSession, edit: Begun, key: str, *, text: str | None = None, speaker: int | None = UNCHANGED
-) -> Transcript:
-    """Change a segment's text or its speaker; words that stay keep their times."""
-    transcript = await _begin(session, edit, "Edited a segment")
-    [row] = await _rows(session, transcript, [key])
+class Wording(msgspec.Struct, frozen=True):
+    """What a segment is to say (None: as it is), and who says it (None: nobody that is known)."""
+
+    key: str
+    text: str | None = None
+    speaker: int | None = UNCHANGED
+
+
+async def edit_segments(session: AsyncSession, edit: Begun, wordings: Sequence[Wording]) -> Transcript:
+    """Change what segments say, or who says it, as one revision; words that stay keep their times."""
+    summary = "Edited a segment" if len(wordings) == 1 else f"Edited {len(wordings)} segments"
+    transcript = await _begin(session, edit, summary)
+    rows = {row.key: row for row in await _rows(session, transcript, [wording.key for wording in wordings])}
+    changed = await asyncio.to_thread(lambda: [(rows[w.key], _reworded(rows[w.key], w)) for w in wordings])
+    moved: Counter[int] = Counter()  # speaker -> milliseconds
+    for wording in wordings:
+        row = rows[wording.key]
+        row.text = row.text if wording.text is None else wording.text
+        if wording.speaker not in (UNCHANGED, row.speaker):
+            _pass_on(moved, row, wording.speaker)
+    await _add_seconds(session, transcript, moved)
+    return await _done(session, transcript, changed)
+
+
+def _reworded(row: SegmentRow, wording: Wording) -> Sequence[Word]:
+    """Return a segment's words as they are to be."""
     segment = as_segment(row)
     words: Sequence[Word] = segment.words
-    if text is not None:
-        texts = split(text, spaced=spaced(segment.text, words))
-        words, row.text = retime(words, texts, segment.start, segment.end), text
-    if speaker != UNCHANGED:
-        await _pass_on(session, transcript, row, speaker)
-        words, row.speaker = [msgspec.structs.replace(word, speaker=speaker) for word in words], speaker
-    return await _done(session, transcript, [(row, words)])
+    if wording.text is not None:
+        texts = split(wording.text, spaced=spaced(segment.text, words))
+        words = retime(words, texts, segment.start, segment.end)
+    if wording.speaker != UNCHANGED:
+        words = [msgspec.structs.replace(word, speaker=wording.speaker) for word in words]
+    return words
+
+
+async def confirm_words(session: AsyncSession, edit: Begun, words: Collection[int]) -> Transcript:
+    """Record that a person found these words right; `words` are their places in the transcript, from 0."""
+    transcript = await _begin(session, edit, "Confirmed a word" if len(words) == 1 else f"Confirmed {len(words)} words")
+    counts = select(col(SegmentRow.first_word), col(SegmentRow.key), col(SegmentRow.word_count)).where(
+        col(SegmentRow.owner_id) == transcript.owner_id,
+        col(SegmentRow.transcript_id) == transcript.id,
+        col(SegmentRow.word_count) > 0,
+    )
+    found = (await session.execute(counts.order_by(col(SegmentRow.first_word)))).all()
+    firsts = [row.first_word for row in found]
+    places: dict[str, set[int]] = {}
+    for word in words:
+        place = bisect_right(firsts, word) - 1
+        if place < 0 or word >= found[place].first_word + found[place].word_count:
+            raise InvalidValue("words", f"There is no word {word}.")
+        first, key, _ = found[place]
+        places.setdefault(key, set()).add(word - first)
+    for row in await _rows(session, transcript, list(places)):
+        said = columns(row.words)
+        reviewed = tuple(sorted({*said.reviewed, *places[row.key]}))
+        row.words, row.since = repack(said._replace(reviewed=reviewed)), transcript.revision
+    return await _told(session, transcript)
+
+
+async def create_speaker(session: AsyncSession, edit: Begun, name: str, keys: Sequence[str]) -> Transcript:
+    """Add a speaker who was not told apart, and let them say these segments."""
+    transcript = await _begin(session, edit, "Added a speaker")
+    position = 0
+    for table in (SpeakerRow, PastSpeaker):  # an id never means two people
+        mine = (col(table.owner_id) == transcript.owner_id, col(table.transcript_id) == transcript.id)
+        highest: int | None = (await session.execute(select(func.max(col(table.position))).where(*mine))).scalar()
+        position = max(position, -1 if highest is None else highest + 1)
+    session.add(
+        SpeakerRow(
+            transcript_id=transcript.id,
+            owner_id=transcript.owner_id,
+            position=position,
+            label=f"SPEAKER_{position:02d}",
+            name=name,
+            seconds=0.0,
+            word_count=0,
+            since=transcript.revision,
+        )
+    )
+    await session.flush()
+    changed: list[tuple[SegmentRow, Sequence[Word]]] = []
+    moved: Counter[int] = Counter()
+    for row in await _rows(session, transcript, keys) if keys else ():
+        changed.append((row, _reworded(row, Wording(row.key, speaker=position))))
+        _pass_on(moved, row, position)
+    await _add_seconds(session, transcript, moved)
+    return await _done(session, transcript, changed)
 
 
 async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
@@ -102,8 +179,7 @@ async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name
     transcript = await _begin(session, edit, "Renamed a speaker")
     [speaker] = await _speakers(session, transcript, [position])
     speaker.name, speaker.since = name, transcript.revision
-    await session.flush()
-    return transcript
+    return await _told(session, transcript)
 
 
 async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
@@ -137,7 +213,23 @@ async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> 
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
-    return transcript
+    return await _told(session, transcript)
+
+
+async def retitle(
+    session: AsyncSession, owner_id: str, transcript_id: str, *, title: str | None, language: str | None
+) -> Transcript:
+    """Give a transcript another title or language (None: as it is); that is no revision. Raises NotFound."""
+    mine = (col(Transcript.owner_id) == owner_id, col(Transcript.id) == transcript_id)
+    transcript = (await session.execute(select(Transcript).where(*mine).with_for_update())).scalar_one_or_none()
+    if transcript is None:
+        raise NotFound("transcript", transcript_id)
+    if title is not None:
+        transcript.title = title
+    if language is not None:
+        transcript.language, transcript.language_confidence = language, 1.0
+    transcript.updated_at = now()
+    return await _told(session, transcript)
 
 
 async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript:
@@ -174,15 +266,19 @@ async def _speakers(session: AsyncSession, transcript: Transcript, positions: Se
     return rows
 
 
-async def _pass_on(session: AsyncSession, transcript: Transcript, row: SegmentRow, speaker: int | None) -> None:
-    """Count a segment's time for another speaker."""
-    if speaker == row.speaker:
-        return
-    both = sorted({position for position in (row.speaker, speaker) if position is not None})
-    for changed in await _speakers(session, transcript, both):
-        seconds = (row.end_ms - row.start_ms) / 1000
-        changed.seconds = max(0.0, changed.seconds + (seconds if changed.position == speaker else -seconds))
-        changed.since = transcript.revision
+def _pass_on(moved: Counter[int], row: SegmentRow, speaker: int | None) -> None:
+    """Let another speaker say a segment, and count its milliseconds for them."""
+    for position, sign in ((row.speaker, -1), (speaker, 1)):
+        if position is not None:
+            moved[position] += sign * (row.end_ms - row.start_ms)
+    row.speaker = speaker
+
+
+async def _add_seconds(session: AsyncSession, transcript: Transcript, moved: Mapping[int, int]) -> None:
+    if moved:
+        for speaker in await _speakers(session, transcript, sorted(moved)):
+            speaker.seconds = max(0.0, speaker.seconds + moved[speaker.position] / 1000)
+            speaker.since = transcript.revision
 
 
 async def _done(
@@ -195,6 +291,13 @@ async def _done(
     await session.flush()
     await renumber(session, transcript.owner_id, transcript.id)
     await _recount(session, transcript)
+    return await _told(session, transcript)
+
+
+async def _told(session: AsyncSession, transcript: Transcript) -> Transcript:
+    """Tell everybody who looks of the new revision."""
+    await session.flush()
+    await events.append(session, transcript.owner_id, transcript.job_id, [events.Corrected(transcript.revision)])
     return transcript
 
 
@@ -203,9 +306,8 @@ async def _recount(session: AsyncSession, transcript: Transcript) -> None:
     packed = select(col(SegmentRow.words)).where(
         col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
     )
-    said: Counter[int | None] = Counter()
-    for words in (await session.execute(packed)).scalars():
-        said.update(columns(words).speaker)
+    texts = (await session.execute(packed)).scalars().all()
+    said = await asyncio.to_thread(_words_by_speaker, texts)
     mine = select(SpeakerRow).where(
         col(SpeakerRow.owner_id) == transcript.owner_id, col(SpeakerRow.transcript_id) == transcript.id
     )
@@ -215,6 +317,13 @@ async def _recount(session: AsyncSession, transcript: Transcript) -> None:
         for row in rows:
             row.word_count, row.since = said[row.position], transcript.revision
         await session.flush()
+
+
+def _words_by_speaker(packed: Sequence[str]) -> Counter[int | None]:
+    said: Counter[int | None] = Counter()
+    for words in packed:
+        said.update(columns(words).speaker)
+    return said
 
 
 async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:

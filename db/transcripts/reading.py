@@ -17,6 +17,11 @@ def transcript_id(job_id: str) -> str:
     return f"trn_{job_id.partition('_')[2]}"
 
 
+def job_id(transcript: str) -> str:
+    """Return the id of the job that made a transcript."""
+    return f"job_{transcript.partition('_')[2]}"
+
+
 def segment_id(transcript: str, key: str) -> str:
     """Return a segment's global id."""
     return child_id("seg", transcript, key)

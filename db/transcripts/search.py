@@ -51,8 +51,10 @@ def _holds(phrases: Sequence[Phrase], *, is_sqlite: bool) -> ColumnElement[bool]
     if not phrases:
         return literal(value=False)
     if is_sqlite:
-        wanted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
+        wanted = " AND ".join(
+            f'"{" ".join(phrase).rstrip("*")}"' + "*" * phrase[-1].endswith("*") for phrase in phrases
+        )
         found = text("SELECT rowid FROM segment_terms WHERE segment_terms MATCH :terms")
         return col(SegmentRow.terms_id).in_(found.bindparams(terms=wanted).columns(SegmentRow.terms_id))  # type: ignore[arg-type]  # a column, by SQLModel's word an int
-    wanted = " & ".join("(" + " <-> ".join(phrase) + ")" for phrase in phrases)
+    wanted = " & ".join("(" + " <-> ".join(phrase).replace("*", ":*") + ")" for phrase in phrases)
     return func.to_tsvector(text("'simple'"), col(SegmentRow.terms)).op("@@")(func.to_tsquery(text("'simple'"), wanted))

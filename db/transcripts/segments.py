@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.domain.values import QualityFlag
 from db.listing import holds
-from db.models import PastSegment, SegmentRow
+from db.models import PastSegment, SegmentRow, Transcript
 from db.store.pages import Order, Window, page
 
 ORDER = Order(
@@ -37,9 +37,7 @@ def query(owner_id: str, transcript_id: str, wanted: SegmentFilter) -> Select[*t
     statement = select(*columns).where(
         col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
     )
-    if wanted.between is not None:
-        start, end = wanted.between
-        statement = statement.where(col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000)
+    statement = statement.where(*_touching(wanted.between))
     if wanted.speaker is not None:
         statement = statement.where(col(SegmentRow.speaker) == wanted.speaker)
     if wanted.flags is not None:
@@ -78,29 +76,64 @@ async def some(session: AsyncSession, owner_id: str, keys: Mapping[str, Collecti
     return (await session.execute(statement.order_by(*ORDER.columns))).scalars().all()
 
 
-async def lines(session: AsyncSession, owner_id: str, transcript_id: str) -> Sequence[Row[int, str, int | None]]:
-    """Return start (milliseconds), text and speaker of every segment, in order: the text without its words."""
-    statement = select(col(SegmentRow.start_ms), col(SegmentRow.text), col(SegmentRow.speaker)).where(
-        col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id) == transcript_id
-    )
-    return (await session.execute(statement.order_by(*ORDER.columns))).all()
+class Line(NamedTuple):
+    """A segment's text without its words."""
+
+    transcript_id: str
+    key: str
+    start_ms: int
+    end_ms: int
+    text: str
+    speaker: int | None
+
+
+async def lines(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> Sequence[Line]:
+    """Return every segment's text of these transcripts, in order."""
+    columns = [col(getattr(SegmentRow, name)) for name in Line._fields]
+    statement = select(*columns).where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id).in_(ids))
+    ordered = statement.order_by(col(SegmentRow.transcript_id), *ORDER.columns)
+    return [Line._make(row) for row in await session.execute(ordered)]
 
 
 class Packed(NamedTuple):
-    """A segment's words and when it is."""
+    """A segment with its words packed."""
 
+    transcript_id: str
+    key: str
     start_ms: int
     end_ms: int
+    text: str
     words: str
+    word_count: int
+    first_word: int
+    speaker: int | None
+    edited: bool
+    flags: Sequence[QualityFlag]
+    of_revision: int
+    """The transcript's revision when it was read."""
 
 
 async def packed(
-    session: AsyncSession, owner_id: str, transcript_id: str, between: tuple[float, float] | None = None
+    session: AsyncSession, owner_id: str, ids: Sequence[str], between: tuple[float, float] | None = None
 ) -> Sequence[Packed]:
-    """Return the words of every segment, in order, or of those that touch a stretch of time (seconds)."""
-    columns = (col(SegmentRow.start_ms), col(SegmentRow.end_ms), col(SegmentRow.words))
-    statement = query(owner_id, transcript_id, SegmentFilter(between=between)).with_only_columns(*columns)
-    return [Packed(*row) for row in await session.execute(statement.order_by(*ORDER.columns))]
+    """Return every segment of these transcripts, in order, or those that touch a stretch of time (seconds); by one
+    statement, so that all of a transcript is of one revision.
+    """
+    columns = [col(getattr(SegmentRow, name)) for name in Packed._fields[:-1]]
+    statement = (
+        select(*columns, col(Transcript.revision))
+        .join(Transcript, col(Transcript.id) == col(SegmentRow.transcript_id))
+        .where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id).in_(ids), *_touching(between))
+        .order_by(col(SegmentRow.transcript_id), *ORDER.columns)
+    )
+    return [Packed._make(row) for row in await session.execute(statement)]
+
+
+def _touching(between: tuple[float, float] | None) -> list[ColumnElement[bool]]:
+    if between is None:
+        return []
+    start, end = between
+    return [col(SegmentRow.end_ms) > start * 1000, col(SegmentRow.start_ms) < end * 1000]
 
 
 async def word_count(session: AsyncSession, owner_id: str, transcript_id: str) -> int:

@@ -9,6 +9,7 @@ from db.accounts.scopes import SCOPES
 from db.domain.clock import now
 from db.domain.errors import InvalidInput, NotFound
 from schema.base import connections, validation
+from schema.base.bounds import at_most
 from schema.base.connections import ConnectionView
 from schema.base.context import Context, Info
 from schema.base.errors import ForbiddenError, InvalidInputError, LimitExceededError, NotFoundError
@@ -24,12 +25,12 @@ _DAY_MS = 86_400_000
 class AccessToken(Node):
     """db.accounts.tables.AccessToken in the graph."""
 
-    name: str = field("What it was made for.")
+    name: str = field("The purpose that it was made for.")
     prefix: str = field("The beginning of its secret, by which a person tells tokens apart.")
-    scopes: list[str] = field("What it allows, as far as the account does.")
-    created_at: Instant = field("When it was made.")
-    expires_at: Instant | None = field("When it ends; null: not by itself.")
-    last_used_at: Instant | None = field("When it was last used, to the minute; null: never.")
+    scopes: list[str] = field("The scopes that it allows, as far as the account does.")
+    created_at: Instant = field("The instant at which it was made.")
+    expires_at: Instant | None = field("The instant at which it ends; null: not by itself.")
+    last_used_at: Instant | None = field("The minute of its last use; null: never used.")
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
@@ -39,7 +40,7 @@ class AccessToken(Node):
 
 async def access_tokens(
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 20,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 20,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
 ) -> ConnectionView:
     """Return a page of the viewer's tokens."""
@@ -52,8 +53,10 @@ async def access_tokens(
 class CreateAccessTokenInput:
     """What createAccessToken takes."""
 
-    name: str = field("What it is for, at most 100 characters.")
-    scopes: list[str] = field(f"What it allows, never more than the viewer may: {', '.join(SCOPES)}.")
+    name: str = field("Its purpose, at most 100 characters.")
+    scopes: list[str] = field(
+        f"The scopes, never more than the viewer has: {', '.join(SCOPES)}.", metadata=at_most(len(SCOPES))
+    )
     expires_in_days: int | None = strawberry.field(
         default=None, description="After how many days it ends, at most 3650; null: not by itself."
     )
@@ -69,7 +72,7 @@ class CreateAccessTokenPayload:
 
 CreateAccessTokenResult = Annotated[
     CreateAccessTokenPayload | InvalidInputError | LimitExceededError | ForbiddenError,
-    strawberry.union("CreateAccessTokenResult", description="What comes of making an access token."),
+    strawberry.union("CreateAccessTokenResult", description="The result of `createAccessToken`."),
 ]
 
 
@@ -111,7 +114,7 @@ class RevokeAccessTokenPayload:
 
 RevokeAccessTokenResult = Annotated[
     RevokeAccessTokenPayload | NotFoundError | ForbiddenError,
-    strawberry.union("RevokeAccessTokenResult", description="What comes of revoking an access token."),
+    strawberry.union("RevokeAccessTokenResult", description="The result of `revokeAccessToken`."),
 ]
 
 

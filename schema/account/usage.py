@@ -22,16 +22,16 @@ class UsageView(msgspec.Struct, frozen=True):
     max_audio_seconds_per_month: float | None
 
 
-@strawberry.type(description="What the viewer has used, and what is allowed.")
+@strawberry.type(description="The viewer's use, and what is allowed.")
 class Usage:
     """UsageView in the graph."""
 
     running_jobs: int = field("Jobs that run now.")
     queued_jobs: int = field("Jobs that wait.")
     audio_seconds_this_month: float = field("Length of the recordings whose jobs began this month (UTC), in seconds.")
-    max_concurrent_jobs: int = field("How many jobs may run at once; 0: as many as there are workers.")
-    max_queued_jobs: int = field("How many jobs may wait.")
-    max_audio_seconds_per_month: float | None = field("How much may be transcribed in a month; null: no limit.")
+    max_concurrent_jobs: int = field("The number of jobs that may run at once; 0: as many as there are workers.")
+    max_queued_jobs: int = field("The number of jobs that may wait.")
+    max_audio_seconds_per_month: float | None = field("The seconds that may be transcribed in a month; null: no limit.")
 
 
 async def of_viewer(info: Info) -> UsageView:

@@ -2,12 +2,13 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import strawberry
 from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.domain.errors import InvalidInput
 from db.store import pages
@@ -49,12 +50,12 @@ async def _total_count(parent: strawberry.Parent[ConnectionView]) -> int:
     return await parent.count()
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     """Relay's PageInfo."""
 
-    has_next_page: bool = field("Whether there is more behind this page.")
-    has_previous_page: bool = field("Whether there is something before this page.")
+    has_next_page: bool = field("True when there is more behind this page.")
+    has_previous_page: bool = field("True when there is something before this page.")
     start_cursor: str | None = field("The cursor of the first edge, for `before`.")
     end_cursor: str | None = field("The cursor of the last edge, for `after`.")
 
@@ -72,8 +73,8 @@ class Connection(Generic[Node]):
     """Relay's connection."""
 
     edges: list[Edge[Node]] = field("The entries of this page, in order.")
-    page_info: PageInfo = field("Where the page stands in the list.")
-    total_count: int = field("How many entries there are in all, the filters applied.", _total_count)
+    page_info: PageInfo = field("The position of the page in the list.")
+    total_count: int = field("The number of entries in all, the filters applied.", _total_count)
 
 
 def encode(*parts: int | str) -> str:
@@ -147,3 +148,50 @@ async def paginate(
     cursors = [encode(order.name, *order.key(row)) for row in page.rows]
     edges = [EdgeView(cursor, node) for cursor, node in zip(cursors, view(page.rows), strict=True)]
     return connection(edges, count, more=page.has_next, less=page.has_previous)
+
+
+class Listing(NamedTuple):
+    """Lists of one kind that many parents have: a parent's children, by owner, parent and filter, and their order."""
+
+    children: Callable[[str, str, Any], Select[Any]]
+    parent_of: Callable[[Any], str]
+    order: Order
+
+
+async def paginate_each(
+    context: Context,
+    parent: str,
+    listing: Listing,
+    window: Window,
+    wanted: Hashable = None,
+    view: Callable[[Sequence[Any]], Sequence[Any]] = list,
+) -> ConnectionView:
+    """Return one page of a parent's list. What many parents are asked for alike is read by one statement."""
+    page = await context.load.each(_pages, (listing, wanted, window)).load(parent)
+    rows = () if page is None else page.rows
+
+    async def count() -> int:
+        return await context.load.each(_counts, (listing, wanted)).load(parent) or 0
+
+    cursors = [encode(listing.order.name, *listing.order.key(row)) for row in rows]
+    edges = [EdgeView(cursor, node) for cursor, node in zip(cursors, view(rows), strict=True)]
+    more, less = (page.has_next, page.has_previous) if page else (False, False)
+    return connection(edges, count, more=more, less=less)
+
+
+async def _pages(
+    session: AsyncSession, owner_id: str, parents: Sequence[str], arguments: tuple[Listing, Hashable, Window]
+) -> dict[str, pages.Page]:
+    listing, wanted, window = arguments
+
+    def children(parent: str) -> Select[Any]:
+        return listing.children(owner_id, parent, wanted)
+
+    return await pages.pages(session, parents, children, listing.order, window=window, parent_of=listing.parent_of)
+
+
+async def _counts(
+    session: AsyncSession, owner_id: str, parents: Sequence[str], arguments: tuple[Listing, Hashable]
+) -> dict[str, int]:
+    listing, wanted = arguments
+    return await pages.counts(session, parents, lambda parent: listing.children(owner_id, parent, wanted))

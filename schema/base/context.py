@@ -1,24 +1,30 @@
 """What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 import strawberry
 
 from db.accounts.tables import Quota
-from db.domain.errors import Forbidden
+from db.domain.errors import Forbidden, TooCostly
 from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
+from schema.base.heavy import HeavyWork
 from schema.base.loaders import Loaders
 from schema.base.rates import Rates
 from schema.settings import IntakeSettings
 from tasks.settings import WorkerSettings
 
-if TYPE_CHECKING:  # what it shows needs the context in its turn
-    from schema.subscriptions.broadcaster import Broadcaster
+
+class Follows(Protocol):
+    """What subscribers find the newest events with: `schema.subscriptions.broadcaster.Broadcaster`."""
+
+    def follow(self, owner_id: str, subject: Any) -> AbstractAsyncContextManager[Any]:
+        """Follow what happens to a subject."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -36,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, and what the credentials allow."""
+    """The viewer, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
@@ -80,11 +86,14 @@ class Context:
     viewer: Viewer
     db: Database
     blobs: Blobs
-    broadcaster: "Broadcaster"
+    broadcaster: Follows
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
-    cost: int = 0  # of this operation, told before it is executed
+    public_url: str = ""
+    cost: int = 0  # of this operation, as estimated before it is executed, and what was spent beyond that
+    cost_limit: int = 2**31 - 1
+    heavy: HeavyWork = field(default_factory=HeavyWork)
     load: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +101,7 @@ class Context:
 
     @property
     def owner_id(self) -> str:
-        """Whose things can be seen."""
+        """The user whose things can be seen."""
         return self.viewer.owner_id
 
     def renew(self) -> None:
@@ -102,7 +111,7 @@ class Context:
     def signed_url(self, path: str, expires: int) -> str:
         """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
         signed = self.settings.sign(path, self.owner_id, expires)
-        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+        return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
     @property
     def queue_limits(self) -> QueueLimits:
@@ -115,9 +124,23 @@ class Context:
         if self.rates is not None:
             await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
 
+    async def spend(self, points: float) -> None:
+        """Take what a field costs beyond the estimate, for it knows how long a transcript is. Raises TooCostly and
+        RateLimited.
+        """
+        self.cost += round(points)
+        if self.cost > self.cost_limit:
+            raise TooCostly(self.cost, self.cost_limit)
+        if self.rates is not None:
+            await self.rates.charge(self.owner_id, round(points), self.viewer.quota.points_per_minute)
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the credentials have this scope."""
+        return scope in self.viewer.scopes or "admin" in self.viewer.scopes
+
     def require(self, scope: str) -> None:
-        """Raises Forbidden unless the credentials have this scope."""
-        if scope not in self.viewer.scopes and "admin" not in self.viewer.scopes:
+        """Raise Forbidden unless the credentials have this scope."""
+        if not self.may(scope):
             raise Forbidden(scope)
 
 

@@ -26,7 +26,7 @@ ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type
 
 
 class ExportState(StrEnum):
-    """Where an export stands."""
+    """The state of an export."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -35,7 +35,7 @@ class ExportState(StrEnum):
 
 
 class JobOrder(StrEnum):
-    """How a list of jobs is ordered."""
+    """The order of a list of jobs."""
 
     CREATED_AT_DESC = "CREATED_AT_DESC"
     CREATED_AT_ASC = "CREATED_AT_ASC"
@@ -50,13 +50,13 @@ def _describe(kind: type[StrEnum], description: str, values: dict[str, str]) -> 
 
 _describe(
     JobState,
-    "Where a job stands.",
+    "The state of a job.",
     {
         "QUEUED": "Accepted; waits for a worker.",
         "RUNNING": "A worker is at it.",
         "SUCCEEDED": "Everything that was asked for is there.",
         "PARTIAL": "A transcript is there, but an optional stage (alignment, diarization) failed: see `problems`.",
-        "FAILED": "There is no complete transcript: see `problems`.",
+        "FAILED": "No complete transcript could be made: see `problems`.",
         "CANCELED": "Stopped at the client's wish.",
     },
 )
@@ -74,7 +74,7 @@ _describe(
 )
 _describe(
     StageState,
-    "Where one stage of a job stands.",
+    "The state of one stage of a job.",
     {
         "PENDING": "Has not begun.",
         "RUNNING": "Is being worked on.",
@@ -85,7 +85,7 @@ _describe(
 )
 _describe(
     TranscriptionTask,
-    "What Whisper is asked to do.",
+    "The task for Whisper.",
     {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
 )
 _describe(
@@ -94,7 +94,7 @@ _describe(
     {
         "LOW_CONFIDENCE": "The recogniser was not sure of the text.",
         "REPETITION": "Whisper looped: the same words over and over.",
-        "NO_SPEECH": "There is text where the voice detector heard nobody.",
+        "NO_SPEECH": "Text stands where the voice detector heard nobody.",
         "UNALIGNED": "The aligner could not place the words.",
         "MISSING_TEXT": "Speech was detected in it or right behind it in which nothing was recognised.",
         "OVERLAP": "More than one speaker talks at once.",
@@ -102,7 +102,7 @@ _describe(
 )
 _describe(
     WordTiming,
-    "Where a word's times come from.",
+    "The source of a word's times.",
     {
         "ALIGNED": "From the CTC aligner.",
         "INTERPOLATED": "Between aligned neighbours (symbols, say).",
@@ -112,7 +112,7 @@ _describe(
 )
 _describe(
     ExportState,
-    "Where an export stands.",
+    "The state of an export.",
     {
         "PENDING": "Waits for a worker or is being rendered.",
         "READY": "Can be downloaded.",
@@ -122,7 +122,7 @@ _describe(
 )
 _describe(
     JobOrder,
-    "How a list of jobs is ordered.",
+    "The order of a list of jobs.",
     {
         "CREATED_AT_DESC": "The newest first.",
         "CREATED_AT_ASC": "The oldest first.",

@@ -7,9 +7,11 @@ without a resolver are read off it by name, so nothing is copied on the way out.
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
+
+from schema.base.bounds import BoundedLists, takes_lists
 
 SCOPE = "scope"
 """The name under which a field's metadata holds the scope that it needs."""
@@ -21,9 +23,17 @@ def field(
     """Declare a field with its description and the scope that it needs; without a resolver, the attribute of the same
     name.
     """
+    if resolver is not None and takes_lists(resolver):
+        options["extensions"] = [*options.get("extensions", ()), BoundedLists()]
     if scope is not None:
         description, resolver, options = _scoped(description, resolver, scope, options)
     return strawberry.field(description=description, resolver=resolver, **options)  # type: ignore[arg-type]  # None is its default
+
+
+def link(name: str, module: str, of: Any = None) -> Any:
+    """A type of another module, named so that neither imports the other."""
+    type_: Any = Annotated[name, strawberry.lazy(module)]
+    return type_ if of is None else of[type_]
 
 
 def arg(description: str, **options: Any) -> Any:

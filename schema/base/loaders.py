@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from db.store.session import Database
 from schema.base.speakers import SpeakerView, speaker_view
 
 Found = TypeVar("Found")
+Arguments = TypeVar("Arguments", bound=Hashable)
 Fetch = Callable[[AsyncSession, str, Sequence[str]], Awaitable[Mapping[str, Found]]]
 
 
@@ -58,6 +59,8 @@ class Loaders:
 
             return Loader(load)
 
+        self._by_id = by_id
+        self._each: dict[Hashable, Loader[Any]] = {}
         self.job: Loader[Job | None] = by_id(jobs.many)
         self.media: Loader[Media | None] = by_id(media.many)
         self.peaks: Loader[str | None] = by_id(media.peaks)
@@ -67,6 +70,21 @@ class Loaders:
         self.owner: Loader[Owner | None] = by_id(owners.many)
         self.token: Loader[AccessToken | None] = by_id(tokens.many)
         self.speakers: Loader[list[SpeakerView] | None] = by_id(_speakers)
+
+    def each(
+        self,
+        fetch: "Callable[[AsyncSession, str, Sequence[str], Arguments], Awaitable[Mapping[str, Found]]]",
+        arguments: "Arguments" = None,  # type: ignore[assignment]  # for those that take none
+    ) -> "Loader[Found | None]":
+        """Return the loader of what many parents are asked for with the same arguments: `fetch` reads it for all."""
+        key = (fetch, arguments)
+        if key not in self._each:
+
+            async def of_parents(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> Mapping[str, Found]:
+                return await fetch(session, owner_id, ids, arguments)
+
+            self._each[key] = self._by_id(of_parents)
+        return self._each[key]
 
 
 async def _speakers(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Any]:

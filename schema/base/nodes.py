@@ -1,24 +1,13 @@
-"""Things with a global id, and how one is found by it."""
+"""Things with a global id."""
 
-import asyncio
 import re
-from typing import Annotated, Any
+from typing import ClassVar
 
 import strawberry
 
-from db.domain.errors import InvalidInput
-from schema.base.context import Context, Info
-from schema.base.fields import arg, field
+from schema.base.fields import field
 
 _ID = re.compile(r"[a-z]{3}_[0-9A-Za-z._-]{1,80}")
-_SCOPES = {
-    "job": "jobs:read",
-    "med": "jobs:read",
-    "trn": "transcripts:read",
-    "exp": "exports:read",
-    "tok": "account",
-    "usr": None,
-}
 
 
 @strawberry.interface(description="Something that can be read again by its id.")
@@ -28,33 +17,17 @@ class Node:
     id: strawberry.ID = field("Opaque, global and stable.")
 
 
+class StandIn:
+    """A type of the graph for which objects of another class stand at run time; its fields are read off those."""
+
+    stands_for: ClassVar[type]
+
+    @classmethod
+    def is_type_of(cls, value: object, _info: object) -> bool:
+        """Tell whether this object is shown as this type."""
+        return isinstance(value, cls.stands_for)
+
+
 def known(id_: str, prefix: str) -> bool:
-    """Whether this can be the id of such a thing at all; keeps hostile strings away from the database."""
+    """Tell whether this can be the id of such a thing at all; keeps hostile strings away from the database."""
     return id_.startswith(prefix + "_") and _ID.fullmatch(id_) is not None
-
-
-async def node(info: Info, id_: Annotated[strawberry.ID, arg("The id, as given by any type.", name="id")]) -> Any:
-    """One node, or None."""
-    return await _find(info.context, id_)
-
-
-async def nodes(info: Info, ids: Annotated[list[strawberry.ID], arg("At most 100 ids.")]) -> list[Any]:
-    """Nodes in the order of the ids, None where there is none. Raises InvalidInput."""
-    if len(ids) > 100:
-        raise InvalidInput("ids", "At most 100 ids.")
-    return list(await asyncio.gather(*(_find(info.context, id_) for id_ in ids)))
-
-
-async def _find(context: Context, id_: str) -> Any:
-    prefix = id_[:3]
-    if prefix not in _SCOPES or not known(id_, prefix):
-        return None
-    scope = _SCOPES[prefix]
-    if scope is not None:
-        context.require(scope)
-    load = context.load
-    loaders: dict[str, Any] = {
-        "job": load.job, "med": load.media, "trn": load.transcript, "exp": load.export, "tok": load.token,
-        "usr": load.owner,
-    }  # fmt: skip
-    return await loaders[prefix].load(id_)

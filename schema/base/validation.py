@@ -3,12 +3,12 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
-from db.domain.errors import InvalidInput
+from db.domain.errors import FieldFault, InvalidInput
 from schema.base.languages import WHISPER
 
 METADATA_BYTES, METADATA_DEPTH = 16 * 1024, 32
@@ -19,7 +19,44 @@ SPEAKERS = 100
 FILENAME_CHARS = 255
 _SAFE = 2**53 - 1
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make a name read as another one
+Number = TypeVar("Number", int, float)
+LANGUAGE_TAG_CHARS = 35  # of a BCP 47 tag
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Checks:
+    """The checks of one input: what they refuse is collected, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._faults: list[FieldFault] = []
+
+    def __call__(self, check: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the check does; if it refuses, something of no use, for `done` will raise."""
+        try:
+            return check(*args, **kwargs)
+        except InvalidInput as refused:
+            self._faults += refused.fields
+            return cast("T", None)
+
+    def fail(self, field: str, message: str) -> None:
+        """Record a fault that was found otherwise."""
+        self._faults.append(FieldFault(field.split("."), message))
+
+    def done(self) -> None:
+        """Raise InvalidInput if anything was refused."""
+        if self._faults:
+            (path, message), *others = self._faults
+            raise InvalidInput(".".join(path), message, others)
+
+
+def some(field: str, values: Collection[object], least: int = 1) -> None:
+    """Check that there are enough values; how many at most is declared beside the argument (`bounds`)."""
+    if len(values) < least:
+        raise InvalidInput(field, f"At least {least}.")
 
 
 def text(field: str, value: str, most: int, *, lines: bool = False) -> str:
@@ -41,8 +78,8 @@ def filename(field: str, value: str) -> str:
     return name
 
 
-def between(field: str, value: int, least: int, most: int) -> int:
-    """A whole number within bounds."""
+def between(field: str, value: Number, least: float, most: float) -> Number:
+    """Return a number that lies within bounds."""
     if not least <= value <= most:
         raise InvalidInput(field, f"Between {least} and {most}.")
     return value
@@ -56,9 +93,9 @@ def sha256(field: str, value: str) -> str:
 
 
 def language(field: str, value: str) -> str:
-    """A language that Whisper knows, in lower case."""
-    code = value.lower()
-    if code not in WHISPER:
+    """Return a language that Whisper knows, as its code; a region or script behind it, as in en-US, is left out."""
+    code = re.split(r"[-_]", value.strip().lower(), maxsplit=1)[0]
+    if len(value) > 35 or code not in WHISPER:
         raise InvalidInput(
             field, "A language code that Whisper knows, such as en, de or zh; leave it out to detect it."
         )
@@ -72,11 +109,12 @@ def model(field: str, value: str) -> str:
     return value
 
 
-def texts(field: str, values: Sequence[str], most: int, chars: int) -> tuple[str, ...]:
-    """A list of short texts; repeated ones are dropped."""
-    if len(values) > most:
-        raise InvalidInput(field, f"At most {most}.")
-    return tuple(dict.fromkeys(text(f"{field}.{i}", value, chars) for i, value in enumerate(values)))
+def texts(field: str, values: Sequence[str], chars: int) -> tuple[str, ...]:
+    """Return a list of short texts; repeated ones are dropped."""
+    checks = Checks()
+    found = dict.fromkeys(checks(text, f"{field}.{i}", value, chars) for i, value in enumerate(values))
+    checks.done()
+    return tuple(found)
 
 
 def speakers(

@@ -35,6 +35,7 @@ from graphql import (
     is_object_type,
 )
 
+from schema.execution.bounds import Bound, note_uses
 from schema.execution.limits import Limits
 
 PAGE_ARGUMENTS = ("first", "last")
@@ -84,7 +85,7 @@ class Cost:
     points: int
     variable: bool
     introspection: bool
-    """Whether it asks for nothing but the schema."""
+    """Whether it asks for nothing but the schema: an answer that is made once, for a point."""
 
 
 class CostVisitor:
@@ -99,6 +100,7 @@ class CostVisitor:
         self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         self.measured: dict[str, Measure] = {}
         self.variable = False
+        self.bounds: dict[str, Bound] = {}
         self.lengths = {"__Schema.types": len(schema.type_map), **INTROSPECTION_LENGTHS}
 
     def measure(self, operation: OperationDefinitionNode) -> Cost:
@@ -114,7 +116,7 @@ class CostVisitor:
         points = min(whole.fixed + whole.per_item * self.limits.assumed_page, CEILING)
         introspection = self._is_introspection(operation.selection_set)
         self._check("cost", points, (introspection and self.limits.introspection) or self.limits.cost)
-        return Cost(points, self.variable, introspection)
+        return Cost(1 if introspection else points, self.variable, introspection)
 
     @staticmethod
     def _is_introspection(selection: SelectionSetNode) -> bool:
@@ -178,6 +180,9 @@ class CostVisitor:
         field = META_FIELDS.get(name)
         if field is None and (is_object_type(parent) or is_interface_type(parent)):
             field = parent.fields.get(name)
+        for argument in node.arguments or ():
+            if field is not None and (declared := field.args.get(argument.name.value)) is not None:
+                note_uses(argument.value, declared, self.bounds)
         if node.selection_set is None:
             return Measure(1, aliases, 1, self._weight(field) if field else 0, 0)
         named = get_named_type(field.type) if field else None

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
@@ -28,6 +28,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from schema.execution.bounds import Bound
 from schema.execution.complexity import Cost, CostVisitor, TooComplex
 from schema.execution.errors import Code
 from schema.execution.limits import Limits
@@ -58,6 +59,8 @@ class Operation:
     introspection: bool = False
     in_parts: bool = False
     """Whether the document holds `@defer` or `@stream`."""
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    """How many values the lists in variables may have, by the variables' names."""
 
     @property
     def name(self) -> str | None:
@@ -78,6 +81,7 @@ class Checked:
     operations: tuple[tuple[OperationDefinitionNode, Cost], ...] = ()
     errors: tuple[GraphQLError, ...] = ()
     in_parts: bool = False
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
 
 
 class Documents:
@@ -107,7 +111,7 @@ class Documents:
                 points = CostVisitor(self.schema, checked.document, self.limits, variables).measure(node).points
             except TooComplex as refusal:
                 raise RequestRejected([too_complex(refusal)]) from None
-        return Operation(source, checked.document, node, points, cost.introspection, checked.in_parts)
+        return Operation(source, checked.document, node, points, cost.introspection, checked.in_parts, checked.bounds)
 
     @staticmethod
     def _choose(checked: Checked, name: str | None) -> tuple[OperationDefinitionNode, Cost]:
@@ -129,9 +133,9 @@ class Documents:
             if not any(isinstance(d, OperationDefinitionNode) for d in document.definitions):
                 raise GraphQLError("The document holds no operation.")
             directives = directives_of(document, self.limits.directives)
-            ruler = CostVisitor(self.schema, document, self.limits)
+            visitor = CostVisitor(self.schema, document, self.limits)
             operations = tuple(
-                (node, ruler.measure(node))
+                (node, visitor.measure(node))
                 for node in document.definitions
                 if isinstance(node, OperationDefinitionNode)
             )
@@ -142,7 +146,8 @@ class Documents:
         except GraphQLError as error:
             return Checked(None, errors=(self._syntax_error(error, source),))
         errors = self._validate(document)
-        return Checked(None if errors else document, operations, tuple(errors), not directives.isdisjoint(IN_PARTS))
+        in_parts = not directives.isdisjoint(IN_PARTS)
+        return Checked(None if errors else document, operations, tuple(errors), in_parts, visitor.bounds)
 
     def _syntax_error(self, error: GraphQLError, source: str) -> GraphQLError:
         if TOO_LARGE in error.message:

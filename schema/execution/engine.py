@@ -1,8 +1,10 @@
 """One operation from text to answer, for every transport: HTTP, WebSocket and server-sent events."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLError, OperationType
@@ -10,7 +12,7 @@ from graphql.execution import create_source_event_stream
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
-from schema.execution import errors
+from schema.execution import bounds, errors
 from schema.execution.coalescing import CoalescedResponses
 from schema.execution.documents import Documents, Operation, RequestRejected
 from schema.execution.errors import Explain, ExtensionsNotRun, no_facts
@@ -19,6 +21,9 @@ from schema.execution.limits import Limits
 from schema.execution.messages import Execution, GraphQLResponse, Request
 from schema.execution.parts import Part, PartsExecutor, later_parts
 from schema.execution.resume import resumed
+
+INTROSPECTIONS, INTROSPECTION_CHARACTERS = 32, 20_000
+"""So many answers about the schema are remembered, for documents of at most this length."""
 
 
 class Engine:
@@ -42,6 +47,8 @@ class Engine:
         self.limits = limits
         self.documents = Documents(self.schema, limits)
         self.shared = shared
+        self._introspections: OrderedDict[tuple[str, str | None, str], GraphQLResponse] = OrderedDict()
+        self._introspecting = asyncio.Lock()
         self._explain = explain
 
     def operation(self, request: Request) -> Operation:
@@ -57,8 +64,27 @@ class Engine:
         async with self._ready(call) as ready:
             if isinstance(ready, GraphQLResponse):
                 return ready
+            if call.operation.introspection:
+                return await self._introspection(ready, call)
             result = await self._run(ready, call)
-        return GraphQLResponse(**self._executed(result, call), extensions=self._cost(call))
+        return GraphQLResponse(**self._executed(result, call), extensions=self._cost(call, ready))
+
+    async def _introspection(self, executor: FastExecutor, call: Execution) -> GraphQLResponse:
+        """Return what the schema says of itself: made once for a document, then sent from memory. One is made at a
+        time, for it is nothing but work.
+        """
+        key = (call.operation.source, call.operation.name, repr(call.request.variables))
+        if (known := self._introspections.get(key)) is not None:
+            self._introspections.move_to_end(key)
+            return known
+        async with self._introspecting:
+            result = await self._run(executor, call)
+        known = GraphQLResponse(**self._executed(result, call), extensions=self._cost(call, executor))
+        if not known.errors and len(call.operation.source) <= INTROSPECTION_CHARACTERS:
+            known = self._introspections[key] = replace(known, encoded=known.json())
+        while len(self._introspections) > INTROSPECTIONS:
+            self._introspections.popitem(last=False)
+        return known
 
     async def deliver(self, call: Execution) -> AsyncGenerator[GraphQLResponse, None]:
         """Run a query or a mutation whose answer may come in parts (`@defer`, `@stream`): a response, or `Part`s."""
@@ -67,14 +93,17 @@ class Engine:
             if isinstance(ready, GraphQLResponse):
                 yield ready
                 return
+            if call.operation.introspection and not call.operation.in_parts:
+                yield await self._introspection(ready, call)
+                return
             result = await self._run(ready, call)
             if isinstance(result, ExecutionResult):
-                yield GraphQLResponse(**self._executed(result, call), extensions=self._cost(call))
+                yield GraphQLResponse(**self._executed(result, call), extensions=self._cost(call, ready))
                 return
             first, later = result
             pending = [one.formatted for one in first.pending]
             shown = self._executed(first, call)
-            yield Part(**shown, extensions=self._cost(call), pending=pending, first=True)
+            yield Part(**shown, extensions=self._cost(call, ready), pending=pending, first=True)
 
             def present(found: Sequence[GraphQLError]) -> list[dict[str, Any]]:
                 return self._present(found, call.correlation_id, executing=True)
@@ -132,7 +161,7 @@ class Engine:
 
     async def _event(self, executor: FastExecutor, call: Execution, payload: Any) -> GraphQLResponse:
         async def run() -> GraphQLResponse:
-            async with _opened(call) as context:
+            async with _opened(call, self.limits.cost) as context:
                 event = executor.build_per_event_executor(payload)
                 event.context_value = context
                 result = await self._run(event, call)
@@ -148,12 +177,14 @@ class Engine:
         self, call: Execution, kind: type[FastExecutor] = FastExecutor
     ) -> AsyncIterator[FastExecutor | GraphQLResponse]:
         """What will execute the operation, or why it is not executed: for its variables, or for the viewer's budget."""
-        async with _opened(call) as context:
+        async with _opened(call, self.limits.cost) as context:
             executor: FastExecutor | list[GraphQLError] = kind.build(  # type: ignore[assignment]  # of the class it is called on
                 self.schema,
                 call.operation.document,
                 context_value=context,
-                raw_variable_values=dict(call.request.variables or {}),
+                raw_variable_values=bounds.cut_variables(
+                    self.schema, call.operation.node, call.request.variables or {}, call.operation.bounds
+                ),
                 operation_name=call.operation.name,
                 max_coercion_errors=self.limits.errors,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # Strawberry's is not typed as a guard
@@ -198,8 +229,10 @@ class Engine:
         shown = self._present(found, call.correlation_id, executing=True) if found else None
         return {"executed": True, "data": result.data, "errors": shown}
 
-    def _cost(self, call: Execution) -> dict[str, Any]:
-        return {"cost": {"requested": call.operation.cost, "limit": self.limits.cost}}
+    def _cost(self, call: Execution, executor: FastExecutor) -> dict[str, Any]:
+        """Return what the operation cost: as estimated, or as its context knows better."""
+        requested = getattr(executor.context_value, "cost", call.operation.cost)
+        return {"cost": {"requested": requested, "limit": self.limits.cost}}
 
     def _present(self, found: Sequence[GraphQLError], correlation_id: str, *, executing: bool) -> list[dict[str, Any]]:
         return errors.present_all(
@@ -217,11 +250,11 @@ def _wrapped(fault: Exception) -> GraphQLError:
 
 
 @asynccontextmanager
-async def _opened(call: Execution) -> AsyncIterator[Any]:
+async def _opened(call: Execution, limit: int) -> AsyncIterator[Any]:
     """A fresh context, told what the operation costs if it has a `cost`, and closed afterwards."""
     context = call.new_context()
     if hasattr(context, "cost"):
-        context.cost = call.operation.cost
+        context.cost, context.cost_limit = call.operation.cost, limit
     try:
         yield context
     finally:

@@ -71,7 +71,9 @@ def present_all(
     """At most `limit` errors, and how many more there are. `executing`: resolvers raised them."""
     shown = [present(error, correlation_id, executing=executing, explain=explain) for error in errors[:limit]]
     if (more := len(errors) - limit) > 0:
-        shown.append(facts(Code.INTERNAL, f"{more} more errors are not shown.", {"hidden": more}, correlation_id))
+        codes = [one["extensions"]["code"] for one in shown]  # the note blames nobody whom the others do not
+        code = Code.INTERNAL.value if Code.INTERNAL in codes else codes[-1]
+        shown.append(facts(code, f"{more} more errors are not shown.", {"hidden": more}, correlation_id))
     return shown
 
 

@@ -27,7 +27,7 @@ class RetryJobPayload:
 
 RetryJobResult = Annotated[
     RetryJobPayload | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
-    strawberry.union("RetryJobResult", description="What comes of asking for another try."),
+    strawberry.union("RetryJobResult", description="The result of `retryJob`."),
 ]
 
 
@@ -39,14 +39,14 @@ async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
     return RetryJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
-@strawberry.input(description="Which stage to do again, and how.")
+@strawberry.input(description="The stage to do again, and its options.")
 class RerunStageInput:
     """What rerunStage takes."""
 
     stage: Stage = field("ALIGN or DIARIZE. ALIGN brings DIARIZE with it: new word times need their speakers anew.")
-    num_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, exactly.")
-    min_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at least.")
-    max_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at most.")
+    num_speakers: int | None = strawberry.field(default=None, description="The exact number of speakers.")
+    min_speakers: int | None = strawberry.field(default=None, description="The least number of speakers.")
+    max_speakers: int | None = strawberry.field(default=None, description="The greatest number of speakers.")
 
 
 @strawberry.type(description="The job, queued for the stage.")
@@ -58,12 +58,12 @@ class RerunStagePayload:
 
 RerunStageResult = Annotated[
     RerunStagePayload | InvalidInputError | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
-    strawberry.union("RerunStageResult", description="What comes of asking for a stage again."),
+    strawberry.union("RerunStageResult", description="The result of `rerunStage`."),
 ]
 
 
 async def rerun_stage(
-    info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("Which stage, and how.", name="input")]
+    info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("The stage and its options.", name="input")]
 ) -> RerunStagePayload:
     """Queues a finished job for one stage."""
     context = info.context
@@ -95,12 +95,12 @@ async def rerun_stage(
 class DeleteJobPayload:
     """What deleteJob gives."""
 
-    deleted_id: strawberry.ID = field("Its id.")
+    deleted_id: strawberry.ID = field("The id that it had.")
 
 
 DeleteJobResult = Annotated[
     DeleteJobPayload | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("DeleteJobResult", description="What comes of deleting a job."),
+    strawberry.union("DeleteJobResult", description="The result of `deleteJob`."),
 ]
 
 

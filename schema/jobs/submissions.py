@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
 
 from db import jobs, media, models
 from db.domain.errors import Conflict, InvalidInput, NotFound
@@ -17,6 +18,7 @@ from db.jobs import NewJob
 from db.queue import workers
 from schema.account.usage import check_audio
 from schema.base import validation
+from schema.base.bounds import at_most
 from schema.base.context import Context, Info
 from schema.base.enums import TranscriptionTask
 from schema.base.errors import (
@@ -35,40 +37,56 @@ from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
 from tasks.media.ingestion import ingest
+from tasks.telemetry import metrics
 
 
 def _optional(description: str, default: Any = None, **options: Any) -> Any:
     return strawberry.field(default=default, description=description, **options)
 
 
-@strawberry.input(one_of=True, description="Where the recording comes from: exactly one.")
+@strawberry.input(one_of=True, description="The source of a recording: exactly one.")
 class MediaSource:
     """One of the ways in."""
 
     media_id: strawberry.ID | None = _optional("A recording that is here already.", strawberry.UNSET)
+    upload_id: strawberry.ID | None = _optional(
+        "An upload whose bytes are all here: nothing has to be read out of the upload's own answer.", strawberry.UNSET
+    )
     file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
 
 
-@strawberry.input(description="What to make of which recording.")
+@strawberry.input(description="The recording, and what to make of it.")
 class CreateJobInput:
     """What createJob takes."""
 
     source: MediaSource = field("The recording.")
     model: str | None = _optional("The Whisper model; the server's default when left out.")
-    language: str | None = _optional("What is spoken, as an ISO 639-1 code; detected when left out.")
+    language: str | None = _optional("The language spoken, such as `de` or `en-US`; detected when left out.")
     task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
-    align: bool | None = _optional("Whether to find each word's time.", default=True)
-    diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
-    num_speakers: int | None = _optional("How many speakers there are, exactly, when that is known.")
-    min_speakers: int | None = _optional("How many speakers there are, at least.")
-    max_speakers: int | None = _optional("How many speakers there are, at most.")
+    align: bool | None = _optional("Find each word's time.", default=True)
+    diarize: bool | None = _optional("Tell the speakers apart.", default=True)
+    num_speakers: int | None = _optional("The exact number of speakers, when that is known.")
+    min_speakers: int | None = _optional("The least number of speakers.")
+    max_speakers: int | None = _optional("The greatest number of speakers.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
-    hotwords: list[str] | None = _optional("Words to listen for: at most 200 of at most 100 characters.")
-    rules: HallucinationRulesInput | None = _optional(
-        "What is done against text that nobody spoke; everything when left out."
+    hotwords: list[str] | None = _optional(
+        "Words to listen for: at most 200 of at most 100 characters.", metadata=at_most(validation.HOTWORDS)
     )
+    rules: HallucinationRulesInput | None = _optional(
+        "Filters against text that nobody spoke; all of them when left out."
+    )
+    beam_size: int | None = _optional("How many readings Whisper weighs against each other, 1 to 10.", default=5)
+    chunk_seconds: float | None = _optional(
+        "How much speech Whisper hears at once, at most: 5 to 30 seconds.", default=20.0
+    )
+    speech_threshold: float | None = _optional(
+        "From which probability on a sound is taken for speech, 0.1 to 0.9: lower hears softer voices.", default=0.5
+    )
+    suppress_numerals: bool | None = _optional("Whether numbers are written in words.", default=False)
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
-    tags: list[str] | None = _optional("The client's own labels: at most 50 of at most 100 characters.")
+    tags: list[str] | None = _optional(
+        "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
+    )
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
     idempotency_key: str | None = _optional(
         "The same key and input give the same job; the same key with another input is a ConflictError."
@@ -80,7 +98,7 @@ class CreateJobPayload:
     """What createJob gives."""
 
     job: Job = field("The job.")
-    reused: bool = field("Whether this is the job of an earlier request with the same idempotency key.")
+    reused: bool = field("True when this is the job of an earlier request with the same idempotency key.")
 
 
 CreateJobResult = Annotated[
@@ -92,12 +110,12 @@ CreateJobResult = Annotated[
     | ConflictError
     | NotFoundError
     | ForbiddenError,
-    strawberry.union("CreateJobResult", description="What comes of asking for a transcript."),
+    strawberry.union("CreateJobResult", description="The result of `createJob`."),
 ]
 
 
 async def create_job(
-    info: Info, data: Annotated[CreateJobInput, arg("What to make of which recording.", name="input")]
+    info: Info, data: Annotated[CreateJobInput, arg("The recording, and what to make of it.", name="input")]
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context
@@ -122,7 +140,8 @@ class Recording:
 async def recording(context: Context, source: MediaSource) -> AsyncIterator[Recording]:
     """The recording; one that came with the request is only kept when it was used."""
     if not isinstance(source.file, UploadedFile):
-        yield Recording(await _known_recording(context, source.media_id or ""), source.media_id or "")
+        row = await _known_recording(context, await _uploaded(context, source) or source.media_id or "")
+        yield Recording(row, row.id)
         return
     filename = validation.filename("input.source.file", source.file.filename)
     settings = context.settings
@@ -140,6 +159,20 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
             await context.blobs.delete(row.blob_key or "")
 
 
+async def _uploaded(context: Context, source: MediaSource) -> str | None:
+    """Return the id of the recording that an upload has become. Raises NotFound, and Conflict while it has not."""
+    if not source.upload_id:
+        return None
+    async with context.db.read() as session:
+        found = await media.upload(
+            session, context.owner_id, source.upload_id if known(source.upload_id, "upl") else ""
+        )
+    if found.media_id is None:
+        facts = {"uploadId": found.id, "offset": found.received, "byteSize": found.byte_size}
+        raise Conflict("The upload is not complete yet; send the rest of its bytes first.", facts)
+    return found.media_id
+
+
 async def _known_recording(context: Context, id_: str) -> models.Media:
     row = await context.load.media.load(id_) if known(id_, "med") else None
     if row is None:
@@ -153,44 +186,59 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    if not reused:
+        metrics.add("graphophone.jobs.accepted", task=job.options.task)
+    return job, reused
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
     """Everything but the recording, checked. Raises InvalidInput."""
-    key = data.idempotency_key
+    key, checks = data.idempotency_key, validation.Checks()
     new = NewJob(
         media_id="",
-        options=_options(context, data),
-        priority=validation.between("input.priority", data.priority or 0, -10, 10),
-        tags=validation.texts("input.tags", data.tags or (), validation.TAGS, validation.TAG_CHARS),
-        metadata=validation.metadata("input.metadata", data.metadata),
-        idempotency_key=None if key is None else validation.text("input.idempotencyKey", key, validation.KEY_CHARS),
+        options=_options(context, data, checks),
+        priority=checks(validation.between, "input.priority", data.priority or 0, -10, 10),
+        tags=checks(validation.texts, "input.tags", data.tags or (), validation.TAG_CHARS),
+        metadata=checks(validation.metadata, "input.metadata", data.metadata),
+        idempotency_key=None
+        if key is None
+        else checks(validation.text, "input.idempotencyKey", key, validation.KEY_CHARS),
         correlation_id=context.correlation_id,
     )
+    checks.done()
     await _check_model(context, new.options.model)
     return new
 
 
-def _options(context: Context, data: CreateJobInput) -> Options:
-    validation.speakers(
-        "input", data.num_speakers, data.min_speakers, data.max_speakers, diarize=data.diarize is not False
-    )
+def _options(context: Context, data: CreateJobInput, checks: validation.Checks) -> Options:
+    diarize = data.diarize is not False
+    bounds = (data.num_speakers, data.min_speakers, data.max_speakers)
+    checks(validation.speakers, "input", *bounds, diarize=diarize)
+    model, prompt, chars = data.model, data.prompt, validation.PROMPT_CHARS
     return Options(
-        model=context.settings.worker.model if data.model is None else validation.model("input.model", data.model),
-        language=None if data.language is None else validation.language("input.language", data.language),
+        model=context.settings.worker.model if model is None else checks(validation.model, "input.model", model),
+        language=None if data.language is None else checks(validation.language, "input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
-        diarize=data.diarize is not False,
+        diarize=diarize,
         num_speakers=data.num_speakers,
         min_speakers=data.min_speakers,
         max_speakers=data.max_speakers,
-        prompt=None
-        if data.prompt is None
-        else validation.text("input.prompt", data.prompt, validation.PROMPT_CHARS, lines=True),
-        hotwords=validation.texts("input.hotwords", data.hotwords or (), validation.HOTWORDS, validation.HOTWORD_CHARS),
+        prompt=None if prompt is None else checks(validation.text, "input.prompt", prompt, chars, lines=True),
+        hotwords=checks(validation.texts, "input.hotwords", data.hotwords or (), validation.HOTWORD_CHARS),
         rules=hallucination_rules.chosen(data.rules),
+        **_recognition(data),
     )
+
+
+def _recognition(data: CreateJobInput) -> dict[str, Any]:
+    """Return what is told of the recogniser and the voice activity detector; a null is the default."""
+    bounds = {"beam_size": (1, 10), "chunk_seconds": (5, 30), "speech_threshold": (0.1, 0.9)}
+    given = {name: value for name in bounds if (value := getattr(data, name)) is not None}
+    for name, value in given.items():
+        validation.between(f"input.{to_camel_case(name)}", value, *bounds[name])
+    return {**given, "suppress_numerals": bool(data.suppress_numerals)}
 
 
 async def _check_model(context: Context, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The newest events of a job, read once for all who follow them, however many they are.
+"""The newest events of a subject, read once for all who follow it, however many they are.
 
 One reader hears the wake-ups. It reads what was recorded, then wakes the followers, who find the events in memory. A
 follower is a number or two, so the slowest costs no more than the quickest; who has fallen behind reads the log.
@@ -19,7 +19,8 @@ from db.domain.clock import now
 from db.domain.states import TERMINAL
 from db.domain.values import JobState
 from db.store.session import Database, DatabaseDown
-from schema.subscriptions.event_log import Event, EventLog, Moved, Progressed
+from schema.subscriptions.entries import Event, JobEvent, Moved, Progressed, Subject
+from schema.subscriptions.event_log import EventLog
 from tasks.wakeups.live import Lagged, Live, Progress, Signal
 
 KEPT = 256
@@ -137,8 +138,10 @@ class EventBuffer:
             if len(self._events) == KEPT:
                 self._start = self._events.popleft().number
             self._events.append(event)
+            if not isinstance(event, JobEvent):
+                continue
             self.jobs[event.job.id] = event.job
-            if event.job.state in TERMINAL and self._log.of_many:
+            if event.job.state in TERMINAL and self._log.subject.kind == "viewer":
                 del self.jobs[event.job.id]
             if isinstance(event, Moved):
                 for of_job in (self._pending, self._skipped, self._sent, self.percentages):
@@ -192,17 +195,17 @@ class Broadcaster:
 
     def __init__(self, db: Database, live: Live) -> None:
         self._db, self._live = db, live
-        self._followed: dict[tuple[str, str | None], tuple[EventBuffer, asyncio.Task[None]]] = {}
-        self._followers: Counter[tuple[str, str | None]] = Counter()
+        self._followed: dict[tuple[str, Subject], tuple[EventBuffer, asyncio.Task[None]]] = {}
+        self._followers: Counter[tuple[str, Subject]] = Counter()
 
     @asynccontextmanager
-    async def follow(self, owner_id: str, job_id: str | None) -> AsyncIterator[EventBuffer]:
+    async def follow(self, owner_id: str, subject: Subject) -> AsyncIterator[EventBuffer]:
         """The tail of a job, or of all of an owner's, once it can be followed."""
-        key = owner_id, job_id
+        key = owner_id, subject
         self._followers[key] += 1
         try:
             if key not in self._followed:
-                buffer = EventBuffer(self._live, owner_id, EventLog(self._db, owner_id, job_id))
+                buffer = EventBuffer(self._live, owner_id, EventLog(self._db, owner_id, subject))
                 self._followed[key] = buffer, asyncio.create_task(buffer.run())
             buffer, _ = self._followed[key]
             await buffer.ready()

@@ -1,29 +1,37 @@
 """Corrections: each is one revision, made by somebody who has seen the revision before it."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Concatenate, ParamSpec, Protocol
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
 from db.domain.errors import InvalidInput, NotFound
 from db.domain.ids import split_child_id
 from db.transcripts import edits
-from db.transcripts.edits import Begun
+from db.transcripts.edits import Begun, Wording
 from schema.base import validation
-from schema.base.context import Context, Info
+from schema.base.bounds import at_most
+from schema.base.context import Info
 from schema.base.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from schema.base.fields import arg, field
-from schema.base.nodes import known
-from schema.transcripts.segments import speaker_position
+from schema.base.nodes import StandIn, known
+from schema.transcripts import corrections
+from schema.transcripts.corrections import CorrectionView
+from schema.transcripts.revisions import Revision
+from schema.transcripts.segments import Segment, speaker_position
+from schema.transcripts.speakers import Speaker
 from schema.transcripts.types import Transcript
 
-TEXT_CHARS, NAME_CHARS, MOST_AT_ONCE = 10_000, 100, 100
+P = ParamSpec("P")
+TEXT_CHARS, NAME_CHARS, MOST_AT_ONCE, MOST_EDITS = 10_000, 100, 100, 1000
 _SEEN = "The revision that the editor has seen; another one is a ConflictError."
 
 SegmentId = Annotated[strawberry.ID, arg("The segment's id.", name="id")]
 
 
-@strawberry.input(description="What a segment says, and who says it; what is left out stays.")
+@strawberry.input(description="A segment's new text or speaker; what is left out stays.")
 class EditSegmentInput:
     """What editSegment takes."""
 
@@ -32,11 +40,11 @@ class EditSegmentInput:
         default=None, description="The whole new text. Words that stay keep their times; others get a place among them."
     )
     speaker_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Who says it; null: nobody that is known."
+        default=strawberry.UNSET, description="The speaker who says it; null: nobody that is known."
     )
 
 
-@strawberry.input(description="Where to cut a segment.")
+@strawberry.input(description="The place at which to cut a segment.")
 class SplitSegmentInput:
     """What splitSegment takes."""
 
@@ -44,15 +52,17 @@ class SplitSegmentInput:
     at_word: int = field("The second part's first word, counted in the segment from 0.")
 
 
-@strawberry.input(description="Which segments to make one.")
+@strawberry.input(description="The segments to make one.")
 class MergeSegmentsInput:
     """What mergeSegments takes."""
 
     expected_revision: int = field(_SEEN)
-    segment_ids: list[strawberry.ID] = field("Two to 100 segments that follow each other; the first keeps its id.")
+    segment_ids: list[strawberry.ID] = field(
+        "Two to 100 segments that follow each other; the first keeps its id.", metadata=at_most(MOST_AT_ONCE)
+    )
 
 
-@strawberry.input(description="What to call a speaker.")
+@strawberry.input(description="The new name of a speaker.")
 class RenameSpeakerInput:
     """What renameSpeaker takes."""
 
@@ -60,16 +70,16 @@ class RenameSpeakerInput:
     name: str = field("The name, at most 100 characters.")
 
 
-@strawberry.input(description="Which speakers are one.")
+@strawberry.input(description="The speakers to make one.")
 class MergeSpeakersInput:
     """What mergeSpeakers takes."""
 
     expected_revision: int = field(_SEEN)
-    speaker_ids: list[strawberry.ID] = field("The speakers that go.")
+    speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", metadata=at_most(MOST_AT_ONCE))
     into_id: strawberry.ID = field("The speaker that stays.")
 
 
-@strawberry.input(description="Which revision to go back to.")
+@strawberry.input(description="The revision to go back to.")
 class RevertTranscriptInput:
     """What revertTranscript takes."""
 
@@ -77,118 +87,228 @@ class RevertTranscriptInput:
     to_revision: int = field("An earlier revision; 1 is the machine's own.")
 
 
-@strawberry.type(description="The transcript as the correction has left it.")
-class EditTranscriptPayload:
+@strawberry.input(description="One of many corrections; what is left out stays.")
+class SegmentEdit:
+    """One of those that editSegments takes."""
+
+    id: strawberry.ID = field("The segment's id.")
+    text: str | None = strawberry.field(
+        default=None, description="The whole new text. Words that stay keep their times; others get a place among them."
+    )
+    speaker_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="The speaker who says it; null: nobody that is known."
+    )
+
+
+@strawberry.input(description="Corrections of many segments, made as one revision.")
+class EditSegmentsInput:
+    """What editSegments takes."""
+
+    transcript_id: strawberry.ID = field("The transcript.")
+    expected_revision: int = field(_SEEN)
+    edits: list[SegmentEdit] = field(f"At most {MOST_EDITS} corrections, one a segment.", metadata=at_most(MOST_EDITS))
+
+
+@strawberry.input(description="Words that a person found right.")
+class ConfirmWordsInput:
+    """What confirmWords takes."""
+
+    transcript_id: strawberry.ID = field("The transcript.")
+    expected_revision: int = field(_SEEN)
+    words: list[int] = field(
+        f"The places of at most {MOST_EDITS} words in the transcript, from 0.", metadata=at_most(MOST_EDITS)
+    )
+
+
+@strawberry.input(description="A speaker who was not told apart.")
+class CreateSpeakerInput:
+    """What createSpeaker takes."""
+
+    transcript_id: strawberry.ID = field("The transcript.")
+    expected_revision: int = field(_SEEN)
+    name: str = field("The name, at most 100 characters.")
+    segment_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description=f"At most {MOST_EDITS} segments that the speaker says.", metadata=at_most(MOST_EDITS)
+    )
+
+
+@strawberry.type(description="The transcript at its new revision, and everything that the correction changed.")
+class EditTranscriptPayload(StandIn):
     """What every correction gives."""
 
+    stands_for = CorrectionView
+
     transcript: Transcript = field("The transcript, at its new revision.")
+    revision: Revision = field("The new revision.")
+    segments: list[Segment] = field("Segments that the correction changed or made, as they are now.")
+    speakers: list[Speaker] = field("Speakers that the correction changed or made, as they are now.")
+    removed_ids: list[strawberry.ID] = field("Ids of segments and speakers that are no longer there.")
 
 
 EditTranscriptResult = Annotated[
     EditTranscriptPayload | InvalidInputError | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("EditTranscriptResult", description="What comes of a correction."),
+    strawberry.union("EditTranscriptResult", description="The result of a correction."),
 ]
 
 
 async def edit_segment(
     info: Info, id_: SegmentId, data: Annotated[EditSegmentInput, arg("The correction.", name="input")]
-) -> EditTranscriptPayload:
-    """Changes a segment's text or speaker."""
-    context, transcript, key = _segment(info, id_)
-    if data.text is None and data.speaker_id is strawberry.UNSET:
-        raise InvalidInput("input", "A text or a speaker.")
-    text = None if data.text is None else validation.text("input.text", data.text, TEXT_CHARS, lines=True)
-    speaker: int | None = edits.UNCHANGED
-    if data.speaker_id is not strawberry.UNSET:
-        speaker = None if data.speaker_id is None else _position(data.speaker_id, transcript)
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.edit_segment(session, begun, key, text=text, speaker=speaker))
+) -> CorrectionView:
+    """Change a segment's text or speaker."""
+    transcript, key = _segment(id_)
+    wording = _wording("input", key, transcript, data)
+    return await _correct(info, transcript, data, edits.edit_segments, [wording])
+
+
+async def edit_segments(
+    info: Info, data: Annotated[EditSegmentsInput, arg("The corrections.", name="input")]
+) -> CorrectionView:
+    """Change the text or speaker of many segments."""
+    transcript = _transcript(data.transcript_id)
+    checks = validation.Checks()
+    checks(validation.some, "input.edits", data.edits)
+    wordings = []
+    for place, one in enumerate(data.edits):
+        key = _segment(one.id, transcript)[1]
+        wordings.append(checks(_wording, f"input.edits.{place}", key, transcript, one))
+    if len({one.id for one in data.edits}) < len(data.edits):
+        checks.fail("input.edits", "One correction a segment.")
+    checks.done()
+    return await _correct(info, transcript, data, edits.edit_segments, wordings)
+
+
+async def confirm_words(
+    info: Info, data: Annotated[ConfirmWordsInput, arg("The words.", name="input")]
+) -> CorrectionView:
+    """Record that a person found words right."""
+    transcript = _transcript(data.transcript_id)
+    validation.some("input.words", data.words)
+    return await _correct(info, transcript, data, edits.confirm_words, data.words)
+
+
+async def create_speaker(
+    info: Info, data: Annotated[CreateSpeakerInput, arg("The speaker.", name="input")]
+) -> CorrectionView:
+    """Add a speaker who was not told apart."""
+    transcript = _transcript(data.transcript_id)
+    name = validation.text("input.name", data.name, NAME_CHARS)
+    keys = [_segment(id_, transcript)[1] for id_ in data.segment_ids or ()]
+    return await _correct(info, transcript, data, edits.create_speaker, name, keys)
 
 
 async def split_segment(
-    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("Where to cut.", name="input")]
-) -> EditTranscriptPayload:
-    """Cuts a segment in two."""
-    context, transcript, key = _segment(info, id_)
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.split_segment(session, begun, key, at_word=data.at_word))
+    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("The place of the cut.", name="input")]
+) -> CorrectionView:
+    """Cut a segment in two."""
+    transcript, key = _segment(id_)
+    return await _correct(info, transcript, data, edits.split_segment, key, at_word=data.at_word)
 
 
 async def merge_segments(
-    info: Info, data: Annotated[MergeSegmentsInput, arg("Which segments.", name="input")]
-) -> EditTranscriptPayload:
-    """Makes one of several segments."""
-    if not 2 <= len(data.segment_ids) <= MOST_AT_ONCE:
-        raise InvalidInput("input.segmentIds", f"Between 2 and {MOST_AT_ONCE}.")
-    parts = [_segment(info, id_) for id_ in data.segment_ids]
-    context, transcript, _ = parts[0]
-    if len({of for _, of, _ in parts}) > 1:
+    info: Info, data: Annotated[MergeSegmentsInput, arg("The segments.", name="input")]
+) -> CorrectionView:
+    """Make one of several segments."""
+    validation.some("input.segmentIds", data.segment_ids, 2)
+    parts = [_segment(id_) for id_ in data.segment_ids]
+    transcript = parts[0][0]
+    if len({of for of, _ in parts}) > 1:
         raise InvalidInput("input.segmentIds", "Segments of one transcript.")
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.merge_segments(session, begun, list(dict.fromkeys(key for _, _, key in parts))))
+    keys = [key for _, key in parts]
+    return await _correct(info, transcript, data, edits.merge_segments, keys)
 
 
 async def rename_speaker(
     info: Info,
     id_: Annotated[strawberry.ID, arg("The speaker's id.", name="id")],
     data: Annotated[RenameSpeakerInput, arg("The name.", name="input")],
-) -> EditTranscriptPayload:
-    """Gives a speaker a name."""
-    context, transcript = _speaker(info, id_)
+) -> CorrectionView:
+    """Give a speaker a name."""
+    transcript = _speaker(id_)
     name = validation.text("input.name", data.name, NAME_CHARS)
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.rename_speaker(session, begun, _position(id_, transcript), name))
+    position = _position(id_, transcript)
+    return await _correct(info, transcript, data, edits.rename_speaker, position, name)
 
 
 async def merge_speakers(
-    info: Info, data: Annotated[MergeSpeakersInput, arg("Which speakers.", name="input")]
-) -> EditTranscriptPayload:
-    """Makes one of several speakers."""
-    if not 1 <= len(data.speaker_ids) <= MOST_AT_ONCE:
-        raise InvalidInput("input.speakerIds", f"Between 1 and {MOST_AT_ONCE}.")
-    context, transcript = _speaker(info, data.into_id)
-    positions = [_position(id_, transcript) for id_ in data.speaker_ids]
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, transcript, data.expected_revision)
-        return _payload(await edits.merge_speakers(session, begun, positions, _position(data.into_id, transcript)))
+    info: Info, data: Annotated[MergeSpeakersInput, arg("The speakers.", name="input")]
+) -> CorrectionView:
+    """Make one of several speakers."""
+    validation.some("input.speakerIds", data.speaker_ids)
+    transcript = _speaker(data.into_id)
+    positions, into = [_position(id_, transcript) for id_ in data.speaker_ids], _position(data.into_id, transcript)
+    return await _correct(info, transcript, data, edits.merge_speakers, positions, into)
 
 
 async def revert_transcript(
     info: Info,
     id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")],
-    data: Annotated[RevertTranscriptInput, arg("Which revision.", name="input")],
-) -> EditTranscriptPayload:
-    """Makes a transcript what it was; that is a revision, too."""
-    context = _writer(info)
+    data: Annotated[RevertTranscriptInput, arg("The revision.", name="input")],
+) -> CorrectionView:
+    """Make a transcript what it was; that is a revision, too."""
+    transcript = _transcript(id_)
+    return await _correct(info, transcript, data, edits.revert_transcript, data.to_revision)
+
+
+class _Seen(Protocol):
+    """An input that says which revision its sender has seen."""
+
+    expected_revision: int
+
+
+class _Wanted(Protocol):
+    """A correction of one segment."""
+
+    text: str | None
+    speaker_id: strawberry.ID | None
+
+
+async def _correct(
+    info: Info,
+    transcript: str,
+    seen: _Seen,
+    correct: Callable[Concatenate[AsyncSession, Begun, P], Awaitable[models.Transcript]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> CorrectionView:
+    """Make one revision, and read back what it changed."""
+    owner_id = info.context.owner_id
+    async with info.context.db.write() as session:
+        begun = Begun(owner_id, transcript, seen.expected_revision)
+        row = await correct(session, begun, *args, **kwargs)
+        revision = (transcript, row.revision)
+        info.context.renew()  # another correction of the same operation must not see what was read before this one
+        return (await corrections.read(session, owner_id, [revision]))[revision]
+
+
+def _wording(path: str, key: str, transcript: str, wanted: _Wanted) -> Wording:
+    if wanted.text is None and wanted.speaker_id is strawberry.UNSET:
+        raise InvalidInput(path, "A text or a speaker.")
+    text = None if wanted.text is None else validation.text(f"{path}.text", wanted.text, TEXT_CHARS, lines=True)
+    speaker: int | None = edits.UNCHANGED
+    if wanted.speaker_id is not strawberry.UNSET:
+        speaker = None if wanted.speaker_id is None else _position(wanted.speaker_id, transcript)
+    return Wording(key, text, speaker)
+
+
+def _transcript(id_: str) -> str:
     if not known(id_, "trn"):
         raise NotFound("transcript", id_)
-    async with context.db.write() as session:
-        begun = Begun(context.owner_id, id_, data.expected_revision)
-        return _payload(await edits.revert_transcript(session, begun, data.to_revision))
+    return id_
 
 
-def _writer(info: Info) -> Context:
-    return info.context
-
-
-def _segment(info: Info, id_: str) -> tuple[Context, str, str]:
-    context = _writer(info)
+def _segment(id_: str, transcript: str | None = None) -> tuple[str, str]:
+    """Return the transcript of a segment (the one given, if one is) and its key in there. Raises NotFound."""
     parts = split_child_id(id_, "seg", "trn") if known(id_, "seg") else None
-    if parts is None:
+    if parts is None or parts[0] != (transcript or parts[0]):
         raise NotFound("segment", id_)
-    return context, *parts
+    return parts
 
 
-def _speaker(info: Info, id_: str) -> tuple[Context, str]:
-    context = _writer(info)
+def _speaker(id_: str) -> str:
     parts = split_child_id(id_, "spk", "trn") if known(id_, "spk") else None
     if parts is None:
         raise NotFound("speaker", id_)
-    return context, parts[0]
+    return parts[0]
 
 
 def _position(id_: str, transcript: str) -> int:
@@ -196,7 +316,3 @@ def _position(id_: str, transcript: str) -> int:
     if position is None:
         raise NotFound("speaker", id_)
     return position
-
-
-def _payload(row: models.Transcript) -> EditTranscriptPayload:
-    return EditTranscriptPayload(transcript=row)  # type: ignore[arg-type]  # a row stands for the type

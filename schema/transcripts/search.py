@@ -1,7 +1,7 @@
 """Search in what was said."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import strawberry
@@ -15,16 +15,20 @@ from db.transcripts.search import Place
 from schema.base import connections
 from schema.base.connections import ConnectionView, EdgeView
 from schema.base.context import Context, Info
-from schema.base.fields import arg, field
+from schema.base.fields import arg, field, link
 from schema.transcripts import segments
 from schema.transcripts.segments import Segment, SegmentView
 from schema.transcripts.words import WordView
 
-if TYPE_CHECKING:
-    from schema.transcripts.types import Transcript
-
 SNIPPET_CHARS = 200
 _ORDER = "Hit"
+
+
+class SpanView(NamedTuple):
+    """TextSpan at run time."""
+
+    offset: int
+    length: int
 
 
 class HitView(msgspec.Struct):
@@ -35,29 +39,43 @@ class HitView(msgspec.Struct):
     start: float
     end: float
     snippet: str
+    highlights: list[SpanView]
 
 
 async def _transcript(parent: strawberry.Parent[HitView], info: Info) -> models.Transcript | None:
     return await info.context.load.transcript.load(parent.transcript_id)
 
 
+@strawberry.type(description="A stretch of a text, in UTF-16 code units, as JavaScript counts.")
+class TextSpan:
+    """SpanView in the graph."""
+
+    offset: int = field("The number of code units before it.")
+    length: int = field("The number of code units in it.")
+
+
 @strawberry.type(description="A segment in which everything that was looked for stands.")
 class SearchHit:
     """HitView in the graph."""
 
-    transcript: Annotated["Transcript", strawberry.lazy("schema.transcripts.types")] = field(
-        "Where it was said.", _transcript
+    transcript: Any = field(
+        "The transcript in which it was said.", _transcript, graphql_type=link("Transcript", "schema.transcripts.types")
     )
-    segment: Segment = field("What was said.")
-    start: float = field("Where the first match begins, in seconds.")
-    end: float = field("Where the first match ends, in seconds.")
-    snippet: str = field("The text around the first match; matches stand between « and ».")
+    segment: Segment = field("The segment that was found.")
+    start: float = field("The time at which the first match begins, in seconds.")
+    end: float = field("The time at which the first match ends, in seconds.")
+    snippet: str = field("The text around the first match, plain.")
+    highlights: list[TextSpan] = field("The places of the matches in the snippet.")
 
 
 Query = Annotated[
-    str, arg("Words that must all occur, in any form of case and accents; in double quotes, one behind the other.")
+    str,
+    arg(
+        "Words that must all occur, in any form of case and accents; in double quotes, one behind the other. "
+        "A word that ends in `*` stands for all that begin so."
+    ),
 ]
-First = Annotated[int | None, arg("How many, at most 100.")]
+First = Annotated[int | None, arg("The number of entries, at most 100.")]
 After = Annotated[str | None, arg("Only hits behind this cursor.")]
 
 
@@ -97,7 +115,7 @@ async def _views(context: Context, found: Sequence[models.SegmentRow], phrases: 
         [view] = segments.views([row], speakers[row.transcript_id] or ())
         spans = terms.matches(row.text, phrases)
         start, end = _times(view, spans[0]) if spans else (view.start, view.end)
-        hits.append(HitView(row.transcript_id, view, start, end, _snippet(row.text, spans)))
+        hits.append(HitView(row.transcript_id, view, start, end, *_snippet(row.text, spans)))
     return hits
 
 
@@ -115,14 +133,17 @@ def _times(view: SegmentView, span: tuple[int, int]) -> tuple[float, float]:
     return start, end
 
 
-def _snippet(text: str, spans: Sequence[tuple[int, int]]) -> str:
+def _snippet(text: str, spans: Sequence[tuple[int, int]]) -> tuple[str, list[SpanView]]:
+    """Return the text around the first match, and where in it the matches stand."""
     first = spans[0][0] if spans else 0
     begin = 0 if len(text) <= SNIPPET_CHARS else max(0, min(first - SNIPPET_CHARS // 3, len(text) - SNIPPET_CHARS))
     stop = min(len(text), begin + SNIPPET_CHARS)
-    shown, position = "…" if begin else "", begin
-    for start, end in spans:
-        if start < begin or end > stop:
-            continue
-        shown += f"{text[position:start]}«{text[start:end]}»"
-        position = end
-    return shown + text[position:stop] + ("…" if stop < len(text) else "")
+    shown = ("…" if begin else "") + text[begin:stop] + ("…" if stop < len(text) else "")
+    shift = (1 if begin else 0) - begin
+    within = [(start + shift, end + shift) for start, end in spans if begin <= start and end <= stop]
+    return shown, [SpanView(_utf16(shown[:start]), _utf16(shown[start:end])) for start, end in within]
+
+
+def _utf16(text: str) -> int:
+    """Count code units, as JavaScript, Java and C# do."""
+    return len(text) + sum(char > "\uffff" for char in text)

@@ -1,14 +1,14 @@
 """Words: unpacked from a segment's columns only when they are asked for."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from itertools import compress
 from typing import Any
 
 import msgspec
 import strawberry
 
-from db.domain.words import Columns, columns
+from db.domain.words import columns
 from db.models import SegmentRow, Transcript
 from db.transcripts import segments
 from db.transcripts.segments import SegmentFilter
@@ -17,10 +17,14 @@ from schema.base.connections import ConnectionView, EdgeView
 from schema.base.context import Context
 from schema.base.enums import WordTiming
 from schema.base.fields import field
-from schema.base.speakers import Speaker, SpeakerView
+from schema.base.speakers import SpeakerView
+from schema.transcripts.speakers import Speaker
 
 MOST = 1000
 """The most words a page may have."""
+
+SECONDS_A_POINT = 10
+"""So long a recording costs a point to be searched for words of some kind."""
 
 _ORDER = "Word"
 _TIMING = {"A": WordTiming.ALIGNED, "I": WordTiming.INTERPOLATED, "W": WordTiming.ATTENDED, "E": WordTiming.ESTIMATED}
@@ -36,6 +40,7 @@ class WordView(msgspec.Struct):
     confidence: float | None
     timing: WordTiming
     speaker: SpeakerView | None
+    reviewed: bool
 
 
 @strawberry.type(description="A word as written, with its punctuation.")
@@ -44,11 +49,12 @@ class Word:
 
     index: int = field("Its place in the transcript, from 0.")
     text: str = field("The word, with its punctuation.")
-    start: float | None = field("Where it begins, in seconds.")
-    end: float | None = field("Where it ends, in seconds.")
-    confidence: float | None = field("How sure the aligner is of it, 0..1.")
-    timing: WordTiming = field("Where the times come from.")
-    speaker: Speaker | None = field("Who says it.")
+    start: float | None = field("The time at which it begins, in seconds.")
+    end: float | None = field("The time at which it ends, in seconds.")
+    confidence: float | None = field("The aligner's confidence, 0..1.")
+    timing: WordTiming = field("The source of its times.")
+    speaker: Speaker | None = field("The speaker who says it.")
+    reviewed: bool = field("True when a person has written it or found it right.")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -75,84 +81,40 @@ class Wanted(msgspec.Struct, frozen=True):
 def unpack(packed: str, first: int, voices: Mapping[int | None, SpeakerView]) -> list[WordView]:
     """A segment's words; `first` is the index of its first."""
     c = columns(packed)
+    reviewed = set(c.reviewed)
     return [
         WordView(
-            index,
+            first + place,
             text,
             None if start is None else start / 1000,
             None if end is None else end / 1000,
             None if confidence is None else confidence / 1000,
             _TIMING[timing],
             voices.get(speaker),
+            place in reviewed,
         )
-        for index, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c, strict=True), first)
+        for place, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c[:6], strict=True))
     ]
-
-
-@strawberry.type(description="Words as five arrays of one length: word i is the i-th entry of each.")
-class WordColumns:
-    """ColumnsView in the graph."""
-
-    text: list[str] = field("The words, with their punctuation.")
-    start: list[float | None] = field("Where each begins, in seconds.")
-    end: list[float | None] = field("Where each ends, in seconds.")
-    confidence: list[float | None] = field("How sure the aligner is of each, 0..1.")
-    speaker: list[int | None] = field("Who says each, as an index into `Transcript.speakers`.")
-
-
-class ColumnsView(msgspec.Struct):
-    """Word columns at run time."""
-
-    text: list[str]
-    start: list[float | None]
-    end: list[float | None]
-    confidence: list[float | None]
-    speaker: list[int | None]
-
-
-def join(rows: Sequence[segments.Packed], places: Mapping[int | None, int], wanted: Wanted) -> ColumnsView:
-    """The words of these segments, straight from their columns. `places`: a speaker's position -> index."""
-    view = ColumnsView([], [], [], [], [])
-    for row in rows:
-        c = columns(row.words)
-        if wanted.between is not None:
-            c = _cut(c, row, wanted.between)
-        view.text += c.text
-        view.start += [None if ms is None else ms / 1000 for ms in c.start]
-        view.end += [None if ms is None else ms / 1000 for ms in c.end]
-        view.confidence += [None if sure is None else sure / 1000 for sure in c.confidence]
-        view.speaker += [places.get(speaker) for speaker in c.speaker]
-    return view
-
-
-def _cut(c: Columns, row: segments.Packed, between: tuple[float, float]) -> Columns:
-    """The words that touch a stretch of time; one without times counts as lying over its whole segment."""
-    low, high = (1000 * edge for edge in between)
-    keep = [
-        (row.end_ms if end is None else end) > low and (row.start_ms if start is None else start) < high
-        for start, end in zip(c.start, c.end, strict=True)
-    ]
-    return Columns(
-        list(compress(c.text, keep)),
-        list(compress(c.start, keep)),
-        list(compress(c.end, keep)),
-        list(compress(c.confidence, keep)),
-        "".join(compress(c.timing, keep)),
-        list(compress(c.speaker, keep)),
-    )
 
 
 async def paginate(
     context: Context, transcript: Transcript, wanted: Wanted, first: int | None, after: str | None
 ) -> ConnectionView:
-    """One page of words. A cursor is the word's segment and its place therein, so it holds while segments are added."""
+    """Return one page of words. A cursor is the word's segment and its place in there, so it holds while segments are
+    added.
+    """
     size = 500 if first is None else first
     connections.check("first", size, MOST)
     start = None if after is None else connections.decode(after, int, str, int, name=_ORDER, argument="after")
+    if not wanted.everything:
+        await context.spend(transcript.duration_ms / 1000 / SECONDS_A_POINT)
+    voices: dict[int | None, SpeakerView] = {
+        voice.position: voice for voice in await context.load.speakers.load(transcript.id) or ()
+    }
     found: list[tuple[SegmentRow, int, WordView]] = []
-    async with aclosing(_scan(context, transcript, wanted, start, size)) as entries:
-        async for entry in entries:
-            found.append(entry)
+    async with aclosing(_batches(context, transcript, wanted, start, size)) as batches:
+        async for rows in batches:
+            found += await asyncio.to_thread(_taken, rows, voices, wanted, start)
             if len(found) > size:
                 break
     edges = [
@@ -162,25 +124,54 @@ async def paginate(
 
     async def count() -> int:
         if not wanted.everything:
-            return len([entry async for entry in _scan(context, transcript, wanted, None, MOST)])
+            async with aclosing(_batches(context, transcript, wanted, None, MOST)) as batches:
+                return sum([await asyncio.to_thread(_count, rows, wanted) async for rows in batches])
         async with context.db.read() as session:
             return await segments.word_count(session, context.owner_id, transcript.id)
 
     return connections.connection(edges, count, more=len(found) > size, less=after is not None)
 
 
-async def _scan(
+async def _batches(
     context: Context, transcript: Transcript, wanted: Wanted, start: tuple[Any, ...] | None, size: int
-) -> AsyncGenerator[tuple[SegmentRow, int, WordView]]:
-    voices: dict[int | None, SpeakerView] = {
-        voice.position: voice for voice in await context.load.speakers.load(transcript.id) or ()
-    }
+) -> AsyncGenerator[Sequence[SegmentRow]]:
     statement = segments.query(context.owner_id, transcript.id, SegmentFilter(between=wanted.between))
     batch = max(32, size // 6) if wanted.everything else None  # how far away the wanted ones are is not known
     async with context.db.read() as session:
         async for rows in segments.batches(session, statement, None if start is None else start[:2], batch):
-            for row in rows:
-                skip = start[2] + 1 if start is not None and (row.start_ms, row.key) == start[:2] else 0
-                for place, word in enumerate(unpack(row.words, row.first_word, voices)[skip:], skip):
-                    if wanted.takes(word, row):
-                        yield row, place, word
+            yield rows
+
+
+def _taken(
+    rows: Sequence[SegmentRow],
+    voices: Mapping[int | None, SpeakerView],
+    wanted: Wanted,
+    start: tuple[Any, ...] | None,
+) -> list[tuple[SegmentRow, int, WordView]]:
+    """Return the wanted words of these segments, each with its place in its segment, from a cursor's place on."""
+    found = []
+    for row in rows:
+        skip = start[2] + 1 if start is not None and (row.start_ms, row.key) == start[:2] else 0
+        if not wanted.everything and not _count([row], wanted):
+            continue
+        words = unpack(row.words, row.first_word, voices)
+        found += [(row, place, word) for place, word in enumerate(words) if place >= skip and wanted.takes(word, row)]
+    return found
+
+
+def _count(rows: Sequence[SegmentRow], wanted: Wanted) -> int:
+    """Count the wanted words of these segments without making an object of any."""
+    low, high = wanted.between or (float("-inf"), float("inf"))
+    most = wanted.max_confidence
+    total = 0
+    for row in rows:
+        c = columns(row.words)
+        if most is not None and wanted.between is None:
+            total += sum(sure is not None and sure / 1000 <= most for sure in c.confidence)
+            continue
+        for start, end, sure in zip(c.start, c.end, c.confidence, strict=True):
+            touches = (row.end_ms if end is None else end) / 1000 > low and (
+                row.start_ms if start is None else start
+            ) / 1000 < high
+            total += touches and (most is None or (sure is not None and sure / 1000 <= most))
+    return total

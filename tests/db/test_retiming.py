@@ -1,4 +1,5 @@
 from itertools import pairwise
+from time import process_time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +50,7 @@ def test_words_around_an_insertion_keep_their_times(old: list[Word], place: int)
 def test_a_respelt_word_keeps_its_time_and_its_speaker() -> None:
     old = [Word("helo", 1.0, 1.5, 0.3, WordTiming.ALIGNED, 1), Word("world", 1.5, 2.0, 0.9, WordTiming.ALIGNED, 1)]
     [first, second] = retime(old, ["Hello,", "world"], 0.0, 3.0)
-    assert first == Word("Hello,", 1.0, 1.5, 0.3, WordTiming.ALIGNED, 1)
+    assert first == Word("Hello,", 1.0, 1.5, 0.3, WordTiming.ALIGNED, 1, reviewed=True)
     assert second == old[1]
 
 
@@ -65,3 +66,11 @@ def test_text_without_spaces_is_split_by_character() -> None:
     assert not spaced("今日は", words)
     assert split("今日も、OK です", spaced=False) == ["今", "日", "も、", "OK", "で", "す"]
     assert spaced("two words", [Word("two", 0, 1), Word("words", 1, 2)])
+
+
+def test_very_different_long_texts_are_compared_in_bounded_time() -> None:
+    old = [Word("a", n / 10, n / 10 + 0.05) for n in range(3000)]
+    began = process_time()
+    words = retime(old, ["x", *["b", "a"] * 3000, "y"], 0.0, 300.0)
+    assert process_time() - began < 1.0
+    assert (words[0].text, words[-1].text, len(words)) == ("x", "y", 6002)

@@ -10,13 +10,16 @@ from db.jobs import attempts
 from db.transcripts import revisions
 from tests.fixtures.graph import Graph, segment
 
-ANSWER = """{ __typename ... on EditTranscriptPayload { transcript { id revision text speakers { id label name seconds
+ANSWER = """{ __typename ... on EditTranscriptPayload { revision { number } removedIds speakers { id name }
+  segments { id text revision words { reviewed } } transcript { id revision text speakers { id label name seconds
   wordCount } segments { edges { node { id index text start end edited speaker { label } words { index text start end
-  timing speaker { label } } } } } } } ... on InvalidInputError { field } ... on Error { code details } }"""
+  timing speaker { label } } } } } } } ... on InvalidInputError { fields { path } } ... on UserError { code
+  details } ... on ConflictError { currentRevision } }"""
 OPERATIONS = {
     "editSegment": "EditSegmentInput", "splitSegment": "SplitSegmentInput", "renameSpeaker": "RenameSpeakerInput",
     "revertTranscript": "RevertTranscriptInput", "mergeSegments": "MergeSegmentsInput",
-    "mergeSpeakers": "MergeSpeakersInput",
+    "mergeSpeakers": "MergeSpeakersInput", "editSegments": "EditSegmentsInput", "confirmWords": "ConfirmWordsInput",
+    "createSpeaker": "CreateSpeakerInput",
 }  # fmt: skip
 REVISIONS = """query($id: ID!) { transcript(id: $id) { revision revisions { totalCount edges { node { number summary
   createdAt author { id } } } } } }"""
@@ -155,7 +158,7 @@ async def test_only_one_of_two_who_edit_at_once_wins(graph: Graph) -> None:
     won = [answer for answer in answers if answer["__typename"] == "EditTranscriptPayload"]
     lost = [answer for answer in answers if answer["__typename"] == "ConflictError"]
     assert (len(won), len(lost)) == (1, 3)
-    assert lost[0]["details"] == {"revision": 2}
+    assert {answer["currentRevision"] for answer in lost} == {2}
 
 
 async def test_a_transcript_that_is_still_being_written_cannot_be_edited(graph: Graph) -> None:
@@ -209,7 +212,8 @@ async def test_a_correction_that_makes_no_sense_is_refused_and_leaves_no_trace(
     id_ = await finished(graph, "One.", "Two.")
     target = {"seg": seg(id_, 0), "spk": spk(id_, 0), "trn": id_, "none": "seg_x_y' OR 1=1"}[which]
     answer = await edit(graph, name, target, **values)
-    assert answer.get("field", answer["code"]) == expected
+    refused = answer["fields"][0]["path"] if "fields" in answer else answer["code"]
+    assert refused == expected
     assert (await graph.data(REVISIONS, id=id_))["transcript"]["revision"] == 1
 
 
@@ -217,7 +221,7 @@ async def test_segments_that_do_not_follow_each_other_are_not_merged(graph: Grap
     id_ = await finished(graph, "One.", "Two.", "Three.")
     for ids in ([seg(id_, 0), seg(id_, 2)], [seg(id_, 0), seg(id_, 0)], [seg(id_, 0)], [seg(id_, 0), seg("trn_x", 1)]):
         answer = await edit(graph, "mergeSegments", None, segmentIds=ids)
-        assert answer["field"] == ["input", "segmentIds"]
+        assert answer["fields"][0]["path"] == ["input", "segmentIds"]
 
 
 async def test_nobody_edits_what_is_somebody_elses_or_without_the_scope(graph: Graph, bob: Graph) -> None:
@@ -226,3 +230,152 @@ async def test_nobody_edits_what_is_somebody_elses_or_without_the_scope(graph: G
     assert (await edit(bob, "revertTranscript", id_, seen=2, toRevision=1))["code"] == "NOT_FOUND"
     graph.scopes = frozenset({"transcripts:read"})
     assert (await edit(graph, "editSegment", seg(id_, 0), text="x"))["code"] == "FORBIDDEN"
+
+
+def changed(answer: dict[str, Any]) -> tuple[set[str], set[str], set[str]]:
+    """Which segments and speakers an answer shows as changed, and what it names as removed."""
+    segments, speakers = ({one["id"] for one in answer[kind]} for kind in ("segments", "speakers"))
+    return segments, speakers, set(answer["removedIds"])
+
+
+async def test_each_correction_gives_back_exactly_what_it_changed(graph: Graph) -> None:
+    id_ = await finished(graph, "One two, three four.", "Yes.", "No.")
+    answer = await edit(graph, "editSegment", seg(id_, 1), text="Oh yes.")
+    assert changed(answer) == ({seg(id_, 1)}, {spk(id_, 0), spk(id_, 1)}, set())  # both counts of words were wrong
+    assert (answer["revision"]["number"], answer["segments"][0]["revision"]) == (2, 2)
+    answer = await edit(graph, "splitSegment", seg(id_, 0), seen=2, atWord=2)
+    [first, second] = answer["segments"]
+    assert (first["text"], second["text"], answer["removedIds"]) == ("One two,", "three four.", [])
+    answer = await edit(graph, "mergeSegments", None, seen=3, segmentIds=[first["id"], second["id"]])
+    assert changed(answer) == ({first["id"]}, set(), {second["id"]})
+    answer = await edit(graph, "renameSpeaker", spk(id_, 0), seen=4, name="Ann")
+    assert changed(answer) == (set(), {spk(id_, 0)}, set())
+    answer = await edit(graph, "mergeSpeakers", None, seen=5, speakerIds=[spk(id_, 1)], intoId=spk(id_, 0))
+    assert changed(answer) == ({seg(id_, 1)}, {spk(id_, 0)}, {spk(id_, 1)})
+    answer = await edit(graph, "revertTranscript", id_, seen=6, toRevision=5)
+    assert changed(answer) == ({seg(id_, 1)}, {spk(id_, 0), spk(id_, 1)}, set())
+
+
+async def test_many_corrections_are_one_revision(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.")
+    edits = [{"id": seg(id_, 0), "text": "Eins."}, {"id": seg(id_, 2), "speakerId": spk(id_, 1)}]
+    answer = await edit(graph, "editSegments", transcriptId=id_, edits=edits)
+    assert (answer["revision"]["number"], [one["text"] for one in answer["segments"]]) == (2, ["Eins.", "Three."])
+    assert [node["speaker"]["label"] for node in nodes(answer)] == ["SPEAKER_00", "SPEAKER_01", "SPEAKER_01"]
+    answer = await edit(graph, "revertTranscript", id_, seen=2, toRevision=1)
+    assert [node["text"] for node in nodes(answer)] == ["One.", "Two.", "Three."]
+
+
+async def test_all_that_is_wrong_with_many_corrections_is_told_at_once(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.")
+    edits = [{"id": seg(id_, 0), "text": " "}, {"id": seg(id_, 1)}, {"id": seg(id_, 1), "text": "x"}]
+    answer = await edit(graph, "editSegments", transcriptId=id_, edits=edits)
+    paths = [fault["path"] for fault in answer["fields"]]
+    assert paths == [["input", "edits", "0", "text"], ["input", "edits", "1"], ["input", "edits"]]
+
+
+async def test_words_that_a_person_wrote_or_confirmed_are_reviewed(graph: Graph) -> None:
+    id_ = await finished(graph, "One two three.", "Four five.")
+    answer = await edit(graph, "confirmWords", transcriptId=id_, words=[1, 4, 4])
+    said = {one["id"]: [word["reviewed"] for word in one["words"]] for one in answer["segments"]}
+    assert said == {seg(id_, 0): [False, True, False], seg(id_, 1): [False, True]}
+    assert not any(node["edited"] for node in nodes(answer))
+    answer = await edit(graph, "editSegment", seg(id_, 0), seen=2, text="One too three four.")
+    assert [word["reviewed"] for word in answer["segments"][0]["words"]] == [False, True, True, True]
+    columns = await graph.data(
+        "query($id: ID!) { transcript(id: $id) { wordColumns(between: {start: 0.4, end: 9}) { text reviewed } } }",
+        id=id_,
+    )
+    assert columns["transcript"]["wordColumns"]["reviewed"] == [True, True, True, False, True]
+    assert (await edit(graph, "confirmWords", seen=3, transcriptId=id_, words=[6]))["fields"]
+
+
+async def test_a_new_speaker_gets_a_number_that_nobody_ever_had(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.")
+    await edit(graph, "mergeSpeakers", None, speakerIds=[spk(id_, 1)], intoId=spk(id_, 0))
+    answer = await edit(graph, "createSpeaker", seen=2, transcriptId=id_, name="Ben", segmentIds=[seg(id_, 1)])
+    assert changed(answer) == ({seg(id_, 1)}, {spk(id_, 0), spk(id_, 2)}, set())
+    speakers = [(one["label"], one["name"], one["wordCount"]) for one in answer["transcript"]["speakers"]]
+    assert speakers == [("SPEAKER_00", None, 2), ("SPEAKER_02", "Ben", 1)]
+
+
+async def test_a_segment_and_a_speaker_are_found_by_their_ids(graph: Graph, bob: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.")
+    query = """query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Segment { text speaker { id } transcript { id } }
+      ... on Speaker { label transcript { id } } } }"""
+    ids = [spk(id_, 1), seg(id_, 1), seg(id_, 9)]
+    found = (await graph.data(query, ids=ids))["nodes"]
+    assert found == [
+        {"id": spk(id_, 1), "label": "SPEAKER_01", "transcript": {"id": id_}},
+        {"id": seg(id_, 1), "text": "Two.", "speaker": {"id": spk(id_, 1)}, "transcript": {"id": id_}},
+        None,
+    ]
+    assert (await bob.data(query, ids=ids))["nodes"] == [None, None, None]
+
+
+COLUMNS = """query($id: ID!) { transcript(id: $id) { revision speakers { id } wordColumns { revision text }
+  segmentColumns { revision id text start end firstWord wordCount speaker edited flags } } }"""
+
+
+async def test_an_editor_opens_with_two_answers_of_one_revision(graph: Graph) -> None:
+    id_ = await finished(graph, "One two.", "Three.", "Four five six.")
+    await edit(graph, "editSegment", seg(id_, 1), text="Three and a half.")
+    found = (await graph.data(COLUMNS, id=id_))["transcript"]
+    lines, words = found["segmentColumns"], found["wordColumns"]
+    assert (found["revision"], lines["revision"], words["revision"]) == (2, 2, 2)
+    assert lines["id"] == [seg(id_, number) for number in range(3)]
+    assert (lines["speaker"], lines["edited"], lines["flags"]) == ([0, 1, 0], [False, True, False], [[], [], []])
+    said = [words["text"][a : a + n] for a, n in zip(lines["firstWord"], lines["wordCount"], strict=True)]
+    assert [" ".join(line) for line in said] == lines["text"]
+    assert {len(column) for column in lines.values() if isinstance(column, list)} == {3}
+
+
+CHANGES = """query($id: ID!) { transcript(id: $id) { revisions { edges { node { number changes { segmentId start before
+  after speakerBefore speakerAfter } } } } } }"""
+
+
+async def test_each_revision_tells_what_it_changed(graph: Graph) -> None:
+    id_ = await finished(graph, "One two.", "Three.")
+    await edit(graph, "editSegment", seg(id_, 1), text="Drei.")
+    await edit(graph, "renameSpeaker", spk(id_, 1), seen=2, name="Ann")
+    await edit(graph, "splitSegment", seg(id_, 0), seen=3, atWord=1)
+    await edit(graph, "editSegment", seg(id_, 1), seen=4, speakerId=spk(id_, 0))
+    await edit(graph, "revertTranscript", id_, seen=5, toRevision=1)
+    edges = (await graph.data(CHANGES, id=id_))["transcript"]["revisions"]["edges"]
+    told = {edge["node"]["number"]: [tuple(change.values()) for change in edge["node"]["changes"]] for edge in edges}
+    part, zero, one = f"{seg(id_, 0)}.1", "SPEAKER_00", "SPEAKER_01"
+    assert told == {
+        1: [(seg(id_, 0), 0.0, None, "One two.", None, zero), (seg(id_, 1), 1.0, None, "Three.", None, one)],
+        2: [(seg(id_, 1), 1.0, "Three.", "Drei.", one, one)],
+        3: [],
+        4: [(seg(id_, 0), 0.0, "One two.", "One", zero, zero), (part, 0.5, None, "two.", None, zero)],
+        5: [(seg(id_, 1), 1.0, "Drei.", "Drei.", "Ann", zero)],
+        6: [
+            (seg(id_, 0), 0.0, "One", "One two.", zero, zero),
+            (part, 0.5, "two.", None, zero, None),
+            (seg(id_, 1), 1.0, "Drei.", "Three.", zero, one),
+        ],
+    }
+
+
+async def test_a_transcript_is_read_by_utterances(graph: Graph) -> None:
+    id_ = await finished(graph, "One.", "Two.", "Three.", "Four.")
+    edits = [{"id": seg(id_, 1), "speakerId": spk(id_, 0)}]
+    await edit(graph, "editSegments", transcriptId=id_, edits=edits)
+    query = """query($id: ID!, $after: String, $speaker: ID) { transcript(id: $id) { utterances(first: 1, after: $after,
+      speakerId: $speaker) { totalCount pageInfo { hasNextPage endCursor } edges { node { index start end text
+      speaker { label } segments { index } } } } } }"""
+    page = (await graph.data(query, id=id_))["transcript"]["utterances"]
+    assert page["edges"][0]["node"] == {
+        "index": 0, "start": 0.0, "end": 3.0, "text": "One. Two. Three.", "speaker": {"label": "SPEAKER_00"},
+        "segments": [{"index": 0}, {"index": 1}, {"index": 2}],
+    }  # fmt: skip
+    after = page["pageInfo"]["endCursor"]
+    page = (await graph.data(query, id=id_, after=after))["transcript"]["utterances"]
+    assert (page["edges"][0]["node"]["text"], page["pageInfo"]["hasNextPage"], page["totalCount"]) == (
+        "Four.",
+        False,
+        2,
+    )
+    page = (await graph.data(query, id=id_, speaker=spk(id_, 1)))["transcript"]["utterances"]
+    assert [edge["node"]["index"] for edge in page["edges"]] == [1]

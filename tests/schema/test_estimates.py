@@ -12,8 +12,8 @@ from schema.settings import IntakeSettings
 from tests.fixtures.graph import Graph
 
 ESTIMATE = """query($input: CreateJobInput!) { estimate(input: $input) { __typename ... on EstimatePayload {
-  durationSeconds processingSeconds waitSeconds warnings } ... on InvalidInputError { field }
-  ... on Error { code } } }"""
+  durationSeconds processingSeconds waitSeconds warnings } ... on InvalidInputError { fields { path } }
+  ... on UserError { code } } }"""
 USAGE = """{ viewer { usage { runningJobs queuedJobs audioSecondsThisMonth maxConcurrentJobs maxQueuedJobs
   maxAudioSecondsPerMonth } } }"""
 
@@ -51,7 +51,7 @@ async def test_an_estimate_goes_by_recent_jobs_and_by_what_waits(graph: Graph) -
 
 
 async def test_an_estimate_fails_as_the_job_would(graph: Graph) -> None:
-    assert (await estimate(graph, language="xx"))["field"] == ["input", "language"]
+    assert (await estimate(graph, language="xx"))["fields"][0]["path"] == ["input", "language"]
     assert (await estimate(graph, source={"mediaId": "med_x"}))["code"] == "NOT_FOUND"
     await graph.job()
     graph.intake = IntakeSettings(max_queued=1, max_queued_per_owner=1)

@@ -16,7 +16,7 @@ from tests.fixtures.graph import Graph, segment
 
 WATCH = """subscription($id: ID!, $after: String) { jobEvents(jobId: $id, after: $after) { __typename cursor at
   job { id state progress stage transcript { segments { totalCount } } }
-  ... on JobStateChanged { from to } ... on StageChanged { report { stage state progress } }
+  ... on JobStateChanged { previousState state } ... on StageChanged { report { stage state progress } }
   ... on JobLagged { skipped } ... on JobProgressed { stage progress stageProgress etaSeconds }
   ... on SegmentsAppended { segments { id text words { text } } }
   ... on SegmentsRevised { stage segments { id text speaker { label } } removedIds } } }"""
@@ -83,7 +83,7 @@ async def test_a_job_is_watched_from_submission_to_its_end(graph: Graph) -> None
     assert (first["__typename"], first["job"]["state"]) == ("JobSnapshot", "QUEUED")
     _, lease = await graph.claim()
     claimed = await watcher.next()
-    assert (claimed["from"], claimed["to"], claimed["job"]["state"]) == ("QUEUED", "RUNNING", "RUNNING")
+    assert (claimed["previousState"], claimed["state"], claimed["job"]["state"]) == ("QUEUED", "RUNNING", "RUNNING")
     await report(graph, lease, Stage.TRANSCRIBE, StageState.RUNNING)
     assert (await watcher.next())["report"] == {"stage": "TRANSCRIBE", "state": "RUNNING", "progress": 0.0}
     await graph.append(lease, segment(0))
@@ -96,7 +96,7 @@ async def test_a_job_is_watched_from_submission_to_its_end(graph: Graph) -> None
     assert more["job"]["transcript"]["segments"]["totalCount"] == 2  # each event has loaders of its own
     await finish(graph, lease)
     rest = await watcher.rest()
-    assert [(event["__typename"], event["to"]) for event in rest] == [("JobStateChanged", "SUCCEEDED")]
+    assert [(event["__typename"], event["state"]) for event in rest] == [("JobStateChanged", "SUCCEEDED")]
 
 
 async def test_what_was_missed_is_replayed_without_gap_or_repeat(graph: Graph) -> None:
@@ -191,12 +191,12 @@ async def test_a_retried_job_is_replayed_past_its_first_end(graph: Graph) -> Non
     _, lease = await graph.claim()
     async with graph.db.write() as session:
         await attempts.finish(session, lease, Transition.FAIL)
-    assert (await watcher.rest())[-1]["to"] == "FAILED"
+    assert (await watcher.rest())[-1]["state"] == "FAILED"
     async with graph.db.write() as session:
         await jobs.retry(session, graph.owner, row.id, graph.intake.queue)
     again = Watcher(graph, row.id, cursor)
     seen = [await again.next() for _ in range(4)]
-    assert [event.get("to") for event in seen] == [None, "RUNNING", "FAILED", "QUEUED"]
+    assert [event.get("state") for event in seen] == [None, "RUNNING", "FAILED", "QUEUED"]
     await again.close()
 
 
@@ -233,9 +233,10 @@ async def test_somebody_elses_job_cannot_be_watched(graph: Graph, bob: Graph) ->
 
 EVENTS = """query($id: ID!, $first: Int, $after: String) { job(id: $id) { events(first: $first, after: $after) {
   totalCount pageInfo { hasNextPage endCursor } edges { cursor node { __typename cursor
-  ... on JobStateChanged { to } ... on SegmentsAppended { segments { text } } } } } } }"""
-ALL = """subscription($after: String) { viewerJobEvents(after: $after) { __typename cursor job { id state }
-  ... on JobStateChanged { to } } }"""
+  ... on JobStateChanged { state } ... on SegmentsAppended { segments { text } } } } } } }"""
+ALL = """subscription($after: String) { viewerEvents(after: $after) { __typename cursor
+  ... on JobEvent { job { id state } }
+  ... on JobStateChanged { state } } }"""
 
 
 async def everything(graph: Graph, count: int, after: str | None = None) -> list[dict[str, Any]]:
@@ -243,7 +244,7 @@ async def everything(graph: Graph, count: int, after: str | None = None) -> list
     found: list[dict[str, Any]] = []
     async with asyncio.timeout(60), aclosing(graph.watch(ALL, after=after)) as answers:  # type: ignore[type-var]  # a generator
         async for answer in answers:
-            found.append(answer["data"]["viewerJobEvents"])
+            found.append(answer["data"]["viewerEvents"])
             if len(found) == count:
                 break
     return found
@@ -272,7 +273,7 @@ async def test_all_jobs_are_watched_together(graph: Graph, bob: Graph) -> None:
     assert (snapshot["__typename"], snapshot["job"]["id"]) == ("JobSnapshot", waiting.id)
     await whole_life(graph)
     events = await everything(graph, 7, snapshot["cursor"])
-    told = [(event["__typename"], event.get("to")) for event in events]
+    told = [(event["__typename"], event.get("state")) for event in events]
     assert told[:3] == [("JobSnapshot", None), ("JobStateChanged", "QUEUED"), ("JobStateChanged", "RUNNING")]
     again = await everything(graph, 3, events[-3]["cursor"])
     assert [event["cursor"] for event in again[1:]] == [event["cursor"] for event in events[-2:]]

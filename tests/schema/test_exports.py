@@ -13,7 +13,8 @@ from tests.fixtures.graph import Graph, segment
 
 CREATE = """mutation($input: CreateExportInput!) { createExport(input: $input) { __typename
   ... on CreateExportPayload { reused export { id revision format state filename contentType byteSize downloadUrl
-    expiresAt problem { code } transcript { id } } } ... on InvalidInputError { field } ... on Error { code } } }"""
+    expiresAt problem { code } transcript { id } } } ... on InvalidInputError { fields { path } }
+  ... on UserError { code } } }"""
 EXPORT = """query($id: ID!) { export(id: $id) { id state byteSize sha256 downloadUrl problem { code message } } }"""
 
 
@@ -57,7 +58,7 @@ async def test_a_key_used_for_another_document_is_refused(graph: Graph) -> None:
     first = await create(graph, id_, idempotencyKey="k")
     assert (await create(graph, id_, idempotencyKey="k"))["export"]["id"] == first["export"]["id"]
     other = await create(graph, id_, "TXT", idempotencyKey="k")
-    assert other["field"] == ["input", "idempotencyKey"]
+    assert other["fields"][0]["path"] == ["input", "idempotencyKey"]
 
 
 async def test_an_export_that_could_not_be_made_says_why(graph: Graph) -> None:
@@ -82,7 +83,7 @@ async def test_an_export_that_could_not_be_made_says_why(graph: Graph) -> None:
 )
 async def test_a_wish_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any], path: str) -> None:
     answer = await create(graph, await graph.transcript(), **values)
-    assert answer["field"] == ["input", *path.split(".")]
+    assert answer["fields"][0]["path"] == ["input", *path.split(".")]
 
 
 async def test_exports_belong_to_their_owner_and_are_listed_with_the_transcript(graph: Graph, bob: Graph) -> None:

@@ -15,7 +15,7 @@ JOBS = """query($first: Int, $after: String, $last: Int, $before: String, $filte
   jobs(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $by) {
     totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } } } }"""
 CANCEL = """mutation($id: ID!) { cancelJob(id: $id) { __typename ... on CancelJobPayload { job { id state } }
-  ... on Error { code message correlationId } } }"""
+  ... on UserError { code message correlationId } } }"""
 
 
 async def test_a_queued_job_tells_what_was_asked_and_where_it_stands(graph: Graph) -> None:

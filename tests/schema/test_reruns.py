@@ -6,7 +6,7 @@ from db.domain.states import Transition
 from db.jobs import attempts
 from tests.fixtures.graph import Graph, segment
 
-FRAGMENT = "... on Error { code }"
+FRAGMENT = "... on UserError { code }"
 RETRY = f"""mutation($id: ID!) {{ retryJob(id: $id) {{ __typename
   ... on RetryJobPayload {{ job {{ id state attempt }} }} {FRAGMENT} }} }}"""
 RERUN = f"""mutation($id: ID!, $input: RerunStageInput!) {{ rerunStage(id: $id, input: $input) {{ __typename
@@ -52,7 +52,7 @@ async def test_a_stage_is_done_again_with_another_number_of_speakers(graph: Grap
 )
 async def test_a_rerun_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any], path: str) -> None:
     answer = (await graph.data(RERUN, id=await ended(graph, Transition.SUCCEED), input=values))["rerunStage"]
-    assert answer["field"] == ["input", path]
+    assert answer["fields"][0]["path"] == ["input", path]
 
 
 async def test_a_deleted_job_is_gone_with_everything_of_it(graph: Graph, bob: Graph) -> None:

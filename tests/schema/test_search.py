@@ -10,10 +10,11 @@ from db.jobs import attempts
 from tests.fixtures.graph import Graph, segment
 
 SEARCH = """query($q: String!, $first: Int, $after: String) { search(query: $q, first: $first, after: $after) {
-  totalCount pageInfo { hasNextPage endCursor } edges { cursor node { snippet start end segment { id text }
+  totalCount pageInfo { hasNextPage endCursor } edges { cursor node { snippet start end
+  highlights { offset length } segment { id text }
   transcript { id title } } } } }"""
 WITHIN = """query($id: ID!, $q: String!) { transcript(id: $id) { search(query: $q) { edges { node { snippet start end
-  segment { index } } } } } }"""
+  highlights { offset length } segment { index } } } } } }"""
 EDIT = """mutation($id: ID!, $input: EditSegmentInput!) { editSegment(id: $id, input: $input) { __typename } }"""
 
 
@@ -38,8 +39,11 @@ async def test_hits_carry_a_marked_snippet_and_the_time_of_the_words(graph: Grap
     [first, second] = [
         edge["node"] for edge in (await graph.data(WITHIN, id=id_, q="LONDON"))["transcript"]["search"]["edges"]
     ]
-    assert first == {"snippet": "We met in old «London» town.", "start": 1.667, "end": 1.833, "segment": {"index": 1}}
-    assert second["snippet"] == "«London» again, «London»."
+    assert first == {
+        "snippet": "We met in old London town.", "highlights": [{"offset": 14, "length": 6}], "start": 1.667,
+        "end": 1.833, "segment": {"index": 1},
+    }  # fmt: skip
+    assert [span["offset"] for span in second["highlights"]] == [0, 14]
 
 
 async def test_all_of_ones_own_transcripts_are_searched_page_by_page_and_nobody_elses(graph: Graph, bob: Graph) -> None:
@@ -119,3 +123,31 @@ NONSENSE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("values", NONSENSE)
 async def test_a_search_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any]) -> None:
     assert (await graph.error(SEARCH, **({"q": "x"} | values)))["code"] == "INVALID_INPUT"
+
+
+async def test_highlights_count_as_javascript_does_also_in_a_long_text(graph: Graph) -> None:
+    await spoken(graph, "𝄞 " * 150 + "needle" + " hay" * 60)
+    [edge] = (await graph.data(SEARCH, q="needle", first=1))["search"]["edges"]
+    snippet, [span] = edge["node"]["snippet"], edge["node"]["highlights"]
+    units = snippet.encode("utf-16-le")
+    marked = units[2 * span["offset"] : 2 * (span["offset"] + span["length"])]
+    assert (snippet[0], snippet[-1], marked.decode("utf-16-le")) == ("…", "…", "needle")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("lor*", ["Lorem ipsum", "lorry"]),
+        ("ips* lor*", ["Lorem ipsum"]),
+        ('"lorem ips*"', ["Lorem ipsum"]),
+        ("ÄRG*", ["ärgerlich"]),
+        ("*", []),
+        ("or*", []),
+    ],
+)
+async def test_a_word_is_found_by_its_beginning(graph: Graph, query: str, found: list[str]) -> None:
+    await spoken(graph, "Lorem ipsum", "lorry", "ärgerlich")
+    assert await texts(graph, query) == found
+    if found:
+        [edge, *_] = (await graph.data(SEARCH, q=query, first=1))["search"]["edges"]
+        assert edge["node"]["highlights"]

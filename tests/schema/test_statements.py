@@ -29,7 +29,10 @@ QUERIES = {
         "{ transcripts { edges { node { title job { state media { filename } } speakers { label } } } } }",
     ),
     "word columns": (3, "query($id: ID!) { transcript(id: $id) { wordColumns { text start end speaker } } }"),
-    "captions": (3, "query($id: ID!) { transcript(id: $id) { captions { start lines speaker { label } } } }"),
+    "captions": (
+        3,
+        "query($id: ID!) { transcript(id: $id) { captions { edges { node { start lines speaker { label } } } } } }",
+    ),
     "search": (
         4,
         """{ search(query: "this is", first: 100) { totalCount edges { node { snippet start segment { text speaker {
@@ -39,6 +42,42 @@ QUERIES = {
         4,
         """query($id: ID!) { transcript(id: $id) { revisions { totalCount edges { node { summary author { name } } } }
         provenance { device } } }""",
+    ),
+    "jobs with segments and words": (
+        8,
+        """{ jobs(first: 50) { edges { node { id transcript { segments(first: 20) { totalCount edges { node { text
+        speaker { label } words { text } } } } } } } } }""",
+    ),
+    "jobs with text and columns": (
+        8,
+        """{ jobs(first: 100) { edges { node { transcript { text(speakers: true) wordColumns { text } segmentColumns {
+        text } } } } } }""",
+    ),
+    "jobs with speakers, revisions and exports": (
+        8,
+        """{ jobs(first: 100) { edges { node { transcript { speakers { label } revisions(first: 1) { edges { node {
+        number } } } exports(first: 1) { totalCount edges { node { id } } } } } } } }""",
+    ),
+    "jobs with events": (
+        8,
+        """{ jobs(first: 50) { edges { node { events(first: 10) { totalCount edges { node { __typename cursor
+        ... on SegmentsAppended { segments { text speaker { label } } } } } } } } } }""",
+    ),
+    "a console's row": (
+        8,
+        """{ jobs(first: 20, filter: {states: [QUEUED, RUNNING]}) { totalCount edges { node { id state stage progress
+        etaSeconds startsInSeconds queuePosition tags createdAt stages { stage state } problems { code } options {
+        model } media { id filename } transcript { id title speakers { id label name } } } } } }""",
+    ),
+    "revisions with changes": (
+        7,
+        """query($id: ID!) { transcript(id: $id) { revisions { edges { node { number changes { before after
+        speakerAfter } } } } } }""",
+    ),
+    "recordings with jobs": (
+        4,
+        """{ viewer { media(first: 50) { edges { node { filename jobs(first: 3) { totalCount edges { node { id } } } }
+        } } } }""",
     ),
     "usage": (1, "{ viewer { usage { runningJobs audioSecondsThisMonth } } }"),
     "capabilities": (2, "{ capabilities { models { name } queueDepth } }"),

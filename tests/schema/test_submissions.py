@@ -10,21 +10,22 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from db import media
 from db.domain.values import ModelFacts, WorkerFacts
 from db.models import Media
 from db.queue import workers
 from schema.settings import IntakeSettings
-from tests.fixtures.graph import Graph
+from tests.fixtures.graph import FACTS, Graph
 
 CREATE = """mutation($input: CreateJobInput!) { createJob(input: $input) { __typename
   ... on CreateJobPayload { reused job { id state options { model language task align diarize numSpeakers prompt
     hotwords } tags metadata media { id filename sha256 container } correlationId } }
-  ... on InvalidInputError { field } ... on LimitExceededError { limit actual unit }
+  ... on InvalidInputError { fields { path } } ... on LimitExceededError { limit actual unit }
   ... on QueueFullError { retryAfterSeconds } ... on ForbiddenError { requiredScope }
-  ... on Error { code message details correlationId } } }"""
+  ... on UserError { code message details correlationId } } }"""
 UPLOAD = """mutation($input: CreateUploadInput!) { createUpload(input: $input) { __typename
   ... on CreateUploadPayload { upload { id url byteSize offset expiresAt media { id } } }
-  ... on InvalidInputError { field } ... on LimitExceededError { limit actual unit } } }"""
+  ... on InvalidInputError { fields { path } } ... on LimitExceededError { limit actual unit } } }"""
 
 
 def speech(seconds: float = 1.0) -> bytes:
@@ -65,7 +66,9 @@ async def recordings(graph: Graph) -> list[str]:
 
 
 async def test_a_job_is_accepted_with_the_defaults_filled_in(graph: Graph) -> None:
-    answer = await create(graph, language="EN", tags=["a", "a"], metadata={"k": [1.5, None, "é"]}, prompt=" Hi\nthere ")
+    answer = await create(
+        graph, language="en-US", tags=["a", "a"], metadata={"k": [1.5, None, "é"]}, prompt=" Hi\nthere "
+    )
     assert answer["reused"] is False
     job = answer["job"]
     assert job["state"] == "QUEUED"
@@ -99,7 +102,10 @@ async def test_the_same_key_with_another_rule_is_another_input(graph: Graph) -> 
 @pytest.mark.parametrize(
     ("values", "path"),
     [
-        ({"language": "en-US"}, "language"),
+        ({"language": "en-" + "x" * 40}, "language"),
+        ({"beamSize": 0}, "beamSize"),
+        ({"chunkSeconds": 31}, "chunkSeconds"),
+        ({"speechThreshold": 0.95}, "speechThreshold"),
         ({"language": "xx"}, "language"),
         ({"model": "../secret"}, "model"),
         ({"model": "/etc/passwd"}, "model"),
@@ -113,7 +119,7 @@ async def test_the_same_key_with_another_rule_is_another_input(graph: Graph) -> 
         ({"priority": -11}, "priority"),
         ({"prompt": "x" * 2001}, "prompt"),
         ({"prompt": "a\0b"}, "prompt"),
-        ({"hotwords": ["x"] * 201}, "hotwords"),
+        ({"hotwords": [f"x{i}" for i in range(201)]}, "hotwords"),
         ({"hotwords": ["ok", " "]}, "hotwords.1"),
         ({"tags": ["x" * 101]}, "tags.0"),
         ({"tags": [f"t{i}" for i in range(51)]}, "tags"),
@@ -128,14 +134,14 @@ async def test_the_same_key_with_another_rule_is_another_input(graph: Graph) -> 
 async def test_a_value_that_cannot_be_used_names_its_field(graph: Graph, values: dict[str, Any], path: str) -> None:
     answer = await create(graph, **values)
     assert (answer["__typename"], answer["code"]) == ("InvalidInputError", "INVALID_INPUT"), answer
-    assert answer["field"] == ["input", *path.split(".")]
+    assert answer["fields"][0]["path"] == ["input", *path.split(".")]
 
 
 async def test_metadata_may_not_be_too_deep(graph: Graph) -> None:
     deep: Any = "x"
     for _ in range(5000):
         deep = [deep]
-    assert (await create(graph, metadata=deep))["field"] == ["input", "metadata"]
+    assert (await create(graph, metadata=deep))["fields"][0]["path"] == ["input", "metadata"]
 
 
 async def test_exactly_one_source_is_needed(graph: Graph) -> None:
@@ -179,7 +185,7 @@ async def test_a_model_that_no_worker_has_is_refused_while_workers_are_up(graph:
     async with graph.db.write() as session:
         await workers.beat(session, "w1", "speech", WorkerFacts(models=(ModelFacts(name="tiny"),)))
     answer = await create(graph, model="large-v3")
-    assert (answer["field"], "tiny" in answer["message"]) == (["input", "model"], True)
+    assert (answer["fields"][0]["path"], "tiny" in answer["message"]) == (["input", "model"], True)
     assert (await create(graph, model="tiny"))["__typename"] == "CreateJobPayload"
 
 
@@ -219,7 +225,7 @@ async def test_a_file_over_the_limit_is_refused_with_the_figures(graph: Graph) -
 @pytest.mark.parametrize("name", ["a\0b.wav", "..", "/", "\u202egpj.exe", "x" * 256, " "])
 async def test_a_hostile_file_name_is_refused(graph: Graph, name: str) -> None:
     answer = await graph.data(UPLOAD, input={"filename": name, "byteSize": 1})
-    assert answer["createUpload"] == {"__typename": "InvalidInputError", "field": ["input", "filename"]}
+    assert answer["createUpload"] == {"__typename": "InvalidInputError", "fields": [{"path": ["input", "filename"]}]}
 
 
 async def test_an_upload_gets_a_signed_address(graph: Graph, bob: Graph) -> None:
@@ -237,10 +243,41 @@ async def test_an_upload_gets_a_signed_address(graph: Graph, bob: Graph) -> None
 @pytest.mark.parametrize(("values", "path"), [({"byteSize": 0}, "byteSize"), ({"sha256": "zz"}, "sha256")])
 async def test_an_upload_that_makes_no_sense_is_refused(graph: Graph, values: dict[str, Any], path: str) -> None:
     answer = await graph.data(UPLOAD, input={"filename": "a.wav", "byteSize": 1} | values)
-    assert answer["createUpload"]["field"] == ["input", path]
+    assert answer["createUpload"]["fields"][0]["path"] == ["input", path]
 
 
 async def test_an_empty_upload_is_told_so(graph: Graph) -> None:
-    query = """mutation { createUpload(input: {filename: "a.wav", byteSize: 0}) { ... on Error { code message } } }"""
+    query = (
+        """mutation { createUpload(input: {filename: "a.wav", byteSize: 0}) { ... on UserError { code message } } }"""
+    )
     refused = (await graph.data(query))["createUpload"]
     assert refused == {"code": "INVALID_INPUT", "message": "The file is empty; there is nothing in it to transcribe."}
+
+
+async def test_everything_that_is_wrong_with_an_input_is_told_at_once(graph: Graph) -> None:
+    answer = await create(graph, language="xx", priority=99, model="", tags=["a", " ", "b\0"])
+    paths = [".".join(fault["path"]) for fault in answer["fields"]]
+    assert paths == ["input.model", "input.language", "input.priority", "input.tags.1", "input.tags.2"]
+
+
+@pytest.mark.parametrize(("given", "understood"), [("en-US", "en"), ("zh_Hans_CN", "zh"), (" DE ", "de")])
+async def test_a_language_with_a_region_is_understood(graph: Graph, given: str, understood: str) -> None:
+    answer = await create(graph, language=given)
+    query = "query($id: ID!) { job(id: $id) { options { language } } }"
+    assert (await graph.data(query, id=answer["job"]["id"]))["job"]["options"]["language"] == understood
+
+
+async def test_a_job_is_made_of_an_upload_once_its_bytes_are_there(graph: Graph) -> None:
+    async with graph.db.write() as session:
+        upload = await media.create_upload(session, graph.owner, filename="a.wav", byte_size=100, sha256=None)
+    early = await create(graph, source={"uploadId": upload.id})
+    assert (early["code"], early["details"]["byteSize"]) == ("CONFLICT", 100)
+    async with graph.db.write() as session:
+        row = await media.add(
+            session, graph.owner, media_id="med_1", filename="a.wav", byte_size=100, sha256="0" * 64, facts=FACTS,
+            blob_key="media/1", upload_id=upload.id,
+        )  # fmt: skip
+    job = (await create(graph, source={"uploadId": upload.id}))["job"]
+    query = "query($id: ID!) { job(id: $id) { media { id } } }"
+    assert (await graph.data(query, id=job["id"]))["job"]["media"]["id"] == row.id
+    assert (await create(graph, source={"uploadId": "upl_of_nobody"}))["code"] == "NOT_FOUND"

@@ -184,8 +184,10 @@ async def test_what_only_borders_a_stretch_of_time_is_not_in_it(graph: Graph) ->
 async def test_captions_are_cut_as_asked(graph: Graph) -> None:
     id_ = await two_voices(graph)
     query = """query($id: ID!, $options: CaptionOptions) { transcript(id: $id) { captions(options: $options) {
-      index start end lines speaker { label } } } }"""
-    found = (await graph.data(query, id=id_, options={"speakerLabels": True}))["transcript"]["captions"]
+      totalCount edges { node { index start end lines speaker { label } } } } } }"""
+    page = (await graph.data(query, id=id_, options={"speakerLabels": True}))["transcript"]["captions"]
+    found = [edge["node"] for edge in page["edges"]]
+    assert page["totalCount"] == 4
     assert [caption["lines"] for caption in found] == [
         ["SPEAKER_00: This is 0."], ["This is 1."], ["SPEAKER_01: This is 2."], ["This is 3."],
     ]  # fmt: skip

@@ -1,6 +1,6 @@
 // Who speaks: named, joined, given to a part of the text.
 import { button, h, icon, own, present } from '../base/dom.js'
-import { entry, popup } from '../base/popups.js'
+import { dialog, entry, field, leave, popup } from '../base/popups.js'
 import { known, lasted, percent, t } from '../base/words.js'
 import { initials, personOf } from '../transcript/names.js'
 
@@ -123,7 +123,7 @@ export function speakerMenu(anchor, context, id, lines) {
   )
   const body = present([
     may && form,
-    may && lines.length > 0 && others.length > 0 && [h('hr'), group('speakers.saidBy', give)],
+    may && lines.length > 0 && [h('hr'), group('speakers.saidBy', [...give, someone(context, lines)])],
     may &&
       others.length > 0 && [
         h('hr'),
@@ -140,6 +140,22 @@ export function speakerMenu(anchor, context, id, lines) {
   input.select?.()
 }
 
+/** Build the entry that names somebody who was not told apart. @param {Context} context @param {Line[]} lines */
+function someone({ corrections }, lines) {
+  const ask = () => {
+    const input = h('input', { class: 'input', maxlength: 100, required: true, autocomplete: 'off', dir: 'auto' })
+    const send = () => {
+      const name = input.value.trim()
+      box.close()
+      if (name) corrections.newSpeaker(lines, name)
+    }
+    const foot = [leave(t('act.cancel')), button(t('act.keep'), { kind: 'main', type: 'submit' })]
+    const body = field(t('speakers.nameLabel'), input)
+    const box = dialog(t('speakers.someone'), { narrow: true, body, foot, submit: send })
+  }
+  return entry(t('speakers.someone'), ask, { glyph: 'plus' })
+}
+
 /** @param {string} title @param {Node[]} entries */
 function group(title, entries) {
   const id = title.replace('.', '-')
@@ -148,8 +164,10 @@ function group(title, entries) {
 
 /** Tell how the transcript was made. @param {Transcript} transcript */
 function made({ facts: { provenance } }) {
-  const stages = Object.entries(provenance.stageSeconds ?? {})
-  const took = stages.reduce((sum, [, seconds]) => sum + Number(seconds), 0)
+  const took = provenance.stageSeconds.reduce(
+    (/** @type {number} */ sum, /** @type {{seconds: number}} */ { seconds }) => sum + seconds,
+    0,
+  )
   const rows = [
     ['recognised', provenance.asrModel],
     ['timed', provenance.alignModel],

@@ -21,7 +21,7 @@ from db.store.session import Database
 from db.transcripts import transcript_id
 from schema import build_schema
 from schema.base.context import Context, Viewer
-from schema.subscriptions.event_log import event_key
+from schema.subscriptions.entries import event_key
 from tests.fixtures.graph import ALICE, SCOPES, Graph, LocalLive, segment
 
 SEGMENTS, WORDS = 100, 100

@@ -9,7 +9,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
 QUERY = """subscription ($id: ID!, $after: String) { jobEvents(jobId: $id, after: $after) {
-  __typename cursor job { state } ... on JobStateChanged { from to } } }"""
+  __typename cursor job { state } ... on JobStateChanged { previousState state } } }"""
 
 
 @dataclass
@@ -75,5 +75,5 @@ class Watcher:
         if self.first is None:
             self.first = event["job"]["state"]
         if event["__typename"] == "JobStateChanged":
-            self.states.append(event["to"])
+            self.states.append(event["state"])
         self._cursor = event["cursor"]
