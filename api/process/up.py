@@ -84,7 +84,7 @@ def _locked(store: StoreSettings) -> IO[str]:
 
 
 def _listener(server: ServerSettings) -> socket.socket:
-    """Return the socket that outlives the web process: while that starts again, clients wait instead of being refused."""
+    """Return the socket that outlives the web process: while that starts again, clients wait and are not refused."""
     try:
         return listen(server)
     except OSError as error:

@@ -53,7 +53,7 @@ def probe(path: Path) -> MediaFacts:
 
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
-    """Return what an open recording is, read to its end only where its container tells no length that can be believed."""
+    """Return what an open recording is. Read to its end only where no length is told, or none to be believed."""
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
         if container.streams.video:
