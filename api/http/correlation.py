@@ -13,7 +13,7 @@ ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 
 
 def correlation_id(headers: Mapping[str, str]) -> str:
-    """The id from the headers when it is short and plain (it ends in logs), else a new ULID."""
+    """Return the id from the headers when it is short and plain (it ends in logs), else a new ULID."""
     given = headers.get(HEADER.lower(), "")
     return given if ALLOWED.fullmatch(given) else str(ULID())
 
@@ -25,7 +25,7 @@ class Correlation:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on, with its id."""
+        """Pass the request on, with its id."""
         if scope["type"] not in ("http", "websocket") or "correlation_id" in scope:
             await self.app(scope, receive, send)
             return

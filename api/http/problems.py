@@ -41,7 +41,7 @@ class HttpProblem(Exception):
         self.status, self.code, self.message, self.details, self.headers = status, code, message, details, headers
 
     def response(self, correlation_id: str) -> Response:
-        """The problem as an HTTP answer."""
+        """Return the problem as an HTTP answer."""
         error = facts(self.code.value, self.message, self.details, correlation_id)
         body = {
             "type": "about:blank",

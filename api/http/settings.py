@@ -76,7 +76,7 @@ class ServerSettings(Settings):
     @field_validator("token", mode="after")
     @classmethod
     def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
-        """An empty variable is no token; a token has to fit into an `Authorization` header."""
+        """Take an empty variable for no token; one has to fit into an `Authorization` header."""
         text = token.get_secret_value() if token else ""
         if text and (len(text) < SHORTEST_TOKEN or not all("!" <= character <= "~" for character in text)):
             raise ValueError(f"{SHORTEST_TOKEN} printable ASCII characters or more, without spaces")
@@ -159,6 +159,6 @@ def keys_of(setting: SecretStr | None) -> list[str]:
 
 
 def explain(error: ValidationError) -> str:
-    """A line for each wrong setting: its variable and what is allowed. Never the value, which may be a secret."""
+    """Return a line for each wrong setting: its variable and what is allowed, never the value, which may be secret."""
     faults = [(str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
     return "\n".join(f"GRAPHOPHONE_{name.upper()} is wrong: {message}" for name, message in faults)

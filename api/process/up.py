@@ -84,7 +84,7 @@ def _locked(store: StoreSettings) -> IO[str]:
 
 
 def _listener(server: ServerSettings) -> socket.socket:
-    """The socket that outlives the web process: while that starts again, clients wait instead of being refused."""
+    """Return the socket that outlives the web process: while that starts again, clients wait and are not refused."""
     try:
         return listen(server)
     except OSError as error:
@@ -109,7 +109,7 @@ def _start(
 
 
 async def _finished(process: subprocess.Popen[bytes], supervisor: Supervisor) -> int:
-    """The exit code of a short command, whose output is shown when it failed. Told to stop, it is killed."""
+    """Return the exit code of a short command, and show its output. Told to stop, it is killed."""
     ended = asyncio.create_task(asyncio.to_thread(process.communicate))
     stopped = asyncio.create_task(supervisor.stopping.wait())
     await asyncio.wait([ended, stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -47,13 +47,13 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def probe(path: Path) -> MediaFacts:
-    """What the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
+    """Return what the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
     with opened(path) as container:
         return facts(container, path)
 
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
-    """What an open recording is. Reads to its end only when its container does not tell its length, or may be wrong."""
+    """Return what an open recording is. Read to its end only where no length is told, or none to be believed."""
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
         if container.streams.video:
@@ -143,7 +143,7 @@ class Timeline:
 
 
 def _length(container: InputContainer) -> float:
-    """The end of the last packet: browsers write recordings without a length in the header."""
+    """Return the end of the last packet: browsers write recordings without a length in the header."""
     timeline, end = Timeline(container), 0.0
     try:
         for packet in container.demux(container.streams.best("audio")):
@@ -193,7 +193,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, tuple[
 
 
 def promised(path: Path) -> float:
-    """The seconds that a WAV's header promises, or zero: FFmpeg believes the file's size instead and misses a cut."""
+    """Return the seconds that a WAV promises, or zero: FFmpeg believes the file's size instead and misses a cut."""
     with path.open("rb") as file:
         if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
             return 0.0
