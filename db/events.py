@@ -224,7 +224,7 @@ async def jobs_of(session: AsyncSession, owner_id: str, rows: Sequence[Recorded]
 
 
 async def erase(session: AsyncSession, owner_id: str, job_id: str) -> None:
-    """Replace all that was recorded of a job by the news that it is gone."""
+    """Replace all that was recorded of a job by the event that it is gone."""
     mine = (col(JobEvent.owner_id) == owner_id, col(JobEvent.job_id) == job_id)
     await session.execute(delete(JobEvent).where(*mine))
     await append(session, owner_id, job_id, [Deleted()])

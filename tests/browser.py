@@ -46,6 +46,16 @@ class Browser:
     def run(self, script: str) -> Any:
         return self.command("POST", "/execute/sync", {"script": script, "args": []})
 
+    def answer(self, script: str, *arguments: Any) -> Any:
+        """Run a script that calls its last argument with the result."""
+        return self.command("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the page so large."""
+        device = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": device}
+        self.command("POST", "/goog/cdp/execute", command)
+
     def wait(self, script: str, seconds: float = 20.0) -> Any:
         """Polls the page until the script's value is true; that value."""
         end = time.monotonic() + seconds

@@ -33,7 +33,7 @@ let turn = 0
  * @returns {Promise<View> | View}
  */
 function made(name, arg, query, known) {
-  if (name === 't') return import('./transcript/transcript.js').then((module) => module.transcript(arg, query, known))
+  if (name === 't') return import('./editor/transcript.js').then((module) => module.transcript(arg, query, known))
   if (name === 'settings') return import('./account/settings.js').then((module) => module.settings(known, arg))
   if (name === 'search') return found(query.get('q') ?? '')
   return library(known)

@@ -191,7 +191,7 @@ def _at(job: models.Job, progress: Progress) -> models.Job:
 
 
 class Broadcaster:
-    """The tails of a process: each there while somebody follows it."""
+    """The event buffers of a process: each there while somebody follows it."""
 
     def __init__(self, db: Database, live: Live) -> None:
         self._db, self._live = db, live

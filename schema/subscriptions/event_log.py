@@ -108,11 +108,11 @@ async def shown_with(
         if told := _keys(row):
             keys.setdefault(transcript_id(row.job_id), set()).update(told)
     texts = await segments.some(session, owner_id, keys) if keys else []
-    voices = await transcripts.speakers(session, owner_id, list(keys)) if keys else {}
+    by_position = await transcripts.speakers(session, owner_id, list(keys)) if keys else {}
     found: dict[tuple[str, str], SegmentView] = {}
     for id_ in keys:
         of_one = [row for row in texts if row.transcript_id == id_]
-        people = [speaker_view(row) for row in voices[id_]]
+        people = [speaker_view(row) for row in by_position[id_]]
         found |= {(id_, row.key): view for row, view in zip(of_one, views(of_one, people), strict=True)}
     revised = [(transcript_id(row.job_id), row.body.revision) for row in rows if isinstance(row.body, events.Corrected)]
     documents = [row.body.export_id for row in rows if isinstance(row.body, events.ExportReported)]

@@ -63,7 +63,7 @@ class SubscriptionStream:
                         yield event
                 elif self._number >= buffer.last and self._over(buffer):
                     return
-                else:  # nothing was waited for since all of this was looked at, so no news can be lost
+                else:  # nothing was waited for since all of this was looked at, so no notification can be lost
                     await buffer.notifications()
 
     async def _recorded(self, buffer: EventBuffer) -> Sequence[Event]:

@@ -38,12 +38,12 @@ class SegmentView(msgspec.Struct):
     transcript_id: str
     packed: str
     first_word: int
-    voices: Mapping[int | None, SpeakerView]
+    by_position: Mapping[int | None, SpeakerView]
 
 
 def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[SegmentView]:
     """Rows of one transcript as they are shown."""
-    voices: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
+    by_position: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
     return [
         SegmentView(
             segment_id(row.transcript_id, row.key),
@@ -51,7 +51,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
             row.start_ms / 1000,
             row.end_ms / 1000,
             row.text,
-            voices.get(row.speaker),
+            by_position.get(row.speaker),
             row.confidence,
             row.flags,
             row.edited,
@@ -59,7 +59,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
             row.transcript_id,
             row.words,
             row.first_word,
-            voices,
+            by_position,
         )
         for row in rows
     ]
@@ -67,7 +67,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
 
 def words_of(view: SegmentView) -> list[WordView]:
     """A segment's words, unpacked."""
-    return words.unpack(view.packed, view.first_word, view.voices)
+    return words.unpack(view.packed, view.first_word, view.by_position)
 
 
 def _words(parent: strawberry.Parent[SegmentView]) -> list[WordView]:

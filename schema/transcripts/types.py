@@ -76,7 +76,7 @@ async def _text(
 ) -> str:
     lines = await lines_of(parent, info.context)
     named = {voice.position: voice for voice in await _speakers(parent, info)} if speakers else {}
-    voices = [named.get(position) for position in range(max(named, default=-1) + 1)]
+    by_position = [named.get(position) for position in range(max(named, default=-1) + 1)]
     document = Document(
         title=parent.title,
         language=parent.language,
@@ -88,7 +88,7 @@ async def _text(
             )
             for line in lines
         ),
-        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
+        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in by_position),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
 
@@ -114,9 +114,9 @@ async def _segments(
         between=seconds(between), speaker=speaker, flags=None if flagged_as is None else tuple(flagged_as)
     )
     window = connections.window(segments.ORDER, first=first, after=after, last=last, before=before, default=50)
-    voices = await _speakers(parent, info)
+    by_position = await _speakers(parent, info)
     return await connections.paginate_each(
-        info.context, parent.id, _SEGMENTS, window, wanted, lambda rows: segment_views.views(rows, voices)
+        info.context, parent.id, _SEGMENTS, window, wanted, lambda rows: segment_views.views(rows, by_position)
     )
 
 

@@ -68,7 +68,7 @@ async def utterances(
     stretch, size = seconds(between), 50 if first is None else first
     position = None if speaker_id is None else speaker_position(speaker_id, parent.id)
     people = await info.context.load.speakers.load(parent.id) or ()
-    voices: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    by_position: dict[int | None, SpeakerView] = {view.position: view for view in people}
     wanted = [
         (index, turn)
         for index, turn in enumerate(_turns(await lines_of(parent, info.context)))
@@ -76,7 +76,7 @@ async def utterances(
         and (stretch is None or (_end(turn) > stretch[0] and turn[0].start_ms / 1000 < stretch[1]))
     ]
     rest = [(index, turn) for index, turn in wanted if index >= begin]
-    edges = [EdgeView(connections.encode(_ORDER, index), _view(index, turn, voices.get(turn[0].speaker)))
+    edges = [EdgeView(connections.encode(_ORDER, index), _view(index, turn, by_position.get(turn[0].speaker)))
              for index, turn in rest[:size]]  # fmt: skip
 
     async def count() -> int:

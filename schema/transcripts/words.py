@@ -78,7 +78,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.between is None and self.max_confidence is None
 
 
-def unpack(packed: str, first: int, voices: Mapping[int | None, SpeakerView]) -> list[WordView]:
+def unpack(packed: str, first: int, by_position: Mapping[int | None, SpeakerView]) -> list[WordView]:
     """A segment's words; `first` is the index of its first."""
     c = columns(packed)
     reviewed = set(c.reviewed)
@@ -90,7 +90,7 @@ def unpack(packed: str, first: int, voices: Mapping[int | None, SpeakerView]) ->
             None if end is None else end / 1000,
             None if confidence is None else confidence / 1000,
             _TIMING[timing],
-            voices.get(speaker),
+            by_position.get(speaker),
             place in reviewed,
         )
         for place, (text, start, end, confidence, timing, speaker) in enumerate(zip(*c[:6], strict=True))
@@ -108,13 +108,13 @@ async def paginate(
     start = None if after is None else connections.decode(after, int, str, int, name=_ORDER, argument="after")
     if not wanted.everything:
         await context.spend(transcript.duration_ms / 1000 / SECONDS_A_POINT)
-    voices: dict[int | None, SpeakerView] = {
+    by_position: dict[int | None, SpeakerView] = {
         voice.position: voice for voice in await context.load.speakers.load(transcript.id) or ()
     }
     found: list[tuple[SegmentRow, int, WordView]] = []
     async with aclosing(_batches(context, transcript, wanted, start, size)) as batches:
         async for rows in batches:
-            found += await asyncio.to_thread(_taken, rows, voices, wanted, start)
+            found += await asyncio.to_thread(_taken, rows, by_position, wanted, start)
             if len(found) > size:
                 break
     edges = [
@@ -144,7 +144,7 @@ async def _batches(
 
 def _taken(
     rows: Sequence[SegmentRow],
-    voices: Mapping[int | None, SpeakerView],
+    by_position: Mapping[int | None, SpeakerView],
     wanted: Wanted,
     start: tuple[Any, ...] | None,
 ) -> list[tuple[SegmentRow, int, WordView]]:
@@ -154,7 +154,7 @@ def _taken(
         skip = start[2] + 1 if start is not None and (row.start_ms, row.key) == start[:2] else 0
         if not wanted.everything and not _count([row], wanted):
             continue
-        words = unpack(row.words, row.first_word, voices)
+        words = unpack(row.words, row.first_word, by_position)
         found += [(row, place, word) for place, word in enumerate(words) if place >= skip and wanted.takes(word, row)]
     return found
 

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,13 +36,3 @@ def console(window: Browser, server: Server) -> Browser:
     window.open(f"{server.url}/#token={server.token}")
     window.find("main .call")
     return window
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """Half a minute, in which the toy engine hears a sentence by two speakers."""
-    file = tmp_path / "Harbour voices.wav"
-    with wave.open(str(file), "wb") as opened:
-        opened.setparams((1, 2, 16_000, 0, "NONE", ""))
-        opened.writeframes(bytes(2 * 16_000 * 30))
-    return file

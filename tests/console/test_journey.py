@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from tests.browser import END, ENTER, Browser
+from tests.console.views import recording
 from tests.fixtures.servers import Server
 
 TEXT = "return document.querySelector('.text').innerText"
 NAMES = "return [...document.querySelectorAll('.name')].map(e => e.textContent).join()"
 
 
-def test_from_a_file_to_corrected_subtitles(console: Browser, recording: Path, downloads: Path) -> None:
-    console.upload("input[type=file][accept]", recording)
+def test_from_a_file_to_corrected_subtitles(console: Browser, tmp_path: Path, downloads: Path) -> None:
+    console.upload("input[type=file][accept]", recording(tmp_path / "Harbour voices.wav"))
     console.find(".items .jname", "Harbour voices")  # done
     console.click(".items .jname a", "Harbour voices")
     console.find(".seg", "Hello there,")

@@ -52,8 +52,16 @@ export function known(path) {
   return found === path ? null : found
 }
 
+/** Formatters are dear to make, and few. @type {Map<string, Intl.NumberFormat>} */
+const formatters = new Map()
+
 /** Write a number. @param {number} value @param {Intl.NumberFormatOptions} [options] */
-export const number = (value, options) => new Intl.NumberFormat(language, options).format(value)
+export function number(value, options) {
+  const key = language + JSON.stringify(options)
+  const formatter = formatters.get(key) ?? new Intl.NumberFormat(language, options)
+  formatters.set(key, formatter)
+  return formatter.format(value)
+}
 
 /** Write a part of a whole. @param {number} part 0..1 */
 export const percent = (part) => number(part, { style: 'percent', maximumFractionDigits: 0 })

@@ -32,10 +32,14 @@ export async function found(query) {
 }
 
 /** @param {any} hit @param {string} query */
-function hit({ start, snippet, transcript, segment }, query) {
-  const words = snippet
-    .split(/[«»]/)
-    .map((/** @type {string} */ part, /** @type {number} */ index) => (index % 2 ? h('mark', null, part) : part))
+function hit({ start, snippet, highlights, transcript, segment }, query) {
+  let at = 0
+  const words = highlights.flatMap((/** @type {{offset: number, length: number}} */ { offset, length }) => {
+    const before = snippet.slice(at, offset)
+    at = offset + length
+    return [before, h('mark', null, snippet.slice(offset, at))]
+  })
+  words.push(snippet.slice(at))
   const place = `#/t/${transcript.id}?at=${start}&find=${encodeURIComponent(query)}`
   const who = segment.speaker ? [' · ', own(personOf(segment.speaker))] : []
   return h(

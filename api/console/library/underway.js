@@ -1,7 +1,7 @@
 // Rows of what is under way: being sent, being recognised, waiting in line.
 import { button, h, icon, own, present } from '../base/dom.js'
 import { clock, percent, roughly, size, t } from '../base/words.js'
-import { draw, waveform } from '../player/waveform.js'
+import { draw, waveform } from '../reader/waveform.js'
 import { ask } from '../net/graph.js'
 import { reason } from '../net/reasons.js'
 import { cancel, nameOf } from './acts.js'
@@ -107,7 +107,7 @@ function runningRow(first) {
   const paint = () => draw(canvas, peaks, part)
   waveform(canvas, paint)
   ask('Wave', { id: first.media.id, buckets: 400 }).then(
-    ({ node }) => ((peaks = node?.peaks ?? []), paint()),
+    ({ media }) => ((peaks = media?.peaks ?? []), paint()),
     () => {},
   )
   const el = h(

@@ -96,7 +96,8 @@ export function exportDialog(transcript, formats) {
       const { maxCharsPerLine, maxLines, maxCharsPerSecond, speakerLabels } = wish
       const options = { maxCharsPerLine, maxLines, maxCharsPerSecond, speakerLabels }
       const captions = (await ask('Captions', { id: transcript.id, options })).transcript.captions
-      show(captions.edges.map(({ node }) => node), captions.totalCount)
+      const found = captions.edges.map((/** @type {{node: Caption}} */ { node }) => node)
+      show(found, captions.totalCount)
     } catch {
       stage.replaceChildren(h('p', { class: 'cap' }, t('export.noPreview')))
     }
@@ -114,7 +115,7 @@ export function exportDialog(transcript, formats) {
       )
     }
     put()
-    list.replaceChildren(...captions.slice(0, 100).map((caption, index) => row(caption, index === 0, put)))
+    list.replaceChildren(...captions.map((caption, index) => row(caption, index === 0, put)))
     count.textContent = t('export.count', { n: total, revision: transcript.revision })
   }
   async function save() {

@@ -11,13 +11,14 @@ import { percent, t } from '../base/words.js'
  * @typedef {object} Context
  * @property {Transcript} transcript
  * @property {import('../reader/text.js').TextView} text
- * @property {import('../player/player.js').Player} player
+ * @property {import('../reader/player.js').Player} player
  * @property {((line: string, at: number) => void) | null} edit
- * @property {(doubt: Doubt) => void} right
+ * @property {(words: number[]) => void} confirm  tells the server that words are right
  * @property {() => void} closed
  */
 
 const SURE = 0.5
+const TELL_AFTER = 1500 // milliseconds: each telling is a revision, so those that follow soon go together
 
 /** Return the doubtful words, in their order. @param {Transcript} transcript @returns {Doubt[]} */
 export function doubts({ lines }) {
@@ -37,6 +38,10 @@ export class Review {
     this.place = 0
     /** @type {Doubt[]} */
     this.doubts = []
+    /** Words that were said to be right, and not told yet. @type {Doubt[]} */
+    this.right = []
+    /** @type {any} */
+    this.telling = 0
     this.word = h('b', { class: 'read', dir: 'auto' })
     this.sure = h('span', { class: 'quiet num wide' })
     this.count = h('span', { class: 'num' })
@@ -56,7 +61,7 @@ export class Review {
       h('span', { class: 'grow' }),
       button(t('review.hear'), { glyph: 'play', kind: 'small', onclick: () => this.hear() }),
       edit && button(t('review.correct'), { glyph: 'edit', kind: 'small', onclick: () => this.correct() }),
-      edit && button(t('review.right'), { glyph: 'check', kind: 'small main', onclick: () => this.right() }),
+      edit && button(t('review.right'), { glyph: 'check', kind: 'small main', onclick: () => this.confirm() }),
       button(t('act.close'), { glyph: 'close', bare: true, onclick: () => context.closed() }),
     )
     this.update()
@@ -98,12 +103,30 @@ export class Review {
     if (line) this.context.edit?.(line, this.#line(line).words.at[index] + this.#line(line).words.text[index].length)
   }
 
-  right() {
+  /** Say that the word is right: here at once, to the server with those that follow soon. */
+  confirm() {
     const doubt = this.doubts[this.place]
     if (!doubt) return
-    this.context.right(doubt)
+    this.#line(doubt.line).words.reviewed[doubt.index] = true
+    this.right.push(doubt)
+    clearTimeout(this.telling)
+    this.telling = setTimeout(() => this.#tell(), TELL_AFTER)
     this.update()
     this.step(0)
+  }
+
+  close() {
+    this.#tell()
+    this.context.text.paint.mark('doubt', [])
+    this.el.remove()
+  }
+
+  #tell() {
+    clearTimeout(this.telling)
+    const firsts = this.context.transcript.firstWords()
+    const words = this.right.splice(0).map(({ line, index }) => (firsts.get(line) ?? Number.NaN) + index)
+    const there = words.filter((word) => !Number.isNaN(word))
+    if (there.length) this.context.confirm(there)
   }
 
   #show() {

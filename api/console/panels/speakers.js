@@ -1,6 +1,6 @@
 // Who speaks: named, joined, given to a part of the text.
 import { button, h, icon, own, present } from '../base/dom.js'
-import { entry, popup } from '../base/popups.js'
+import { dialog, entry, field, leave, popup } from '../base/popups.js'
 import { known, lasted, percent, t } from '../base/words.js'
 import { initials, personOf } from '../transcript/names.js'
 
@@ -123,7 +123,7 @@ export function speakerMenu(anchor, context, id, lines) {
   )
   const body = present([
     may && form,
-    may && lines.length > 0 && others.length > 0 && [h('hr'), group('speakers.saidBy', give)],
+    may && lines.length > 0 && [h('hr'), group('speakers.saidBy', [...give, someone(context, lines)])],
     may &&
       others.length > 0 && [
         h('hr'),
@@ -138,6 +138,22 @@ export function speakerMenu(anchor, context, id, lines) {
   ])
   const menu = popup(anchor, body, personOf(speaker, place))
   input.select?.()
+}
+
+/** Build the entry that names somebody who was not told apart. @param {Context} context @param {Line[]} lines */
+function someone({ corrections }, lines) {
+  const ask = () => {
+    const input = h('input', { class: 'input', maxlength: 100, required: true, autocomplete: 'off', dir: 'auto' })
+    const send = () => {
+      const name = input.value.trim()
+      box.close()
+      if (name) corrections.newSpeaker(lines, name)
+    }
+    const foot = [leave(t('act.cancel')), button(t('act.keep'), { kind: 'main', type: 'submit' })]
+    const body = field(t('speakers.nameLabel'), input)
+    const box = dialog(t('speakers.someone'), { narrow: true, body, foot, submit: send })
+  }
+  return entry(t('speakers.someone'), ask, { glyph: 'plus' })
 }
 
 /** @param {string} title @param {Node[]} entries */

@@ -5,7 +5,7 @@ import { wordAt } from '../transcript/words.js'
 
 /** @typedef {import('./text.js').TextView} TextView */
 /** @typedef {import('../transcript/document.js').Transcript} Transcript */
-/** @typedef {import('../player/player.js').Player} Player */
+/** @typedef {import('./player.js').Player} Player */
 
 const LOOK_EVERY = 250 // where the word stands is asked for four times a second, not every frame
 const [TOP, BOTTOM, REST] = [110, 0.72, 0.36]

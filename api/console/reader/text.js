@@ -40,33 +40,50 @@ export class TextView {
 
   /** Show the transcript as it is now. */
   update() {
-    const { turns } = this.transcript
     /** @type {Shown[]} */
     const next = []
-    const kept = new Set()
-    let before = null
-    for (const turn of turns) {
-      const speaker = this.transcript.speakerIndex(turn.speaker)
-      const person = speaker < 0 ? '' : personOf(this.transcript.speakers[speaker], speaker)
-      const key = [speaker, person, before !== null && before === turn.speaker, turn.start].join('\n')
-      const was = this.byFirst.get(turn.lines[0].id)
+    /** @type {string | null | undefined} */
+    let before
+    for (const turn of this.transcript.turns) {
+      next.push(this.#shownAs(turn, this.#key(turn, before === turn.speaker && before !== null)))
       before = turn.speaker
-      if (
-        was &&
-        (this.#held(was) ||
-          (was.key === key &&
-            was.lines.length === turn.lines.length &&
-            was.lines.every((line, index) => line === turn.lines[index])))
-      ) {
-        was.turn = turn
-        next.push(was)
-        kept.add(was)
-      } else next.push({ el: h('section'), key, lines: turn.lines, turn }) // built when its time comes
     }
-    for (const old of this.shown) if (!kept.has(old)) this.#gone(old)
+    const kept = new Set(next)
+    const left = this.shown.findIndex((shown) => this.#held(shown.lines) && !kept.has(shown))
+    if (left >= 0) next.splice(left, 0, this.shown[left]) // the line is gone, but somebody writes in it
+    for (const old of this.shown) if (!kept.has(old) && !next.includes(old)) this.#gone(old)
     this.shown = next
     this.byFirst = new Map(next.map((shown) => [shown.lines[0].id, shown]))
     return this.#put(0, this.root.firstElementChild)
+  }
+
+  /**
+   * Return how a turn is shown: as before, when nothing about it has changed; else it is built when its time comes.
+   * @param {Turn} turn
+   * @param {string} key
+   * @returns {Shown}
+   */
+  #shownAs(turn, key) {
+    const was = this.#held(turn.lines)
+      ? this.shown.find((shown) => this.#held(shown.lines))
+      : this.byFirst.get(turn.lines[0].id)
+    const same = was?.key === key && was.lines.length === turn.lines.length
+    if (was && (this.#held(turn.lines) || (same && was.lines.every((line, index) => line === turn.lines[index])))) {
+      was.turn = turn
+      return was
+    }
+    return { el: h('section'), key, lines: turn.lines, turn }
+  }
+
+  /**
+   * Return all that a turn shows besides its lines.
+   * @param {Turn} turn
+   * @param {boolean} same whether the same person spoke before
+   */
+  #key({ speaker, start }, same) {
+    const place = this.transcript.speakerIndex(speaker)
+    const person = place < 0 ? '' : personOf(this.transcript.speakers[place], place)
+    return [place, person, same, start].join('\n')
   }
 
   /**
@@ -132,9 +149,9 @@ export class TextView {
     for (const { id } of shown.lines) if (this.spans.get(id)?.closest('.turn') === shown.el) this.spans.delete(id)
   }
 
-  /** @param {Shown} shown */
-  #held(shown) {
-    return this.editing !== null && shown.lines.some(({ id }) => id === this.editing)
+  /** Tell whether somebody writes in one of the lines. @param {Line[]} lines */
+  #held(lines) {
+    return this.editing !== null && lines.some(({ id }) => id === this.editing)
   }
 
   /** Find again what was marked before elements changed. */

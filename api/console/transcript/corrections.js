@@ -5,7 +5,7 @@ import { t } from '../base/words.js'
 import { Refusal, Unreachable, act, pause } from '../net/graph.js'
 import { complain, reason } from '../net/reasons.js'
 import { merge } from './diff.js'
-import { again } from './open.js'
+import { again, reach } from './open.js'
 
 /** @typedef {import('./document.js').Transcript} Transcript */
 /** @typedef {import('./document.js').Line} Line */
@@ -13,6 +13,7 @@ import { again } from './open.js'
 /** @typedef {(conflict: Conflict) => Promise<string | null>} Decide  what the line shall say; null: as it is */
 
 const TRIES = 4
+const MOST = 1000 // edits in one request
 
 export class Corrections {
   /** @param {Transcript} transcript @param {Decide} decide */
@@ -40,31 +41,49 @@ export class Corrections {
   }
 
   /**
-   * Send a text until it is in; merge it on the way with what others made of the line.
+   * Send a text until it is in. What others made of the line since it said `base` is merged into it, or decided.
    * @param {Line} line
    * @param {string} base
    * @param {string} mine
    */
   async #settle(line, base, mine) {
     for (let tries = 0; tries < TRIES; tries++) {
-      try {
-        await this.#send('Correct', (expectedRevision) => ({ id: line.id, input: { expectedRevision, text: mine } }), 1)
-        return true
-      } catch (error) {
-        if (!(error instanceof Refusal) || error.code !== 'CONFLICT') throw error
-      }
       const now = this.transcript.savedLine(line.id)
-      if (!now) throw new Refusal({ code: 'NOT_FOUND', message: '' })
-      if (now.text === base) continue
-      const { text, clean } = merge(base, mine, now.text)
-      const chosen = clean ? text : await this.decide({ line: now, base, mine, theirs: now.text, merged: text })
-      if (clean) toast(t('conflict.merged'))
-      if (chosen === null || chosen === now.text) return false
+      if (!now) return this.#lost(mine)
+      if (now.text !== base && now.text !== mine) {
+        const { text, clean } = merge(base, mine, now.text)
+        const chosen = clean ? text : await this.decide({ line: now, base, mine, theirs: now.text, merged: text })
+        if (clean) toast(t('conflict.merged'))
+        if (chosen === null) return false
+        mine = chosen
+        this.transcript.write(line.id, mine)
+      }
       base = now.text
-      mine = chosen
-      this.transcript.write(line.id, mine)
+      if (base === mine) return false
+      if (await this.#sent(line.id, mine)) return true
     }
     throw new Refusal({ code: 'CONFLICT', message: '' })
+  }
+
+  /** Keep a text whose line is gone: somebody joined it with another. @param {string} text */
+  #lost(text) {
+    toast(t('correct.gone'), [t('act.copy'), () => navigator.clipboard.writeText(text)], { alarm: true })
+    return false
+  }
+
+  /**
+   * Send a text once. False when something was changed meanwhile: the transcript is up to date again then.
+   * @param {string} id
+   * @param {string} text
+   */
+  async #sent(id, text) {
+    try {
+      await this.#send('Correct', ({ expectedRevision }) => ({ id, input: { expectedRevision, text } }), 1)
+      return true
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'CONFLICT') return false
+      throw error
+    }
   }
 
   /**
@@ -86,15 +105,44 @@ export class Corrections {
 
   /** @param {{id: string, speakerId: string | null}[]} edits */
   async #edit(edits) {
-    for (const { id, speakerId } of edits)
-      await this.#send('Correct', (expectedRevision) => ({ id, input: { expectedRevision, speakerId } }))
+    for (let from = 0; from < edits.length; from += MOST) {
+      const some = edits.slice(from, from + MOST)
+      await this.#send('CorrectMany', (input) => ({ input: { ...input, edits: some } }))
+    }
+  }
+
+  /** Say that words are right. @param {number[]} words their places in the transcript */
+  confirm(words) {
+    return this.#queue(() => this.#send('Confirm', (input) => ({ input: { ...input, words } })))
+  }
+
+  /** Give lines to somebody who was not told apart. @param {Line[]} lines @param {string} name */
+  newSpeaker(lines, name) {
+    return this.#queue(async () => {
+      const segmentIds = lines.map(({ id }) => id)
+      await this.#send('NewSpeaker', (input) => ({ input: { ...input, name, segmentIds } }))
+      this.#undoable(t('speakers.named', { name }), this.#back())
+    })
+  }
+
+  /** Change the title. @param {string} title */
+  title(title) {
+    const before = this.transcript.title
+    const put = async (/** @type {string} */ words) => {
+      await act('Title', { id: this.transcript.id, input: { title: words } })
+      this.transcript.rename(words)
+    }
+    return this.#queue(async () => {
+      await put(title)
+      this.#undoable(t('correct.titled'), () => this.#queue(() => put(before)))
+    })
   }
 
   /** Cut a line before one of its words. @param {Line} line @param {number} atWord */
   split(line, atWord) {
     return this.#queue(async () => {
       const place = this.transcript.placeOf(line.id)
-      await this.#send('Split', (expectedRevision) => ({ id: line.id, input: { expectedRevision, atWord } }))
+      await this.#send('Split', ({ expectedRevision }) => ({ id: line.id, input: { expectedRevision, atWord } }))
       this.#undoable(t('correct.split'), () =>
         this.join(this.transcript.lines.slice(place, place + 2), { quiet: true }),
       )
@@ -105,7 +153,7 @@ export class Corrections {
   join(lines, { quiet } = {}) {
     const atWord = lines[0].words.text.length
     return this.#queue(async () => {
-      await this.#send('Join', (expectedRevision) => ({
+      await this.#send('Join', ({ expectedRevision }) => ({
         input: { expectedRevision, segmentIds: lines.map(({ id }) => id) },
       }))
       if (!quiet) this.#undoable(t('correct.joined'), () => this.#again(lines[0].id, (now) => this.split(now, atWord)))
@@ -116,7 +164,7 @@ export class Corrections {
   name(id, name, { quiet } = {}) {
     const before = this.transcript.speakers.find((speaker) => speaker.id === id)
     return this.#queue(async () => {
-      await this.#send('NameSpeaker', (expectedRevision) => ({ id, input: { expectedRevision, name } }))
+      await this.#send('NameSpeaker', ({ expectedRevision }) => ({ id, input: { expectedRevision, name } }))
       const undo = before?.name ? () => this.name(id, /** @type {string} */ (before.name), { quiet: true }) : null
       if (!quiet) this.#undoable(t('speakers.named', { name }), undo ?? this.#back())
     })
@@ -125,7 +173,7 @@ export class Corrections {
   /** Make two speakers one. @param {string} from @param {string} into */
   same(from, into) {
     return this.#queue(async () => {
-      await this.#send('SamePerson', (expectedRevision) => ({
+      await this.#send('SamePerson', ({ expectedRevision }) => ({
         input: { expectedRevision, speakerIds: [from], intoId: into },
       }))
       this.#undoable(t('speakers.joined'), this.#back())
@@ -135,7 +183,7 @@ export class Corrections {
   /** Go back to an earlier revision. @param {number} toRevision */
   revert(toRevision) {
     return this.#queue(async () => {
-      await this.#send('GoBack', (expectedRevision) => ({
+      await this.#send('GoBack', ({ expectedRevision }) => ({
         id: this.transcript.id,
         input: { expectedRevision, toRevision },
       }))
@@ -156,7 +204,7 @@ export class Corrections {
     return () => {
       if (this.transcript.revision !== revision) return Promise.reject(new Refusal({ code: 'CONFLICT', message: '' }))
       return this.#queue(() =>
-        this.#send('GoBack', (expectedRevision) => ({
+        this.#send('GoBack', ({ expectedRevision }) => ({
           id: this.transcript.id,
           input: { expectedRevision, toRevision: revision - 1 },
         })),
@@ -193,18 +241,20 @@ export class Corrections {
   /**
    * Send a correction with the revision that is known here, and take in what it made. While the server is away it
    * waits; a conflict brings the transcript up to date, and is tried again so often.
-   * @param {string} name @param {(expectedRevision: number) => any} variables @param {number} [tries]
+   * @param {string} name @param {(input: {transcriptId: string, expectedRevision: number}) => any} variables
+   * @param {number} [tries]
    */
   async #send(name, variables, tries = TRIES) {
     for (;;) {
+      const { id: transcriptId, revision: expectedRevision } = this.transcript
       try {
-        const correction = await act(name, variables(this.transcript.revision))
-        if (!correction.segments || !this.transcript.take(correction)) await again(this.transcript)
+        const correction = await act(name, variables({ transcriptId, expectedRevision }))
+        if (!this.transcript.take(correction)) await again(this.transcript)
         return
       } catch (error) {
         if (error instanceof Unreachable) await pause(3)
         else if (error instanceof Refusal && error.code === 'CONFLICT') {
-          await again(this.transcript)
+          await reach(this.transcript, error.facts.currentRevision ?? null)
           if (--tries <= 0) throw error
         } else throw error
       }

@@ -55,13 +55,14 @@ export class Transcript extends EventTarget {
   }
 
   /**
-   * Take in a correction. False when one before it is missing: the transcript has to be read again.
-   * @param {{transcript: any, segments: any[], removedIds: string[]}} correction
+   * Take in a correction. False when one before it is missing, or one after it shows in it already: then the transcript
+   * has to be read again.
+   * @param {{revision: {number: number}, transcript: any, segments: any[], removedIds: string[]}} correction
    */
-  take({ transcript, segments, removedIds }) {
-    if (transcript.revision <= this.revision) return true
-    if (transcript.revision > this.revision + 1) return false
-    this.revision = transcript.revision
+  take({ revision, transcript, segments, removedIds }) {
+    if (revision.number <= this.revision) return true
+    if (revision.number > this.revision + 1 || transcript.revision > revision.number) return false
+    this.revision = revision.number
     this.title = transcript.title
     this.speakers = transcript.speakers
     this.lay(segments, removedIds)
@@ -87,6 +88,12 @@ export class Transcript extends EventTarget {
     if (text === null) this.written.delete(id)
     else this.written.set(id, text)
     this.#show()
+  }
+
+  /** Show another title. @param {string} title */
+  rename(title) {
+    this.title = title
+    this.dispatchEvent(new Event('change'))
   }
 
   /** Return a line as it is shown. @param {string} id */
@@ -123,14 +130,16 @@ export class Transcript extends EventTarget {
     return id === null ? -1 : this.speakers.findIndex((speaker) => speaker.id === id)
   }
 
-  /** Return the index in the whole transcript of a line's first word. @param {string} id */
-  firstWord(id) {
+  /** Return the place in the whole transcript of each line's first word, as the server has them. */
+  firstWords() {
     let sum = 0
-    for (const line of this.lines) {
-      if (line.id === id) return sum
-      sum += line.words.text.length
+    /** @type {Map<string, number>} */
+    const firsts = new Map()
+    for (const { id, words } of this.saved) {
+      firsts.set(id, sum)
+      sum += words.text.length
     }
-    return -1
+    return firsts
   }
 
   /** Lay what is written here over what the server has. */

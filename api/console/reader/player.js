@@ -102,6 +102,7 @@ export class Player {
   #listen() {
     this.audio.addEventListener('play', () => this.#playing(true))
     this.audio.addEventListener('pause', () => this.#playing(false))
+    this.audio.addEventListener('loadedmetadata', () => (this.audio.currentTime = this.wanted))
     this.audio.addEventListener('seeked', () => this.#tick(false))
     this.audio.addEventListener('error', () => this.#renew())
   }
@@ -136,7 +137,6 @@ export class Player {
     this.stopAt = Number.POSITIVE_INFINITY
     this.wanted = Math.max(0, Math.min(this.source.duration, seconds))
     if (this.audio.readyState) this.audio.currentTime = this.wanted
-    else this.audio.addEventListener('loadedmetadata', () => (this.audio.currentTime = this.wanted), { once: true })
     this.#at(this.wanted, false)
   }
 

@@ -1,5 +1,6 @@
 // The top of a transcript: its title, what is known of it, the tools, and what one has to know.
 import { button, h, notice, own, present } from '../base/dom.js'
+import { popup } from '../base/popups.js'
 import { clock, languageName, t } from '../base/words.js'
 import { apart } from '../library/acts.js'
 import { problemWords } from '../net/reasons.js'
@@ -12,11 +13,22 @@ export class Top {
   constructor(view) {
     this.view = view
     this.title = h('h1', { class: 'title', tabindex: -1 })
+    this.rename = button(t('transcript.rename'), {
+      glyph: 'edit',
+      bare: true,
+      'aria-haspopup': 'dialog',
+      onclick: () => this.#rename(),
+    })
     this.facts = h('p', { class: 'meta soft num' })
     this.notes = h('div', { class: 'notes' })
     this.tools = h('div', { class: 'tools', role: 'toolbar', 'aria-label': t('transcript.tools') })
     this.doubts = button('', { glyph: 'doubt', kind: 'line', 'aria-pressed': 'false', onclick: () => view.reviewing() })
-    this.el = h('header', { class: 'thead' }, h('div', { class: 'grow' }, this.title, this.facts), this.tools)
+    this.el = h(
+      'header',
+      { class: 'thead' },
+      h('div', { class: 'grow' }, h('div', { class: 'titleline' }, this.title, this.rename), this.facts),
+      this.tools,
+    )
     this.mode = ''
     this.update()
   }
@@ -25,6 +37,7 @@ export class Top {
   update() {
     const { transcript, live, review } = this.view
     this.title.replaceChildren(own(transcript.title, transcript.language))
+    this.rename.hidden = !this.view.may
     this.facts.textContent = this.#known().join(' · ')
     const mode = live ? 'live' : 'whole'
     if (mode !== this.mode) this.tools.replaceChildren(...this.#tools())
@@ -33,6 +46,32 @@ export class Top {
     this.doubts.lastElementChild?.replaceChildren(t('transcript.doubtful', { n: live ? 0 : doubts(transcript).length }))
     this.notes.replaceChildren(...this.#notices())
     document.title = `${transcript.title} · Graphophone`
+  }
+
+  /** Ask for another title. */
+  #rename() {
+    const { transcript, corrections } = this.view
+    const input = h('input', {
+      class: 'input grow',
+      value: transcript.title,
+      maxlength: 255,
+      required: true,
+      dir: 'auto',
+    })
+    input.setAttribute('aria-label', t('transcript.rename'))
+    const send = (/** @type {Event} */ event) => {
+      event.preventDefault()
+      menu.hidePopover()
+      const title = input.value.trim()
+      if (title && title !== transcript.title) corrections.title(title)
+    }
+    const form = h(
+      'form',
+      { onsubmit: send },
+      h('div', { class: 'row' }, input, button(t('act.rename'), { kind: 'main', type: 'submit' })),
+    )
+    const menu = popup(this.rename, form, t('transcript.rename'))
+    input.select()
   }
 
   #known() {

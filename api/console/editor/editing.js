@@ -4,10 +4,10 @@ import { preferences } from '../base/preferences.js'
 import { t } from '../base/words.js'
 
 /** @typedef {import('../reader/text.js').TextView} TextView */
-/** @typedef {import('../player/player.js').Player} Player */
-/** @typedef {import('./document.js').Line} Line */
-/** @typedef {import('./document.js').Transcript} Transcript */
-/** @typedef {import('./corrections.js').Corrections} Corrections */
+/** @typedef {import('../reader/player.js').Player} Player */
+/** @typedef {import('../transcript/document.js').Line} Line */
+/** @typedef {import('../transcript/document.js').Transcript} Transcript */
+/** @typedef {import('../transcript/corrections.js').Corrections} Corrections */
 
 const GOES_ON_AFTER = 1000
 

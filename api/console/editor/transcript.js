@@ -1,5 +1,6 @@
 // One transcript: read, listen, find, correct, name speakers.
 import { h, notice, say } from '../base/dom.js'
+import { toast } from '../base/popups.js'
 import { t } from '../base/words.js'
 import { learn } from '../library/jobs.js'
 import { ask } from '../net/graph.js'
@@ -10,21 +11,21 @@ import { Review } from '../panels/review.js'
 import { Side } from '../panels/side.js'
 import { speakersPanel } from '../panels/speakers.js'
 import { stagesPanel } from '../panels/stages.js'
-import { Player } from '../player/player.js'
+import { Player } from '../reader/player.js'
 import { Reading } from '../reader/reading.js'
 import { TextView } from '../reader/text.js'
-import { decide } from './conflict.js'
-import { Corrections } from './corrections.js'
+import { Conflicts } from './conflict.js'
+import { Corrections } from '../transcript/corrections.js'
 import { Editing } from './editing.js'
 import { keys } from './keys.js'
-import { followLive } from './live.js'
-import { personOf } from './names.js'
-import { open } from './open.js'
+import { followLive } from '../transcript/live.js'
+import { personOf } from '../transcript/names.js'
+import { follow, open } from '../transcript/open.js'
 import { pointing } from './pointing.js'
 import { Top } from './top.js'
 
-/** @typedef {import('./document.js').Transcript} Transcript */
-/** @typedef {import('./document.js').Line} Line */
+/** @typedef {import('../transcript/document.js').Transcript} Transcript */
+/** @typedef {import('../transcript/document.js').Line} Line */
 /** @typedef {import('../net/types.js').Start} Start */
 
 /** Show a transcript. @param {string} id @param {URLSearchParams} query @param {Start} start */
@@ -73,9 +74,8 @@ export class View {
     this.reading = new Reading(this.text, transcript)
     this.player = this.#player()
     this.reading.player = this.player
-    this.corrections = new Corrections(transcript, (conflict) =>
-      decide(/** @type {HTMLElement} */ (this.text.spans.get(conflict.line.id)), conflict),
-    )
+    this.conflicts = new Conflicts(this.text)
+    this.corrections = new Corrections(transcript, (conflict) => this.conflicts.decide(conflict))
     this.editing = new Editing(transcript, this.text, this.player, this.corrections)
     this.side = new Side(this.#panels(), this.live ? 'stages' : 'speakers')
     this.top = new Top(this)
@@ -121,6 +121,7 @@ export class View {
 
   close() {
     this.editing.end?.(true)
+    this.review?.close()
     this.gone.abort()
     this.reading.close()
     this.text.close()
@@ -148,7 +149,7 @@ export class View {
       duration: durationSeconds,
       peaks: media?.peaks ?? [],
       url: media?.playbackUrl ?? null,
-      renew: async () => (await ask('Play', { id: media.id })).node?.playbackUrl ?? null,
+      renew: async () => (await ask('Play', { id: media.id })).media?.playbackUrl ?? null,
       who: (seconds) => {
         const place = transcript.speakerIndex(transcript.lineAt(seconds)?.speaker ?? null)
         return place < 0 ? '' : personOf(transcript.speakers[place], place)
@@ -168,7 +169,13 @@ export class View {
     return {
       speakers: () => speakersPanel(this.speakerContext()),
       stages: () => stagesPanel(transcript.facts.job),
-      history: () => historyPanel({ transcript, may: this.may, back: (number) => this.corrections.revert(number) }),
+      history: () =>
+        historyPanel({
+          transcript,
+          may: this.may,
+          back: (number) => this.corrections.revert(number),
+          show: (id) => this.show(id),
+        }),
       find: () =>
         findPanel({
           transcript,
@@ -195,6 +202,7 @@ export class View {
       (event) => (this.corrections.waiting || this.text.editing) && event.preventDefault(),
       on,
     )
+    follow(this.transcript, this.gone.signal, () => this.#deleted())
     if (this.live) followLive(this.transcript, this.gone.signal, (job) => this.#got(job))
   }
 
@@ -214,11 +222,21 @@ export class View {
 
   #changed() {
     this.text.update()
+    this.conflicts.place()
     this.top.update()
     this.player.redraw()
     this.side.refresh('speakers')
     if (this.side.name === 'history') this.side.refresh('history')
     this.review?.update()
+  }
+
+  /** Show a line. @param {string} id */
+  show(id) {
+    const line = this.transcript.line(id)
+    if (!line) return
+    this.player.seek(line.start + 0.001)
+    this.text.stand(id)
+    this.text.spans.get(id)?.scrollIntoView({ block: 'center' })
   }
 
   /** Go to where a place in a line is spoken. @param {string} id @param {number} at */
@@ -245,9 +263,8 @@ export class View {
   /** Begin or end the review of doubtful words. */
   reviewing() {
     if (this.review) {
-      this.review.el.remove()
+      this.review.close()
       this.review = null
-      this.text.paint.mark('doubt', [])
     } else {
       const edit = this.may
         ? (/** @type {string} */ line, /** @type {number} */ at) => this.editing.open(line, at)
@@ -257,7 +274,7 @@ export class View {
         text: this.text,
         player: this.player,
         edit,
-        right: (doubt) => this.#right(doubt),
+        confirm: (words) => this.corrections.confirm(words),
         closed: () => this.reviewing(),
       })
       this.player.el.before(this.review.el)
@@ -265,9 +282,8 @@ export class View {
     this.top.update()
   }
 
-  /** @param {import('../panels/review.js').Doubt} doubt */
-  #right({ line, index }) {
-    const words = this.transcript.line(line)?.words
-    if (words) words.reviewed[index] = true
+  #deleted() {
+    toast(t('delete.done', { name: this.transcript.title }))
+    location.hash = '#/'
   }
 }
