@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -48,28 +49,64 @@ class Loader(DataLoader[str, Found]):
 
 
 class Loaders:
-    """By id, for one owner; None for what is not there or is somebody else's."""
+    """Loaders by id, for one owner, each made when first needed; None for what is not there or somebody else's."""
 
     def __init__(self, db: Database, owner_id: str) -> None:
-        def by_id(fetch: Fetch[Found]) -> Loader[Found | None]:
-            async def load(ids: list[str]) -> list[Found | None]:
-                async with db.read() as session:
-                    found = await fetch(session, owner_id, ids)
-                return [found.get(id_) for id_ in ids]
-
-            return Loader(load)
-
-        self._by_id = by_id
+        self._db, self._owner_id = db, owner_id
         self._each: dict[Hashable, Loader[Any]] = {}
-        self.job: Loader[Job | None] = by_id(jobs.many)
-        self.media: Loader[Media | None] = by_id(media.many)
-        self.peaks: Loader[str | None] = by_id(media.peaks)
-        self.transcript: Loader[Transcript | None] = by_id(transcripts.many)
-        self.export: Loader[Export | None] = by_id(exports.many)
-        self.queue_position: Loader[int | None] = by_id(jobs.queue_positions)
-        self.owner: Loader[Owner | None] = by_id(owners.many)
-        self.token: Loader[AccessToken | None] = by_id(tokens.many)
-        self.speakers: Loader[list[SpeakerView] | None] = by_id(_speakers)
+
+    def _by_id(self, fetch: Fetch[Found]) -> Loader[Found | None]:
+        async def load(ids: list[str]) -> list[Found | None]:
+            async with self._db.read() as session:
+                found = await fetch(session, self._owner_id, ids)
+            return [found.get(id_) for id_ in ids]
+
+        return Loader(load)
+
+    @cached_property
+    def job(self) -> Loader[Job | None]:
+        """Load jobs."""
+        return self._by_id(jobs.many)
+
+    @cached_property
+    def media(self) -> Loader[Media | None]:
+        """Load recordings."""
+        return self._by_id(media.many)
+
+    @cached_property
+    def peaks(self) -> Loader[str | None]:
+        """Load where waveforms are kept, by recording."""
+        return self._by_id(media.peaks)
+
+    @cached_property
+    def transcript(self) -> Loader[Transcript | None]:
+        """Load transcripts."""
+        return self._by_id(transcripts.many)
+
+    @cached_property
+    def export(self) -> Loader[Export | None]:
+        """Load exports."""
+        return self._by_id(exports.many)
+
+    @cached_property
+    def queue_position(self) -> Loader[int | None]:
+        """Load places in the queue, by job."""
+        return self._by_id(jobs.queue_positions)
+
+    @cached_property
+    def owner(self) -> Loader[Owner | None]:
+        """Load owners."""
+        return self._by_id(owners.many)
+
+    @cached_property
+    def token(self) -> Loader[AccessToken | None]:
+        """Load access tokens."""
+        return self._by_id(tokens.many)
+
+    @cached_property
+    def speakers(self) -> Loader[list[SpeakerView] | None]:
+        """Load speakers, by transcript."""
+        return self._by_id(_speakers)
 
     def each(
         self,
