@@ -27,10 +27,10 @@ test: setup ## set up what is missing and run the whole suite
 	$(BIN)/python -m pytest
 
 # What another Python or another version of a package breaks first: reading media, the graph, HTTP, the pure parts.
-QUICK = tests/schema tests/api tests/tasks/pipeline tests/tasks/test_formats.py tests/test_audio_formats.py \
+QUICK = tests/schema tests/api tests/tasks/pipeline tests/tasks/documents tests/test_audio_formats.py \
   tests/db/test_states.py tests/db/test_words.py tests/db/test_retiming.py tests/db/test_migrations.py
-quick: setup ## the tests that need no workers and no server of all processes: some minutes
-	$(BIN)/python -m pytest $(QUICK) --ignore=tests/tasks/pipeline/test_models.py
+quick: setup ## the tests that need neither models nor workers of their own: some minutes
+	$(BIN)/python -m pytest $(QUICK) $(foreach name,models speech languages,--ignore=tests/tasks/pipeline/test_$(name).py)
 
 coverage: setup ## the suite with branch coverage of all processes; fails below 85 %
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -46,6 +46,7 @@ check: sync ## the quick part: ruff, mypy, import contracts, declared packages, 
 
 schema: sync ## print the schema into its snapshot, after a change that is meant
 	@$(BIN)/python -m api schema > schema/schema.graphql
+	@$(BIN)/python -m tasks.documents.formats.data.json
 
 pictures: sync ## draw the diagrams in the documents anew, from the code
 	@$(BIN)/python -m tests.programs.pictures
@@ -62,7 +63,7 @@ clients: sync ## real programs against a real server: gql, graphql-ws, graphql-s
 	@$(BIN)/python -m tests.programs.clients.run
 
 console: sync ## the console's types by tsc, every view at three sizes by axe, with pictures (needs npm and chromedriver)
-	@$(BIN)/python -m tests.console.run
+	@$(BIN)/python -m tests.programs.console.run
 
 # Which revision's schema the clients know.
 BASE ?= HEAD~1

@@ -1,14 +1,18 @@
 """The command line: `python -m api`. Each command loads only what it needs, so that the help comes at once."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
 
-from api.http.settings import ServerSettings, explain
+from api.http.settings import AuthSettings, ServerSettings, explain
+from api.process.people_commands import clients, users
 from api.process.supervisor import EXIT_CONFIGURATION
+from db.settings import UnreadableSecret
+from tasks.documents.registry import FORMATS
 
 app = typer.Typer(
     name="python -m api",
@@ -35,7 +39,8 @@ def up() -> None:
     raise typer.Exit(code)
 
 
-FileFormat = Literal["txt", "srt", "vtt", "json"]
+FileFormat = StrEnum("FileFormat", {name: name.lower() for name in FORMATS})  # type: ignore[misc]  # one list, kept by the registry
+_TEXT = FileFormat("txt")
 Supervised = Annotated[bool, typer.Option(hidden=True, help="End when standard input does.")]
 Listener = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that we were given.")]
 
@@ -45,12 +50,18 @@ def serve(fd: Listener = None, *, supervised: Supervised = False) -> None:
     """Run the web process alone."""
     import socket
 
+    from api.process.exposure import Unguarded, check_guarded
     from api.process.serve import listen
     from api.process.serve import serve as run
     from tasks.system.processes import end_with_parent
 
     if supervised:
         end_with_parent()
+    try:
+        check_guarded(ServerSettings(), AuthSettings())
+    except Unguarded as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(1) from None
     run(listen(ServerSettings()) if fd is None else socket.socket(fileno=fd))
 
 
@@ -70,13 +81,18 @@ def migrate() -> None:
     """Bring the database to the newest schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from db.migrate import upgrade
+    from db.migrate import NewerDatabase, upgrade
     from db.settings import StoreSettings
+    from tasks.system import logs
 
+    logs.configure("migrate")
     store = StoreSettings()
     store.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         upgrade(store.resolved_database_url)
+    except NewerDatabase as error:
+        typer.echo(f"GRAPHOPHONE_DATABASE_URL: {error}", err=True)
+        raise typer.Exit(EXIT_CONFIGURATION) from None
     except (OSError, SQLAlchemyError) as error:
         typer.echo(f"GRAPHOPHONE_DATABASE_URL: the database says: {str(error).splitlines()[0]}", err=True)
         raise typer.Exit(1) from None
@@ -99,6 +115,8 @@ def schema() -> None:
     typer.echo(sdl())
 
 
+app.add_typer(users, name="users")
+app.add_typer(clients, name="clients")
 jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")
 app.add_typer(jobs, name="jobs")
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
@@ -134,7 +152,7 @@ def cancel(job: JobId) -> None:
 @app.command()
 def transcribe(  # noqa: PLR0917 - options of the command line
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video; see `capabilities.audioFormats`.")],
-    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = "txt",
+    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = _TEXT,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="How many there are, if known.")] = None,
@@ -177,10 +195,10 @@ def main() -> None:
     """Run a command; a wrong setting is a line of its own, not a traceback."""
     try:
         app()
-    except ValidationError as error:
-        if not error.title.endswith("Settings"):
+    except (ValidationError, UnreadableSecret) as error:
+        if isinstance(error, ValidationError) and not error.title.endswith("Settings"):
             raise
-        sys.stderr.write(explain(error) + "\n")
+        sys.stderr.write((explain(error) if isinstance(error, ValidationError) else str(error)) + "\n")
         sys.exit(EXIT_CONFIGURATION)
 
 

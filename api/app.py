@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import structlog
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,19 +14,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.auth.token import TokenAuth
+from api.auth.routes import SignIn
+from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
 from api.http.playback import Playback
-from api.http.secrets import access_token, signing_key
-from api.http.settings import ServerSettings
+from api.http.problems import HttpProblem
+from api.http.rates import RateLimitHeaders
+from api.http.secrets import access_token, signing_keys
+from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.uploads import Uploads
-from db.accounts import owners
-from db.accounts.owners import LOCAL_OWNER
+from api.process.exposure import warning_of
+from db.accounts import accounts
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database
@@ -49,22 +53,36 @@ VERSION = "0.1.0"
 def create_app() -> Starlette:
     """The application, from the environment; uvicorn's factory."""
     logs.configure("web")
-    server, store, worker = ServerSettings(), StoreSettings(), WorkerSettings()
+    server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
+    keys = signing_keys(auth, store)
+    if warning := warning_of(server):
+        structlog.get_logger(__name__).warning("server.exposed", reason=warning)
     client = make_client(worker.resolved_redis_url(store))
     notifier = Notifier(make_broker(worker.resolved_redis_url(store)), client)
+    database = Database(store.resolved_database_url, notifier)
+    standings = Standings(database)
     state = AppState(
         server=server,
         intake=IntakeSettings(),
         worker=worker,
-        db=Database(store.resolved_database_url, notifier),
+        db=database,
         blobs=Blobs(store),
         live=Live(client),
         notifier=notifier,
-        signer=Signer(signing_key(store)),
+        signer=Signer(keys, lambda: standings.disabled),
     )
     uploads, downloads, playback = Uploads(state), Downloads(state), Playback(state)
     settings, broadcaster = _schema_settings(state), Broadcaster(state.db, state.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
+    signin = SignIn(
+        database,
+        standings,
+        rates,
+        auth,
+        token=access_token(server, store),
+        keys=keys,
+        url=server.resolved_public_url,
+    )
 
     heavy = HeavyWork()
 
@@ -88,16 +106,17 @@ def create_app() -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with state.db.write() as session:
-            await owners.ensure(session, LOCAL_OWNER, "Local owner")
-        listening = asyncio.create_task(state.live.run())
+            await accounts.ensure_local(session)
+        background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
             yield
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            for task in background:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await state.notifier.close()
             await state.db.close()
 
@@ -105,20 +124,27 @@ def create_app() -> Starlette:
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
+            *signin.routes,
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(
                 build_schema(),
-                authenticate=TokenAuth(access_token(server, store)),
+                authenticate=signin.credentials,
                 context_factory=context,
                 broadcast=event_key,
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation)],
+        middleware=[Middleware(Correlation), Middleware(RateLimitHeaders)],
+        exception_handlers={HttpProblem: _problem},
         lifespan=lifespan,
     )
+
+
+async def _problem(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for these
+    return problem.response(request.scope["correlation_id"])
 
 
 def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int) -> GraphQLSettings:
@@ -139,4 +165,5 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         worker=state.worker,
         audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
+        warnings=tuple(warning for warning in (warning_of(state.server),) if warning),
     )

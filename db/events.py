@@ -25,7 +25,7 @@ from db.store.transactions import Execute, Transaction, Verb
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag="state"):
-    """The job moved; `before` is None when it was created."""
+    """The job is in another state; `before` is None when it was created."""
 
     before: JobState | None
     after: JobState

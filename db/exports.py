@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import Text, cast, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -34,6 +34,7 @@ async def create(
     filename: str,
     content_type: str,
     correlation_id: str,
+    bundle: Sequence[tuple[str, int]] | None = None,
 ) -> tuple[Export, bool]:
     """Ask for a document; the same key gives the same export as long as that one is of use. Tell whether it did."""
     await lock_owner(session, owner_id)
@@ -57,6 +58,7 @@ async def create(
         filename=filename,
         content_type=content_type,
         correlation_id=correlation_id,
+        bundle=None if bundle is None else list(bundle),
         created_at=now(),
     )
     session.add(export)
@@ -95,19 +97,31 @@ async def _report(session: AsyncSession, owner_id: str, export_id: str, transcri
     await events.append(session, owner_id, job_id(transcript_id), [events.ExportReported(export_id)])
 
 
+async def with_transcript(session: AsyncSession, owner_id: str, transcript_id: str) -> list[Export]:
+    """Return the owner's exports that hold a transcript, bundles too, locked: none is finished meanwhile."""
+    bundled = cast(col(Export.bundle), Text).contains(f'"{transcript_id}"', autoescape=True)
+    statement = select(Export).where(
+        col(Export.owner_id) == owner_id, or_(col(Export.transcript_id) == transcript_id, bundled)
+    )
+    return list((await session.execute(statement.with_for_update())).scalars())
+
+
 # ---------------------------------------------------------------- the worker's side, under its lease
 
 
-async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str) -> None:
+async def finish(
+    session: AsyncSession, lease: Lease, *, blob_key: str, byte_size: int, sha256: str, page_count: int | None = None
+) -> None:
     """Record that the document is stored. Raises LeaseLost."""
     at = now()
-    await leases.move(
+    await leases.transition(
         session,
         lease,
         Transition.SUCCEED,
         blob_key=blob_key,
         byte_size=byte_size,
         sha256=sha256,
+        page_count=page_count,
         finished_at=at,
         expires_at=at + EXPORT_TTL_MS,
     )
@@ -116,5 +130,5 @@ async def finish(session: AsyncSession, lease: Lease, *, blob_key: str, byte_siz
 
 async def fail(session: AsyncSession, lease: Lease, problem: Problem) -> None:
     """Record that the document cannot be made. Raises LeaseLost."""
-    await leases.move(session, lease, Transition.FAIL, problem=problem, finished_at=now())
+    await leases.transition(session, lease, Transition.FAIL, problem=problem, finished_at=now())
     await _report(session, lease.owner_id, lease.id)

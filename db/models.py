@@ -267,7 +267,10 @@ class Cleanup(Leased, table=True):
 
 
 class Export(Leased, table=True):
-    """A document made of a transcript, rendered by the io worker. `request` is what was asked, as canonical JSON."""
+    """A document made of a transcript, rendered by the io worker. `request` is what was asked, as canonical JSON.
+
+    `bundle`: all the transcripts of a ZIP, with their revisions; `transcript_id` and `revision` are the first's then.
+    """
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
@@ -284,6 +287,8 @@ class Export(Leased, table=True):
     content_type: str
     byte_size: int | None = Field(default=None, sa_type=BigInteger)
     sha256: str | None = None
+    page_count: int | None = None
+    bundle: list[tuple[str, int]] | None = Field(default=None, sa_type=Json(list[tuple[str, int]]))
     blob_key: str | None = None
     problem: Problem | None = Field(default=None, sa_type=Json(Problem))
     finished_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -1,19 +1,58 @@
 """The settings of the stores: data folder, database, files."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 SETTINGS = SettingsConfigDict(
     env_prefix="GRAPHOPHONE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
 )
 
 
-class StoreSettings(BaseSettings):
-    """The data folder, the database and the file store."""
+class FileSettingsSource(EnvSettingsSource):
+    """Values that stand in a file, as containers get secrets: `GRAPHOPHONE_TOKEN_FILE` for `GRAPHOPHONE_TOKEN`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read the file that the variable names, if there is one. Its last line end does not count."""
+        _, key, is_complex = super().get_field_value(field, field_name)
+        variable = f"{self.env_prefix}{field_name}_file".lower()
+        path = self.env_vars.get(variable)
+        if not path:
+            return None, key, is_complex
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), key, is_complex
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise UnreadableSecret(f"{variable.upper()} is wrong: {path} cannot be read: {reason}") from None
+
+
+class UnreadableSecret(Exception):
+    """A file that a setting names cannot be read; the message is one line for the operator."""
+
+
+class Settings(BaseSettings):
+    """The base of all settings: from the environment, a `.env`, or files that the environment names."""
 
     model_config = SETTINGS
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let a variable itself win over the file that another one names."""
+        return init_settings, env_settings, FileSettingsSource(settings_cls), dotenv_settings
+
+
+class StoreSettings(Settings):
+    """The data folder, the database and the file store."""
 
     home: Path = Field(default=Path("data"), description="The data folder: database, files, models, token.")
     database_url: str = Field(

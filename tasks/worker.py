@@ -11,7 +11,7 @@ from dramatiq.asyncio import async_to_sync
 
 from db.domain.values import Queue
 from db.settings import StoreSettings
-from tasks.exports import EXPORTS
+from tasks.documents.exports import EXPORTS
 from tasks.runtime.cleanups import CLEANUPS
 from tasks.runtime.handlers import Handler
 from tasks.runtime.service import WorkerService

@@ -7,4 +7,6 @@ pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.workers",
     "tests.fixtures.graph",
+    "tests.fixtures.web",
+    "tests.fixtures.issuer",
 ]

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from api.http.secrets import access_token, signing_key
-from api.http.settings import ServerSettings
+from api.http.secrets import access_token, signing_keys
+from api.http.settings import AuthSettings, ProviderSettings, ServerSettings
 from db.settings import StoreSettings
 
 
@@ -53,10 +54,56 @@ def test_an_empty_variable_is_an_unset_one(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_taken_stops_the_start_with_one_line(tmp_path: Path) -> None:
-    done = command("up", HOME=str(tmp_path), HOST="192.0.2.1", PORT="1")
+    done = command("up", HOME=str(tmp_path), HOST="192.0.2.1", PORT="1", TOKEN="0123456789abcdef")
     assert done.returncode == 1
     assert done.stderr.startswith("GRAPHOPHONE_HOST=192.0.2.1 GRAPHOPHONE_PORT=1 cannot be listened at: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("command_name", "host"), [("up", "0.0.0.0"), ("serve", "::")])
+def test_a_server_that_others_can_reach_does_not_start_until_somebody_says_who_may_enter(
+    tmp_path: Path, command_name: str, host: str
+) -> None:
+    done = command(command_name, HOME=str(tmp_path / "home"), HOST=host)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"GRAPHOPHONE_HOST={host} can be reached by others")
+    assert "set GRAPHOPHONE_TOKEN or GRAPHOPHONE_OIDC" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_secrets_come_from_files_too_and_are_never_shown(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from-a-file-0123456789\n")
+    assert command("token", HOME=str(tmp_path), TOKEN_FILE=str(file)).stdout == "from-a-file-0123456789\n"
+    both = command("token", HOME=str(tmp_path), TOKEN_FILE=str(file), TOKEN="from-the-environment")
+    assert both.stdout == "from-the-environment\n"
+    missing = command("token", HOME=str(tmp_path), TOKEN_FILE="/nowhere/token")
+    assert missing.returncode == 78
+    assert (
+        missing.stderr == "GRAPHOPHONE_TOKEN_FILE is wrong: /nowhere/token cannot be read: No such file or directory\n"
+    )
+    key = "k" * 40
+    provider = {"name": "corp", "issuer": "https://idp.example", "client_id": "x", "client_secret": "hush-hush"}
+    shown = repr(ServerSettings(token=SecretStr(key))) + repr(
+        AuthSettings(signing_key=SecretStr(key), oidc=(ProviderSettings(**provider),))
+    )
+    assert key not in shown
+    assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OIDC", '[{"name": "corp", "issuer": "http://idp.example", "client_id": "x"}]'),
+        ("OIDC", '[{"name": "corp", "issuer": "https://idp.example", "client_id": "x", "secret": "hush"}]'),
+        ("SIGNING_KEY", "k" * 32 + " hush"),
+    ],
+)
+def test_a_wrong_secret_or_provider_stops_the_start_without_being_shown(tmp_path: Path, name: str, value: str) -> None:
+    done = command("up", **{"HOME": str(tmp_path / "home"), name: value})
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"GRAPHOPHONE_{name} is wrong: ")
+    assert "hush" not in done.stderr
 
 
 def test_the_token_is_made_once_whoever_asks_first_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
@@ -66,7 +113,7 @@ def test_the_token_is_made_once_whoever_asks_first_and_only_its_owner_can_read_i
     assert len(tokens) == 1
     assert stat.S_IMODE((store.home / "token").stat().st_mode) == 0o600
     assert [file.name for file in store.home.iterdir()] == ["token"]
-    assert signing_key(store) == signing_key(store) != tokens.pop().encode()
+    assert signing_keys(AuthSettings(), store) == signing_keys(AuthSettings(), store) != [tokens.pop().encode()]
 
 
 def test_a_token_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class GraphQLSettings:
     """WebSockets of one owner at the same time; and as many event streams."""
     max_message_bytes: int = 256 * 2**10
     """Of one WebSocket message."""
+    recheck_seconds: float = 2.5
+    """How often whatever is open looks whether the viewer's credentials still hold."""
     heartbeat_seconds: float = 15.0
     """Between two signs of life on an event stream."""
     compress_from_bytes: int = 1024

@@ -4,6 +4,7 @@ import time
 from asyncio import FIRST_COMPLETED, Task, create_task, wait
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.background import BackgroundTask
 from starlette.responses import Response
@@ -32,7 +33,8 @@ class AnswerStream(Response):
         framing: Framing,
         heartbeat_seconds: float,
         *,
-        expires_at: float | None = None,
+        viewer: Any = None,
+        recheck_seconds: float = 2.5,
         first: GraphQLResponse | None = None,
         ended: Callable[[], None] | None = None,
     ) -> None:
@@ -42,7 +44,8 @@ class AnswerStream(Response):
         self.framing = framing
         self.media_type = framing.media_type
         self.heartbeat_seconds = heartbeat_seconds
-        self.expires_at = expires_at
+        self.viewer = viewer
+        self.recheck_seconds = recheck_seconds
         self.status_code = 200
         self.background: BackgroundTask | None = None
         self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -82,12 +85,16 @@ class AnswerStream(Response):
             opening += self.framing.encode(self.first)
         await send({"type": "http.response.body", "body": opening, "more_body": True})
         upcoming: Task[GraphQLResponse] | None = None
+        beat = time.monotonic() + self.heartbeat_seconds
         try:
             while True:
                 upcoming = upcoming or create_task(anext(self.answers))
-                done, _ = await wait({upcoming}, timeout=self._patience())
-                if self.expires_at is not None and time.time() >= self.expires_at:
+                done, _ = await wait({upcoming}, timeout=self._patience(beat))
+                if (expires := self._expires()) is not None and expires <= 0:
                     break
+                if not done and time.monotonic() < beat:
+                    continue
+                beat = time.monotonic() + self.heartbeat_seconds
                 if not done:
                     await send({"type": "http.response.body", "body": self.framing.heartbeat, "more_body": True})
                     continue
@@ -105,10 +112,16 @@ class AnswerStream(Response):
                 await wait({upcoming})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _patience(self) -> float:
-        if self.expires_at is None:
-            return self.heartbeat_seconds
-        return max(0.0, min(self.heartbeat_seconds, self.expires_at - time.time()))
+    def _expires(self) -> float | None:
+        """Return how many seconds the viewer's credentials still hold, as far as is known now."""
+        at = getattr(self.viewer, "expires_at", None)
+        return None if at is None else at - time.time()
+
+    def _patience(self, beat: float) -> float:
+        deadlines = [self.recheck_seconds, beat - time.monotonic()]
+        if (expires := self._expires()) is not None:
+            deadlines.append(expires)
+        return max(0.0, min(deadlines))
 
 
 async def _gone(receive: Receive) -> None:

@@ -157,12 +157,13 @@ class GraphQLView:
             )
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
         answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
-        expires_at = getattr(call.viewer, "expires_at", None)
+        settings = self.endpoint.settings
         return AnswerStream(
             answers,
             framing,
-            self.endpoint.settings.heartbeat_seconds,
-            expires_at=expires_at,
+            settings.heartbeat_seconds,
+            viewer=call.viewer,
+            recheck_seconds=settings.recheck_seconds,
             ended=partial(streams.leave, owner),
         )
 

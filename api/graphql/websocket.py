@@ -107,6 +107,7 @@ class Connection:
             deadlines = [self.pinged + self.settings.pong_seconds]
         # operations end while this side waits: then it looks again after that time
         deadlines.append((now if self.operations else self.busy) + self.settings.idle_seconds)
+        deadlines.append(now + self.settings.recheck_seconds)
         if (expires := self._expires()) is not None:
             deadlines.append(now + expires)
         return max(0.0, min(deadlines) - now)

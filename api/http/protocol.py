@@ -95,7 +95,8 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def _idle(self) -> bool:
-        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+        current: Any = self.cycle  # None before the first request, whatever uvicorn's types say
+        return (current is None or current.response_complete) and not self.pipeline
 
     def end(self, reason: str) -> None:
         """End it at once."""
@@ -262,7 +263,7 @@ class HttpConnection(HttpToolsProtocol):
         self._unparsed.clear()
         self.pipeline.clear()
         self._unset_keepalive_if_required()
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if self._in_head and not self._idle:
             cycle.keep_alive = False  # the answer to the request before is the last one
             return

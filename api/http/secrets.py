@@ -1,10 +1,11 @@
 """The access token and the signing key: made once, kept in the data folder, readable by its owner only."""
 
+import hmac
 import os
 import secrets
 from pathlib import Path
 
-from api.http.settings import ServerSettings
+from api.http.settings import AuthSettings, ServerSettings, keys_of
 from db.settings import StoreSettings
 
 
@@ -18,9 +19,16 @@ def known_token(server: ServerSettings, store: StoreSettings) -> str | None:
     return access_token(server, store) if server.token or (store.home / "token").exists() else None
 
 
-def signing_key(store: StoreSettings) -> bytes:
-    """The key under which addresses of uploads and downloads are signed; a new one makes those sent out void."""
-    return _kept(store.home / "signing-key").encode()
+def signing_keys(auth: AuthSettings, store: StoreSettings) -> list[bytes]:
+    """Return the keys from which all that the server signs and seals is derived, the newest first: those that were set,
+    so that several web processes take each other's, or the data folder's own. What a key signed is void without it.
+    """
+    return [key.encode() for key in keys_of(auth.signing_key) or [_kept(store.home / "signing-key")]]
+
+
+def derived(key: bytes, purpose: str) -> bytes:
+    """Return a key of 32 bytes for one purpose, from which the others cannot be told."""
+    return hmac.digest(key, purpose.encode(), "sha256")
 
 
 def _kept(file: Path) -> str:

@@ -1,17 +1,19 @@
 """Where the server listens, who may enter, and what it accepts."""
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from db.settings import SETTINGS
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-SHORTEST_TOKEN = 16
+from db.settings import Settings
+
+SHORTEST_TOKEN, SHORTEST_KEY = 16, 32
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(Settings):
     """The edge: address, token, sizes."""
-
-    model_config = SETTINGS
 
     host: str = Field(default="127.0.0.1", min_length=1, description="The address that the server listens at.")
     port: int = Field(default=8000, ge=0, le=65535, description="The port that it listens at; 0 takes a free one.")
@@ -42,6 +44,81 @@ class ServerSettings(BaseSettings):
         if text and (len(text) < SHORTEST_TOKEN or not all("!" <= character <= "~" for character in text)):
             raise ValueError(f"{SHORTEST_TOKEN} printable ASCII characters or more, without spaces")
         return token if text else None
+
+
+class ProviderSettings(BaseModel):
+    """One OpenID Connect provider. Claims are matched by name: `{"groups": ["staff"]}` wants one of these values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    issuer: str
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+    label: str = ""
+    scopes: str = "openid email profile"
+    audience: str = ""  # that access tokens of this provider must name; empty: none is taken
+    plain_access_tokens: bool = False  # whether access tokens may lack the type `at+jwt`
+    introspection: bool = False  # whether opaque access tokens are asked about
+    allowed_domains: tuple[str, ...] = ()
+    allowed_claims: dict[str, tuple[str, ...]] = {}
+    admin_claims: dict[str, tuple[str, ...]] = {}
+    groups_claim: str = "groups"
+
+    @property
+    def shown(self) -> str:
+        """What the button says."""
+        return self.label or self.name
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        """What travels to a provider and back must not be read on the way."""
+        url = urlsplit(issuer)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
+            raise ValueError("an issuer begins with https://")
+        return issuer
+
+
+class AuthSettings(Settings):
+    """Providers, keys, sessions."""
+
+    oidc: tuple[ProviderSettings, ...] = Field(
+        default=(),
+        description='OpenID Connect providers, as JSON: `[{"name": …, "issuer": …, "client_id": …}]`; see "Who may do'
+        ' what".',
+    )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="What signs addresses and seals sessions, 32 characters or more; of several, separated by spaces,"
+        " the first signs and all are taken. Empty: made at the first start.",
+    )
+    session_hours: float = Field(default=12.0, gt=0, le=720, description="How long a sign-in of a browser holds.")
+
+    @field_validator("oidc", mode="after")
+    @classmethod
+    def _have_names_of_their_own(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
+        """The name stands in the callback's address, and the issuer in each account."""
+        for values in ([one.name for one in providers], [one.issuer for one in providers]):
+            if len(set(values)) < len(values):
+                raise ValueError("each provider has a name and an issuer of its own")
+        return providers
+
+    @field_validator("signing_key", mode="after")
+    @classmethod
+    def _is_long(cls, key: SecretStr | None) -> Any:
+        """An empty variable is no key."""
+        keys = keys_of(key)
+        if any(len(one) < SHORTEST_KEY for one in keys):
+            raise ValueError(f"{SHORTEST_KEY} characters or more, of any but spaces")
+        return key if keys else None
+
+
+def keys_of(setting: SecretStr | None) -> list[str]:
+    """Return the keys of a setting, the newest first."""
+    return (
+        re.split(r"\s+", setting.get_secret_value().strip()) if setting and setting.get_secret_value().strip() else []
+    )
 
 
 def explain(error: ValidationError) -> str:

@@ -47,7 +47,7 @@ class Child:
 class Supervisor:
     """Keeps children until it is told to stop, or until one of them says that its settings are wrong.
 
-    `drain` is how many seconds they may take to stop when nobody is in a hurry.
+    `drain` is how many seconds they may take to stop unless a stop is forced.
     """
 
     console: Console

@@ -11,9 +11,10 @@ from functools import partial
 
 from rich.console import Console
 
-from api.http.secrets import access_token, signing_key
-from api.http.settings import ServerSettings
+from api.http.secrets import access_token, signing_keys
+from api.http.settings import AuthSettings, ServerSettings
 from api.process.address import forget_address, tell_address
+from api.process.exposure import Unguarded, check_guarded
 from api.process.serve import listen
 from api.process.supervisor import Child, Supervisor
 from db.settings import StoreSettings
@@ -34,11 +35,12 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
     twice, they do not); returns the exit code. Raises `CannotStart`.
     """
     try:
+        check_guarded(server, AuthSettings())
         with valkey.lock(store.home), _listener(server) as listener:
             return asyncio.run(_up(server, store, worker, listener))
     except valkey.FolderInUse as error:
         raise CannotStart(f"{error}: stop that one, or set GRAPHOPHONE_HOME to another folder") from None
-    except valkey.ValkeyFailed as error:
+    except (valkey.ValkeyFailed, Unguarded) as error:
         raise CannotStart(str(error)) from None
 
 
@@ -50,7 +52,7 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     loop.add_signal_handler(signal.SIGTERM, partial(supervisor.ask_to_stop, patient=True))  # a service manager
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
-    signing_key(store)  # made before two processes ask for it
+    signing_keys(AuthSettings(), store)  # made before two processes ask for it
     environment = os.environ | {
         "GRAPHOPHONE_PORT": str(listener.getsockname()[1]),  # 0 has become a real one
         "GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener),

@@ -121,9 +121,10 @@ class RateLimited(GraphophoneError):
 
     code = ErrorCode.RATE_LIMITED
 
-    def __init__(self, limit: int, reset_at: float) -> None:
+    def __init__(self, limit: int, reset_at: float, what: str = "points") -> None:
         wait = max(0.0, round(reset_at - now() / 1000, 1))
-        message = f"More than {limit} points of query cost in a minute; try again in {wait:g} seconds."
+        counted = "points of query cost in a minute" if what == "points" else what
+        message = f"More than {limit} {counted}; try again in {wait:g} seconds."
         super().__init__(message, {"limit": limit, "retryAfterSeconds": wait})
 
 

@@ -1,4 +1,4 @@
-"""The table of allowed moves between states; no other code decides."""
+"""The table of allowed transitions between states; no other code decides."""
 
 from enum import Enum
 
@@ -6,7 +6,7 @@ from db.domain.values import JobState as State
 
 
 class Transition(Enum):
-    """A named move: from which states, to which, and what it means."""
+    """A named transition: from which states, to which, and what it means."""
 
     CLAIM = ({State.QUEUED}, State.RUNNING, "a worker takes the work, under a lease")
     RESCUE = ({State.RUNNING}, State.QUEUED, "the lease ended without a word from its worker")

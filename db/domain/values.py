@@ -65,7 +65,7 @@ class ErrorCode(StrEnum):
     INVALID_INPUT = "INVALID_INPUT", 400, 4, "A value cannot be used: see `field`."
     UNAUTHENTICATED = "UNAUTHENTICATED", 401, 3, "Credentials are missing or not valid."
     FORBIDDEN = "FORBIDDEN", 403, 3, "The credentials lack a scope."
-    NOT_FOUND = "NOT_FOUND", 404, 5, "There is no such thing, or it belongs to somebody else."
+    NOT_FOUND = "NOT_FOUND", 404, 5, "The thing does not exist, or it belongs to somebody else."
     CONFLICT = "CONFLICT", 409, 5, "It exists, but not in a state in which this can be done."
     UNSUPPORTED_MEDIA = "UNSUPPORTED_MEDIA", 415, 4, "The recording cannot be read."
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED", 413, 4, "More than is allowed: size, duration or quota."

@@ -45,7 +45,7 @@ async def report(
 
 async def finish(session: AsyncSession, lease: Lease, how: Transition, **values: Any) -> None:
     """End the job: SUCCEED, END_PARTIAL, FAIL or CANCEL_RUNNING."""
-    await leases.move(session, lease, how, stage=None, eta_seconds=None, finished_at=now(), **values)
+    await leases.transition(session, lease, how, stage=None, eta_seconds=None, finished_at=now(), **values)
     await _changed(session, lease, how.target)
 
 

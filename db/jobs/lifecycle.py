@@ -1,4 +1,4 @@
-"""Jobs: accepted, claimed, moved on, ended; and how a client reads them.
+"""Jobs: accepted, claimed, ended; and how a client reads them.
 
 Every change of a job is one transaction that also records its event. A worker's changes carry its lease; a client's
 carry the owner.
@@ -15,20 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from db import events
+from db import events, exports
 from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound, QueueFull
 from db.domain.ids import new_id
 from db.domain.states import TERMINAL, Transition
 from db.domain.values import JobState, Options, Stage, StageReport, StageState
-from db.models import Export, Job, Media, Transcript
+from db.models import Job, Media, Transcript
 from db.queue import background, cleanups, leases
 from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
 from db.store.transactions import Execute, Transaction, Verb, fields_of, model_of
 from db.transcripts import revisions
+from db.transcripts.reading import transcript_id
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +190,7 @@ async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     requested = update(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id).values(cancel_requested=True)
     await session.execute(requested)
     notify_on_commit(session, Notification("cancel", owner_id))
-    await session.refresh(job)
+    await _read_again(session, job)
     return job
 
 
@@ -254,15 +255,11 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     A worker that is at it loses its lease and stops. Files go soon after. Raises NotFound.
     """
     job = await _locked(session, owner_id, job_id)
-    transcript = select(col(Transcript.id)).where(
-        col(Transcript.owner_id) == owner_id, col(Transcript.job_id) == job_id
-    )
-    documents = (
-        select(col(Export.blob_key))
-        .where(col(Export.owner_id) == owner_id, col(Export.transcript_id).in_(transcript))
-        .with_for_update()  # none is finished between the look and the deletion
-    )
-    keys = [*job.checkpoints.values(), *(key for key in (await session.execute(documents)).scalars() if key)]
+    keys = [*job.checkpoints.values()]
+    for document in await exports.with_transcript(session, owner_id, transcript_id(job_id)):
+        keys += [document.blob_key] if document.blob_key else []
+        await session.delete(document)
+    await session.flush()
     await session.execute(sql_delete(Job).where(col(Job.owner_id) == owner_id, col(Job.id) == job_id))
     await events.erase(session, owner_id, job_id)
     others = select(col(Job.id)).where(col(Job.owner_id) == owner_id, col(Job.media_id) == job.media_id).limit(1)
@@ -284,12 +281,18 @@ async def _locked(session: AsyncSession, owner_id: str, job_id: str) -> Job:
     return job
 
 
+async def _read_again(session: AsyncSession, job: Job) -> None:
+    """Bring a row up to date; the owner is part of this statement as of every other."""
+    mine = select(Job).where(col(Job.id) == job.id, col(Job.owner_id) == job.owner_id)
+    await session.execute(mine.execution_options(populate_existing=True))
+
+
 async def force_transition(session: AsyncSession, job: Job, how: Transition, **values: Any) -> Job:
     """Move a locked row whoever holds it: the fence goes up. Raises Conflict when it cannot leave its state so."""
     before = job.state
     if not await leases.take_away(session, job, how, **values):
         raise Conflict(f"The job is {before}.", {"state": before})
-    await session.refresh(job)
+    await _read_again(session, job)
     await _moved(session, job, before, how.target)
     return job
 

@@ -44,6 +44,16 @@ async def of(session: AsyncSession, owner_id: str, *, since: int) -> Used:
     return Used(*(int(value) for value in (await session.execute(statement)).one()))
 
 
+async def asked_ms(session: AsyncSession, owner_id: str, *, since: int) -> int:
+    """Return the length of the recordings that an owner has asked jobs for since an instant, each job by itself."""
+    statement = (
+        select(func.coalesce(func.sum(col(Media.duration_ms)), 0))
+        .join(Job, (col(Media.id) == col(Job.media_id)) & (col(Job.owner_id) == owner_id))
+        .where(col(Media.owner_id) == owner_id, col(Job.created_at) >= since)
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
 async def pace(session: AsyncSession) -> Pace:
     """Return the pace of work, over the last finished jobs of all owners, and how much waits."""
     recent = (

@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Enum
 from sqlmodel.sql.sqltypes import AutoString
 
+from db.accounts import grants, tables  # noqa: F401 - add their tables to the metadata
 from db.models import METADATA
 from db.store.columns import Json
 
@@ -26,6 +27,7 @@ context.configure(
     target_metadata=METADATA,
     render_as_batch=True,  # SQLite cannot alter most things in place
     render_item=_plain,
+    transactional_ddl=True,  # SQLite's too: see `db.migrate.engine_for`
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -30,11 +30,11 @@ async def put_back(
     longer wants is CANCELED. Return the state in which it is now. Raises LeaseLost.
     """
     if await leases.renew(session, lease):
-        await leases.move(session, lease, Transition.CANCEL_RUNNING, **_end(lease.table), **values)
+        await leases.transition(session, lease, Transition.CANCEL_RUNNING, **_end(lease.table), **values)
         return JobState.CANCELED
     charge = 0 if how is Transition.HAND_BACK else 1
     attempt = col(lease.table.attempt) - 1 + charge
-    await leases.move(session, lease, how, run_after=db_now() + delay_ms, attempt=attempt, **values)
+    await leases.transition(session, lease, how, run_after=db_now() + delay_ms, attempt=attempt, **values)
     notify(session, lease.table, lease.owner_id)
     return JobState.QUEUED
 

@@ -14,7 +14,7 @@ from db.domain.clock import now
 from db.domain.states import Transition
 from db.domain.values import JobState
 from db.models import Leased
-from db.queue.leases import LEASE_MS, Lease, Work, due, is_in, lease_of, move_of
+from db.queue.leases import LEASE_MS, Lease, Work, due, is_in, lease_of, transition_of
 from db.store.base import table_of
 from db.store.clock import db_now
 from db.store.session import Database
@@ -135,7 +135,7 @@ def _take_best(table: type[Leased]) -> Any:
         if column.key == "started_at"  # where a table has such a thing
     }
     return (
-        move_of(table, Transition.CLAIM)
+        transition_of(table, Transition.CLAIM)
         .where(col(table.id) == best)
         .values(
             fence=col(table.fence) + 1,

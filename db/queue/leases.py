@@ -77,9 +77,9 @@ async def write(session: AsyncSession, lease: Lease, **values: Any) -> None:
     await _exactly_one(session, statement)
 
 
-async def move(session: AsyncSession, lease: Lease, how: Transition, **values: Any) -> None:
-    """End the lease with a move of the table of states. Raises LeaseLost."""
-    statement = move_of(lease.table, how).where(*_held(lease)).values(worker=None, lease_until=None, **values)
+async def transition(session: AsyncSession, lease: Lease, how: Transition, **values: Any) -> None:
+    """End the lease with a transition. Raises LeaseLost."""
+    statement = transition_of(lease.table, how).where(*_held(lease)).values(worker=None, lease_until=None, **values)
     await _exactly_one(session, statement)
 
 
@@ -126,8 +126,8 @@ async def overdue(session: AsyncSession, table: type[Leased]) -> Overdue:
     return Overdue(*(await session.execute(select(lost, exists().where(due(table))))).one())
 
 
-def move_of(table: type[Leased], how: Transition) -> Any:
-    """Return the statement of a move, without its row; the caller names it and has locked it or reads it back."""
+def transition_of(table: type[Leased], how: Transition) -> Any:
+    """Return the statement of a transition, without its row; the caller names it and has locked it or reads it back."""
     return update(table).where(or_(*(is_in(table, state) for state in sorted(how.sources)))).values(state=how.target)
 
 
@@ -153,7 +153,7 @@ async def take_away(session: AsyncSession, row: Leased, how: Transition, **value
     """
     table = type(row)
     statement = (
-        move_of(table, how)
+        transition_of(table, how)
         .where(col(table.id) == row.id, col(table.owner_id) == row.owner_id)
         .values(worker=None, lease_until=None, fence=col(table.fence) + 1, **values)
         .returning(col(table.id))

@@ -25,6 +25,7 @@ class Json(TypeDecorator[Any]):
     def __init__(self, kind: Any) -> None:
         super().__init__()
         self.kind = kind
+        self._decoder = msgspec.json.Decoder(kind)  # made once: looking a type up takes longer than decoding a value
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
         """Encode for the database."""
@@ -32,4 +33,4 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
         """Decode what the database gave."""
-        return None if value is None else msgspec.json.decode(value, type=self.kind)
+        return None if value is None else self._decoder.decode(value)

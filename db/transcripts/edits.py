@@ -101,7 +101,7 @@ async def create_speaker(session: AsyncSession, edit: Begun, name: str, keys: Se
     position = 0
     for table in (SpeakerRow, PastSpeaker):  # an id never means two people
         mine = (col(table.owner_id) == transcript.owner_id, col(table.transcript_id) == transcript.id)
-        highest = (await session.execute(select(func.max(col(table.position))).where(*mine))).scalar_one()
+        highest: int | None = (await session.execute(select(func.max(col(table.position))).where(*mine))).scalar()
         position = max(position, -1 if highest is None else highest + 1)
     session.add(
         SpeakerRow(

@@ -33,7 +33,8 @@ async def begin(
     Raises NotFound, and Conflict when a worker is still at it or somebody else has changed it since.
     """
     mine = (col(Transcript.owner_id) == owner_id, col(Transcript.id) == transcript_id)
-    job = select(col(Job.state)).join(Transcript, col(Transcript.job_id) == col(Job.id)).where(*mine)
+    of_job = (col(Transcript.job_id) == col(Job.id)) & (col(Job.owner_id) == owner_id)
+    job = select(col(Job.state)).join(Transcript, of_job).where(*mine)
     state = (await session.execute(job.with_for_update(of=Job))).scalar_one_or_none()
     if state is None:
         raise NotFound("transcript", transcript_id)
@@ -231,15 +232,15 @@ async def differences(
     session: AsyncSession, owner_id: str, wanted: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], list[Difference]]:
     """Return what each revision changed of the text and of who says it, by time; by four statements in all."""
-    spoken = await _versions(
-        session, owner_id, wanted, (SegmentRow, PastSegment, "key"), ("start_ms", "text", "speaker")
-    )
-    called = await _versions(session, owner_id, None, (SpeakerRow, PastSpeaker, "position"), ("label", "name"), wanted)
+    ids, numbers = {id_ for id_, _ in wanted}, {number for _, number in wanted}
+    texts = (SegmentRow, PastSegment, "key", "start_ms", "text", "speaker")
+    spoken = await _versions(session, owner_id, ids, texts, numbers)
+    called = await _versions(session, owner_id, ids, (SpeakerRow, PastSpeaker, "position", "label", "name"))
 
     def name(id_: str, position: int | None, number: int) -> str | None:
         for since, until, row in called.get((id_, position), ()):
             if since <= number and (until is None or number < until):
-                return row.name or row.label
+                return str(row.name or row.label)
         return None
 
     found: dict[tuple[str, int], list[Difference]] = {revision: [] for revision in wanted}
@@ -249,10 +250,11 @@ async def differences(
                 continue
             old = next((row for _, until, row in versions if until == number), None)
             new = next((row for since, _, row in versions if since == number), None)
-            if old is None and new is None:
+            shown = new or old
+            if shown is None:
                 continue
             who = name(id_, old.speaker, number - 1) if old else None, name(id_, new.speaker, number) if new else None
-            change = Difference(key, (new or old).start_ms, old and old.text, new and new.text, *who)
+            change = Difference(key, shown.start_ms, old and old.text, new and new.text, *who)
             if (change.before, change.speaker_before) != (change.after, change.speaker_after):
                 found[id_, number].append(change)
         found[id_, number].sort(key=lambda change: (change.start_ms, change.key))

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The viewer: whoever asks."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -7,6 +7,7 @@ import strawberry
 from db import listing, models
 from db.domain.clock import now
 from db.models import Owner
+from schema.account.tokens import AccessToken, access_tokens
 from schema.account.usage import Usage, of_viewer
 from schema.base import connections
 from schema.base.connections import Connection, ConnectionView
@@ -32,8 +33,8 @@ class User(StandIn, Node):
 
     stands_for = Owner
 
-    name: str | None = field("What they are called.")
-    email: str | None = field("Where they can be written to.")
+    name: str | None = field("The name.")
+    email: str | None = field("The address for mail.")
 
 
 async def _user(info: Info) -> Owner | None:
@@ -44,58 +45,64 @@ def _scopes(info: Info) -> list[str]:
     return sorted(info.context.viewer.scopes)
 
 
-@strawberry.type(description="How much may be asked for, in points of query cost.")
+@strawberry.type(description="The budget of query cost, in points.")
 class RateLimit:
     """schema.base.rates.Left in the graph."""
 
     limit: int = field("Points in a minute.")
     remaining: int = field("Points that are left.")
-    reset_at: Instant = field("When there will be as many as ever.")
-    cost: int = field("What this request costs.")
+    reset_at: Instant = field("The instant at which there will be as many as ever.")
+    cost: int = field("The cost of this request.")
 
 
 async def _rate_limit(info: Info) -> RateLimitView:
     context = info.context
-    left = await context.rates.left(context.owner_id) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
+    own = context.viewer.quota.points_per_minute
+    left = await context.rates.left(context.owner_id, own) if context.rates else Left(2**31 - 1, 2**31 - 1, now())
     return RateLimitView(left.limit, left.remaining, left.reset_at or now(), context.cost)
 
 
-First = Annotated[int | None, arg("How many from the start, at most 100.")]
+First = Annotated[int | None, arg("The number of entries from the start, at most 100.")]
 After = Annotated[str | None, arg("Only what lies behind this cursor.")]
 
 
 async def _media(info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("jobs:read")
     order = listing.by_creation(models.Media, descending=True)
     window = connections.window(order, first=first, after=after)
     return await connections.paginate(info.context, listing.media(info.context.owner_id), order, window)
 
 
 async def _exports(info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("exports:read")
     order = listing.by_creation(models.Export, descending=True)
     window = connections.window(order, first=first, after=after)
     return await connections.paginate(info.context, listing.all_exports(info.context.owner_id), order, window)
 
 
-@strawberry.type(description="Who asks, and what the credentials allow.")
+@strawberry.type(description="The viewer, and what the credentials allow.")
 class Viewer:
     """schema.base.context.Viewer in the graph."""
 
-    user: User = field("Whose things can be seen.", _user)
-    scopes: list[str] = field("What the credentials allow, such as `jobs:read`; `admin` allows everything.", _scopes)
-    rate_limit: RateLimit = field("What may still be asked for in this minute.", _rate_limit)
+    user: User = field("The user whose things can be seen.", _user)
+    scopes: list[str] = field("The scopes of the credentials, such as `jobs:read`; `admin` allows everything.", _scopes)
+    rate_limit: RateLimit = field("The budget that is left of this minute.", _rate_limit)
     media: Any = field(
         "The viewer's recordings, newest first; also those of which no job was made.",
         _media,
+        scope="jobs:read",
         graphql_type=link("Media", "schema.media", Connection),
     )
     exports: Any = field(
-        "The viewer's exports, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+        "The viewer's exports, newest first.",
+        _exports,
+        scope="exports:read",
+        graphql_type=link("Export", "schema.exports", Connection),
     )
-    usage: Usage = field("What was used, and what is allowed.", of_viewer)
+    usage: Usage = field("The viewer's use, and what is allowed.", of_viewer)
+    access_tokens: Connection[AccessToken] = field(
+        "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
 
 
 def viewer(info: Info) -> Context:
-    """Who asks."""
+    """The viewer: whoever asks."""
     return info.context

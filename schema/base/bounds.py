@@ -1,6 +1,6 @@
 """How many values a list that a client sends may have: declared beside the argument, checked before the resolver.
 
-    ids: Annotated[list[strawberry.ID], arg("…", **at_most(100))]
+    ids: Annotated[list[strawberry.ID], arg("…", metadata=at_most(100))]
 
 `schema.execution` reads the same declarations and cuts longer lists off before they cost anything.
 """
@@ -20,8 +20,8 @@ MOST, ORDERED = "most", "ordered"
 
 
 def at_most(most: int, *, ordered: bool = False) -> dict[str, Any]:
-    """Declare that a list has at most so many different values; with `ordered`, so many at all, as they stand."""
-    return {"metadata": {MOST: most, ORDERED: ordered}}
+    """Return metadata that declares at most so many different values; with `ordered`, so many at all, as they stand."""
+    return {MOST: most, ORDERED: ordered}
 
 
 class BoundedLists(FieldExtension):

@@ -50,12 +50,12 @@ async def _total_count(parent: strawberry.Parent[ConnectionView]) -> int:
     return await parent.count()
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
     """Relay's PageInfo."""
 
-    has_next_page: bool = field("Whether there is more behind this page.")
-    has_previous_page: bool = field("Whether there is something before this page.")
+    has_next_page: bool = field("True when there is more behind this page.")
+    has_previous_page: bool = field("True when there is something before this page.")
     start_cursor: str | None = field("The cursor of the first edge, for `before`.")
     end_cursor: str | None = field("The cursor of the last edge, for `after`.")
 
@@ -73,8 +73,8 @@ class Connection(Generic[Node]):
     """Relay's connection."""
 
     edges: list[Edge[Node]] = field("The entries of this page, in order.")
-    page_info: PageInfo = field("Where the page stands in the list.")
-    total_count: int = field("How many entries there are in all, the filters applied.", _total_count)
+    page_info: PageInfo = field("The position of the page in the list.")
+    total_count: int = field("The number of entries in all, the filters applied.", _total_count)
 
 
 def encode(*parts: int | str) -> str:

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 import strawberry
 
+from db.accounts.tables import Quota
 from db.domain.errors import Forbidden, TooCostly
+from db.jobs import QueueLimits
 from db.store.blobs import Blobs
 from db.store.session import Database
 from schema.base.heavy import HeavyWork
@@ -25,12 +27,39 @@ class Follows(Protocol):
         """Follow what happens to a subject."""
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Standing:
+    """Whether credentials still hold, for as long as something is open to them.
+
+    `credential` is the id of its row, `expires_at` in epoch seconds; whoever learns that it was revoked puts the end
+    into the past.
+    """
+
+    owner_id: str
+    credential: str = ""
+    expires_at: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, and what the credentials allow."""
+    """The viewer, and what the credentials allow."""
 
     owner_id: str
     scopes: frozenset[str]
+    groups: frozenset[str] = frozenset()
+    quota: Quota = field(default_factory=Quota)
+    standing: Standing = field(default_factory=lambda: Standing(""), compare=False)
+
+    @property
+    def expires_at(self) -> float | None:
+        """When the credentials end, in epoch seconds."""
+        return self.standing.expires_at
+
+    @property
+    def token_end(self) -> int | None:
+        """When a personal token ends (epoch milliseconds) that asks; None for one that does not, and for people."""
+        own = self.standing.credential.startswith("tok_") and self.standing.expires_at is not None
+        return round((self.standing.expires_at or 0) * 1000) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +76,7 @@ class SchemaSettings:
     worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
+    warnings: tuple[str, ...] = ()  # about the installation, for administrators
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +100,7 @@ class Context:
 
     @property
     def owner_id(self) -> str:
-        """Whose things can be seen."""
+        """The user whose things can be seen."""
         return self.viewer.owner_id
 
     def renew(self) -> None:
@@ -82,10 +112,16 @@ class Context:
         signed = self.settings.sign(path, self.owner_id, expires)
         return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
 
+    @property
+    def queue_limits(self) -> QueueLimits:
+        """How many jobs may wait: the account's own number, or the server's."""
+        queue, own = self.settings.intake.queue, self.viewer.quota.queued_jobs
+        return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
+
     async def charge(self) -> None:
         """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
         if self.rates is not None:
-            await self.rates.charge(self.owner_id, self.cost)
+            await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
 
     async def spend(self, points: float) -> None:
         """Take what a field costs beyond the estimate, for it knows how long a transcript is. Raises TooCostly and

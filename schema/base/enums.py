@@ -5,7 +5,8 @@ from enum import StrEnum
 import strawberry
 
 from db.domain.values import ErrorCode, JobState, QualityFlag, Stage, StageState, TranscriptionTask, WordTiming
-from tasks.formats import FORMATS
+from tasks.documents.options import PaperSize
+from tasks.documents.registry import FORMATS
 
 __all__ = [
     "ErrorCode",
@@ -13,6 +14,7 @@ __all__ = [
     "ExportState",
     "JobOrder",
     "JobState",
+    "PaperSize",
     "QualityFlag",
     "Stage",
     "StageState",
@@ -20,11 +22,11 @@ __all__ = [
     "WordTiming",
 ]
 
-ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.formats`
+ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.documents.registry`
 
 
 class ExportState(StrEnum):
-    """Where an export stands."""
+    """The state of an export."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -33,7 +35,7 @@ class ExportState(StrEnum):
 
 
 class JobOrder(StrEnum):
-    """How a list of jobs is ordered."""
+    """The order of a list of jobs."""
 
     CREATED_AT_DESC = "CREATED_AT_DESC"
     CREATED_AT_ASC = "CREATED_AT_ASC"
@@ -48,13 +50,13 @@ def _describe(kind: type[StrEnum], description: str, values: dict[str, str]) -> 
 
 _describe(
     JobState,
-    "Where a job stands.",
+    "The state of a job.",
     {
         "QUEUED": "Accepted; waits for a worker.",
         "RUNNING": "A worker is at it.",
         "SUCCEEDED": "Everything that was asked for is there.",
         "PARTIAL": "A transcript is there, but an optional stage (alignment, diarization) failed: see `problems`.",
-        "FAILED": "There is no complete transcript: see `problems`.",
+        "FAILED": "No complete transcript could be made: see `problems`.",
         "CANCELED": "Stopped at the client's wish.",
     },
 )
@@ -72,7 +74,7 @@ _describe(
 )
 _describe(
     StageState,
-    "Where one stage of a job stands.",
+    "The state of one stage of a job.",
     {
         "PENDING": "Has not begun.",
         "RUNNING": "Is being worked on.",
@@ -83,7 +85,7 @@ _describe(
 )
 _describe(
     TranscriptionTask,
-    "What Whisper is asked to do.",
+    "The task for Whisper.",
     {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
 )
 _describe(
@@ -92,7 +94,7 @@ _describe(
     {
         "LOW_CONFIDENCE": "The recogniser was not sure of the text.",
         "REPETITION": "Whisper looped: the same words over and over.",
-        "NO_SPEECH": "There is text where the voice detector heard nobody.",
+        "NO_SPEECH": "Text stands where the voice detector heard nobody.",
         "UNALIGNED": "The aligner could not place the words.",
         "MISSING_TEXT": "Speech was detected in it or right behind it in which nothing was recognised.",
         "OVERLAP": "More than one speaker talks at once.",
@@ -100,7 +102,7 @@ _describe(
 )
 _describe(
     WordTiming,
-    "Where a word's times come from.",
+    "The source of a word's times.",
     {
         "ALIGNED": "From the CTC aligner.",
         "INTERPOLATED": "Between aligned neighbours (symbols, say).",
@@ -110,7 +112,7 @@ _describe(
 )
 _describe(
     ExportState,
-    "Where an export stands.",
+    "The state of an export.",
     {
         "PENDING": "Waits for a worker or is being rendered.",
         "READY": "Can be downloaded.",
@@ -120,7 +122,7 @@ _describe(
 )
 _describe(
     JobOrder,
-    "How a list of jobs is ordered.",
+    "The order of a list of jobs.",
     {
         "CREATED_AT_DESC": "The newest first.",
         "CREATED_AT_ASC": "The oldest first.",
@@ -130,12 +132,12 @@ _describe(
 _describe(
     ExportFormat,
     "The kind of document to render.",
-    {
-        "TXT": "Plain text, one paragraph a turn.",
-        "SRT": "SubRip subtitles.",
-        "VTT": "WebVTT subtitles, with voice spans.",
-        "JSON": "Everything that is known about the transcript, in this project's own layout.",
-    },
+    {name: format_.description for name, format_ in FORMATS.items()},
+)
+_describe(
+    PaperSize,
+    "The size of a document's pages.",
+    {"A4": "210 by 297 mm (ISO 216).", "LETTER": "8.5 by 11 inches (ANSI)."},
 )
 _describe(
     ErrorCode,

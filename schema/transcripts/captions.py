@@ -16,9 +16,10 @@ from schema.base.context import Context, Info
 from schema.base.fields import arg, field
 from schema.base.speakers import SpeakerView
 from schema.transcripts.speakers import Speaker
-from tasks.formats.captions import Caption as Cut
-from tasks.formats.captions import captions as cut
-from tasks.formats.document import Layout
+from tasks.documents.guard import name as guarded
+from tasks.documents.layout.captions import Caption as Cut
+from tasks.documents.layout.captions import captions as cut
+from tasks.documents.options import Layout
 
 Parent = strawberry.Parent[models.Transcript]
 SECONDS_A_POINT = 5
@@ -42,28 +43,30 @@ class Caption:
     """CaptionView in the graph."""
 
     index: int = field("Its place among the captions, from 0.")
-    start: float = field("When it appears, in seconds.")
-    end: float = field("When it goes, in seconds.")
+    start: float = field("The time at which it appears, in seconds.")
+    end: float = field("The time at which it goes, in seconds.")
     lines: list[str] = field("Its lines, from top to bottom.")
-    speaker: Speaker | None = field("Who speaks.")
+    speaker: Speaker | None = field("The speaker.")
 
 
-@strawberry.input(description="How captions are cut.")
+@strawberry.input(description="The layout of captions.")
 class CaptionOptions:
-    """tasks.formats.document.Layout in the graph."""
+    """tasks.documents.options.Layout in the graph."""
 
-    max_chars_per_line: int | None = strawberry.field(default=42, description="Characters in a line, 10..200.")
+    max_chars_per_line: int | None = strawberry.field(
+        default=42, description="Characters in a line, 10..200; a wide (East Asian) one counts as two."
+    )
     max_lines: int | None = strawberry.field(default=2, description="Lines on the screen, 1..10.")
     min_seconds: float | None = strawberry.field(default=1.0, description="The least a caption stays, 0..10.")
     max_seconds: float | None = strawberry.field(default=7.0, description="The most a caption stays, 0.5..60.")
     max_chars_per_second: float | None = strawberry.field(default=20.0, description="Reading speed, 1..100.")
     speaker_labels: bool | None = strawberry.field(
-        default=False, description="Whether the first line says who speaks, where the speaker changes."
+        default=False, description="Name the speaker in the first line, wherever the speaker changes."
     )
 
 
 def layout(path: str, options: CaptionOptions | None) -> Layout:
-    """Checked options; a null is the default. Raises InvalidInput."""
+    """Return checked options; a null is the default. Raises InvalidInput."""
     default = Layout()
     if options is None:
         return default
@@ -89,21 +92,24 @@ def layout(path: str, options: CaptionOptions | None) -> Layout:
 async def paginate(
     parent: Parent,
     info: Info,
-    options: Annotated[CaptionOptions | None, arg("How to cut them.")] = None,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 100,
+    options: Annotated[CaptionOptions | None, arg("The layout.")] = None,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
 ) -> ConnectionView:
     """Return a page of a transcript's captions."""
     wanted = layout("options", options)
     connections.check("first", first, connections.MOST)
     begin = 0 if after is None else 1 + int(connections.decode(after, int, name=_ORDER, argument="after")[0])
-    cuts = await _cuts(parent, info.context, wanted)
     people = await info.context.load.speakers.load(parent.id) or ()
-    voices: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    speakers: dict[int | None, SpeakerView] = {view.position: view for view in people}
+    cuts = await _cuts(parent, info.context, wanted, speakers)
     end = begin + (connections.MOST if first is None else first)
     edges = [
-        EdgeView(connections.encode(_ORDER, index), _view(cuts, index, voices, labels=wanted.speaker_labels))
-        for index in range(max(0, begin), min(end, len(cuts)))
+        EdgeView(
+            connections.encode(_ORDER, index),
+            CaptionView(index, one.start, one.end, one.lines, speakers.get(one.speaker)),
+        )
+        for index, one in enumerate(cuts[max(0, begin) : end], max(0, begin))
     ]
 
     async def count() -> int:
@@ -112,7 +118,9 @@ async def paginate(
     return connections.connection(edges, count, more=end < len(cuts), less=begin > 0)
 
 
-async def _cuts(parent: models.Transcript, context: Context, wanted: Layout) -> Sequence[Cut]:
+async def _cuts(
+    parent: models.Transcript, context: Context, wanted: Layout, speakers: Mapping[int | None, SpeakerView]
+) -> Sequence[Cut]:
     """Return all captions of a transcript: from memory, or made at the price of its length."""
     key = ("captions", context.owner_id, parent.id, parent.revision, parent.updated_at, wanted)
     if (known := context.heavy.remembered(key)) is not None:
@@ -121,17 +129,12 @@ async def _cuts(parent: models.Transcript, context: Context, wanted: Layout) -> 
     async with context.db.read() as session:
         whole = segments.query(context.owner_id, parent.id, SegmentFilter()).order_by(*segments.ORDER.columns)
         rows: Sequence[Any] = (await session.execute(whole)).all()
+
+    def name_of(position: int | None) -> str | None:
+        speaker = speakers.get(position)
+        return None if speaker is None else guarded(speaker.name or speaker.label)
+
     made: Sequence[Cut] = await context.heavy.result(
-        key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted)
+        key, rows, lambda found: cut([transcripts.as_segment(row) for row in found], wanted, name_of)
     )
     return made
-
-
-def _view(cuts: Sequence[Cut], index: int, voices: Mapping[int | None, SpeakerView], *, labels: bool) -> CaptionView:
-    """Return a caption as it is shown; with `labels` it says who speaks, where the speaker changes."""
-    one = cuts[index]
-    voice = voices.get(one.speaker)
-    lines = list(one.lines)
-    if labels and voice is not None and (index == 0 or voices.get(cuts[index - 1].speaker) != voice):
-        lines[0] = f"{voice.name or voice.label}: {lines[0]}"
-    return CaptionView(index, one.start, one.end, lines, voice)

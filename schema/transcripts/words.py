@@ -49,12 +49,12 @@ class Word:
 
     index: int = field("Its place in the transcript, from 0.")
     text: str = field("The word, with its punctuation.")
-    start: float | None = field("Where it begins, in seconds.")
-    end: float | None = field("Where it ends, in seconds.")
-    confidence: float | None = field("How sure the aligner is of it, 0..1.")
-    timing: WordTiming = field("Where the times come from.")
+    start: float | None = field("The time at which it begins, in seconds.")
+    end: float | None = field("The time at which it ends, in seconds.")
+    confidence: float | None = field("The aligner's confidence, 0..1.")
+    timing: WordTiming = field("The source of its times.")
     speaker: Speaker | None = field("The speaker who says it.")
-    reviewed: bool = field("True when a person has written it or said that it is right.")
+    reviewed: bool = field("True when a person has written it or found it right.")
 
 
 class Wanted(msgspec.Struct, frozen=True):

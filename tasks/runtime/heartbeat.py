@@ -58,7 +58,7 @@ class LeaseKeeper:
         self._heard_at = time.monotonic()
         self._stopped_at = 0.0
 
-    def heard(self) -> None:
+    def note_life(self) -> None:
         """Note a sign of life."""
         self._heard_at = time.monotonic()
 
@@ -73,9 +73,10 @@ class LeaseKeeper:
             for task in (working, keeping):
                 task.cancel()
             await asyncio.wait({working, keeping})
-        if not working.cancelled():
-            return working.result()
-        return keeping.result()  # the reason why it was dropped
+        dropped = None if keeping.cancelled() else keeping.exception()
+        if working.cancelled() and dropped:
+            raise dropped
+        return working.result()
 
     async def _keep(self) -> None:
         """Renew the lease until it is lost or the work is to be dropped; ends with the reason, raised."""

@@ -89,8 +89,8 @@ class WorkerService:
                 _log.warning("worker.database_down", error=str(error), remedy="the sweeper looks again")
             finally:
                 self._busy -= 1
-        async with self._idle:
-            self._idle.notify_all()
+                async with self._idle:
+                    self._idle.notify_all()
 
     def work_unasked(self) -> bool:
         """Begin to work in a slot that is free; tell whether there was one."""

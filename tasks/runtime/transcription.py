@@ -90,11 +90,11 @@ class Transcription(Attempt[Job]):
         if self.keeper.reason in {StopReason.CANCEL, StopReason.DRAIN}:  # before there was an engine to stop
             await self.stopped()
             return
-        self.keeper.heard()
+        self.keeper.note_life()
         try:
             async for reply in self._runtime.engine.run(task):
                 await self._follow(reply)
-                self.keeper.heard()
+                self.keeper.note_life()
         except EngineLost as lost:
             await self._lost(lost)
 

@@ -44,7 +44,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    for chatty in ("dramatiq", "alembic", "httpx", "uvicorn.access"):
+    for chatty in ("dramatiq", "alembic", "authlib", "httpx", "httpx2", "uvicorn.access"):  # authlib shows tokens
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.secrets import signing_key
+from api.http.secrets import signing_keys
+from api.http.settings import AuthSettings
 from api.http.signing import Signer
 from db.domain.clock import now
 from db.settings import StoreSettings
@@ -83,9 +84,9 @@ def test_an_address_that_was_altered_or_not_signed_opens_nothing(server: Server)
     ("method", "path"), [("PUT", "/uploads/upl_1"), ("GET", "/media/med_1"), ("GET", "/exports/exp_1/call.srt")]
 )
 def test_a_signed_address_ends(server: Server, method: str, path: str) -> None:
-    signer = Signer(signing_key(StoreSettings(home=server.home)))
-    minute = 60_000
-    valid, over = (server.url + signer.sign(path, "usr_local", now() + until) for until in (minute, -minute))
+    signer = Signer(signing_keys(AuthSettings(), StoreSettings(home=server.home)))
+    hour = 3_600_000
+    valid, over = (server.url + signer.sign(path, "usr_local", now() + until) for until in (hour, -hour))
     assert httpx.request(method, valid).status_code == 404  # the signature opens it; there is no such thing
     refused = httpx.request(method, over)
     assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")

@@ -33,7 +33,7 @@ async def test_a_row_read_alone_is_the_row_read_within_a_session(database: Datab
         within = await look(session, job.id)
         [stored] = (await session.execute(select(Job))).scalars()
     assert alone == within
-    assert [type(value) for value in alone[0] + alone[1]] == [type(value) for value in within[0] + within[1]]
+    assert [type(value) for value in [*alone[0], *alone[1]]] == [type(value) for value in [*within[0], *within[1]]]
     assert model_of(Job, alone[0]).model_dump() == stored.model_dump()
 
 
@@ -41,7 +41,7 @@ def test_what_is_read_of_a_compiled_statement_is_there_in_the_installed_version(
     table = table_of(Job)
     second, first = bindparam("second", type_=Integer), bindparam("first", type_=BigInteger)
     statement = select(table.c.options, table.c.id).where(table.c.crashes == second, table.c.fence < first + second)
-    compiled = Compiled(statement.limit(7), dialect())
+    compiled = Compiled(statement.limit(7), dialect())  # type: ignore[no-untyped-call]  # the library
     assert [compiled.sql.count(f"${number}") for number in (1, 2, 3, 4)] == [2, 1, 1, 0]
     assert sorted(compiled.arguments({"first": 1, "second": 2})) == [1, 2, 7]
     assert compiled.arguments({"first": 1, "second": 2})[0] == 2

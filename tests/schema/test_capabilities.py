@@ -1,5 +1,6 @@
 from db.domain.values import ErrorCode, FeatureFacts, ModelFacts, Problem, WorkerFacts
 from db.queue import workers
+from tasks.documents.registry import FORMATS
 from tests.fixtures.graph import Graph
 
 CAPABILITIES = """{ capabilities { version models { name languages loaded default } alignmentLanguages
@@ -11,7 +12,7 @@ async def test_without_workers_nothing_is_promised(graph: Graph) -> None:
     await graph.job()
     found = (await graph.data(CAPABILITIES))["capabilities"]
     assert found == {
-        "version": "1.2.3", "models": [], "alignmentLanguages": [], "exportFormats": ["TXT", "SRT", "VTT", "JSON"],
+        "version": "1.2.3", "models": [], "alignmentLanguages": [], "exportFormats": list(FORMATS),
         "diarization": {"available": False, "reason": "No speech worker is online.", "model": None},
         "audioFormats": ["wav", "mp3"], "maxUploadBytes": 1_000_000, "maxDurationSeconds": 3600.0, "queueDepth": 1,
         "workersOnline": 0, "problems": [],

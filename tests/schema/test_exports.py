@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from db.domain.values import ErrorCode, Problem
 from db.models import Export
 from db.queue import claims
 from schema.base.enums import ExportFormat
-from tasks.formats import FORMATS
+from tasks.documents.registry import FORMATS
 from tests.fixtures.graph import Graph, segment
 
 CREATE = """mutation($input: CreateExportInput!) { createExport(input: $input) { __typename
@@ -98,3 +99,55 @@ async def test_exports_belong_to_their_owner_and_are_listed_with_the_transcript(
 
 def test_every_format_that_can_be_rendered_can_be_asked_for() -> None:
     assert set(ExportFormat) == set(FORMATS)
+
+
+BUNDLE = """mutation($input: CreateExportBundleInput!) { createExportBundle(input: $input) { __typename
+  ... on CreateExportPayload { reused export { id filename contentType format transcript { id } } }
+  ... on InvalidInputError { field } ... on LimitExceededError { limit actual unit } ... on Error { code } } }"""
+
+
+async def bundle(graph: Graph, ids: list[str], **values: Any) -> dict[str, Any]:
+    found: dict[str, Any] = (
+        await graph.data(BUNDLE, input={"transcriptIds": ids, "format": "SRT"} | values)
+    )["createExportBundle"]  # fmt: skip
+    return found
+
+
+async def test_many_transcripts_can_be_asked_for_as_one_zip(graph: Graph) -> None:
+    ids = [await graph.transcript(), await graph.transcript()]
+    made = await bundle(graph, ids)
+    assert (made["export"]["filename"], made["export"]["contentType"]) == ("transcripts.zip", "application/zip")
+    assert made["export"]["transcript"] == {"id": ids[0]}
+    again = await bundle(graph, [*ids, ids[0]], captions=None)
+    assert (again["reused"], again["export"]["id"]) == (True, made["export"]["id"])
+    assert not (await bundle(graph, ids[::-1]))["reused"]
+
+
+async def test_a_zip_of_nothing_too_much_or_somebody_else_s_is_refused(graph: Graph, bob: Graph) -> None:
+    assert (await bundle(graph, []))["field"] == ["input", "transcriptIds"]
+    many = await bundle(graph, [f"trn_{number}" for number in range(101)])
+    assert (many["limit"], many["actual"], many["unit"]) == (100, 101, "transcripts")
+    assert (await bundle(bob, [await graph.transcript()]))["code"] == "NOT_FOUND"
+
+
+async def test_a_zip_goes_with_any_of_its_transcripts(graph: Graph) -> None:
+    ids = [await graph.transcript(), await graph.transcript()]
+    made = (await bundle(graph, ids))["export"]["id"]
+    delete = "mutation($id: ID!) { deleteJob(id: $id) { __typename } }"
+    await graph.data(delete, id=ids[1].replace("trn_", "job_"))
+    assert await graph.data(EXPORT, id=made) == {"export": None}
+
+
+async def test_requests_at_the_same_time_give_one_export(graph: Graph) -> None:
+    id_ = await graph.transcript()
+    made = await asyncio.gather(*(create(graph, id_) for _ in range(8)))
+    assert len({one["export"]["id"] for one in made}) == 1
+    assert [one["reused"] for one in made].count(False) == 1
+
+
+async def test_options_that_mean_nothing_to_a_format_make_no_other_document(graph: Graph) -> None:
+    id_ = await graph.transcript()
+    await create(graph, id_, "TXT")
+    assert (await create(graph, id_, "TXT", paperSize="LETTER", captions={"maxLines": 1}))["reused"]
+    await create(graph, id_, "PDF")
+    assert not (await create(graph, id_, "PDF", paperSize="LETTER"))["reused"]

@@ -1,6 +1,10 @@
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from graphql import (
+    DocumentNode,
     GraphQLArgument,
     GraphQLEnumType,
     GraphQLInputField,
@@ -9,6 +13,7 @@ from graphql import (
     GraphQLObjectType,
     get_nullable_type,
     is_list_type,
+    parse,
 )
 from graphql import build_schema as from_sdl
 
@@ -64,3 +69,21 @@ def _is_bounded(sent: GraphQLArgument | GraphQLInputField) -> bool:
     item = get_nullable_type(get_nullable_type(sent.type).of_type)  # type: ignore[union-attr]  # a list has items
     declared = getattr(sent.extensions.get("strawberry-definition"), "metadata", None) or {}
     return isinstance(declared.get("most"), int) and not is_list_type(item)
+
+
+def test_a_description_begins_with_its_subject_or_its_verb() -> None:
+    odd = re.compile(r"(Who|What|Whose|Whether|Where|When|How|Which|Why|There)\b")
+    document = parse(schema.sdl())
+    found = [node.description.value for node in _described(document) if odd.match(node.description.value)]
+    assert found == []
+
+
+def _described(document: DocumentNode) -> Iterator[Any]:
+    """Everything in a document that has a description."""
+    todo: list[Any] = list(document.definitions)
+    while todo:
+        node = todo.pop()
+        for name in ("fields", "arguments", "values"):
+            todo.extend(getattr(node, name, None) or ())
+        if getattr(node, "description", None):
+            yield node

@@ -45,7 +45,7 @@ QUERIES = {
     ),
     "jobs with segments and words": (
         8,
-        """{ jobs(first: 100) { edges { node { id transcript { segments(first: 50) { totalCount edges { node { text
+        """{ jobs(first: 50) { edges { node { id transcript { segments(first: 20) { totalCount edges { node { text
         speaker { label } words { text } } } } } } } } }""",
     ),
     "jobs with text and columns": (
@@ -60,7 +60,7 @@ QUERIES = {
     ),
     "jobs with events": (
         8,
-        """{ jobs(first: 100) { edges { node { events(first: 20) { totalCount edges { node { __typename cursor
+        """{ jobs(first: 50) { edges { node { events(first: 10) { totalCount edges { node { __typename cursor
         ... on SegmentsAppended { segments { text speaker { label } } } } } } } } } }""",
     ),
     "a console's row": (

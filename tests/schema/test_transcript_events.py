@@ -31,10 +31,10 @@ async def events(graph: Graph, query: str = FOLLOW, **variables: Any) -> AsyncIt
             yield event
 
 
-async def following(graph: Graph, id_: str) -> tuple[AsyncIterator[dict[str, Any]], "asyncio.Task[dict[str, Any]]"]:
+async def following(graph: Graph, id_: str) -> tuple[AsyncIterator[dict[str, Any]], "asyncio.Future[dict[str, Any]]"]:
     """A subscription that is up, and the task of its next event."""
     stream = events(graph, id=id_)
-    waiting = asyncio.create_task(anext(stream))  # type: ignore[arg-type]  # a coroutine
+    waiting: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(anext(stream))
     while not graph.broadcaster._followed:
         await asyncio.sleep(0)
     [(buffer, _)] = graph.broadcaster._followed.values()

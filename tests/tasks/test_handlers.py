@@ -6,13 +6,15 @@ from sqlmodel import col
 
 from db import exports, transcripts
 from db.accounts import owners
+from db.domain.errors import LeaseLost
 from db.domain.states import Transition
 from db.domain.values import ErrorCode, JobState
 from db.jobs import admin
 from db.models import Cleanup, Export
 from db.queue import background, claims, cleanups, leases
+from db.store.base import table_of
 from db.store.session import Database
-from tasks.exports import EXPORTS
+from tasks.documents.exports import EXPORTS
 from tasks.worker import HANDLERS
 from tests.factories import running, sentence
 
@@ -38,7 +40,7 @@ async def cleanup(database: Database) -> None:
 
 
 def test_every_table_of_work_has_one_handler() -> None:
-    assert sorted(handler.topic for handler in HANDLERS) == sorted(table.__tablename__ for table in leases.tables())
+    assert sorted(handler.topic for handler in HANDLERS) == sorted(table_of(table).name for table in leases.tables())
 
 
 async def test_a_document_whose_workers_die_again_and_again_fails_with_the_reason(database: Database) -> None:
@@ -85,7 +87,7 @@ async def test_the_operator_sees_every_kind_of_work_and_takes_it_from_its_worker
         assert [line.work.id for line in await admin.listing(session)] == [row.id]
     async with database.write() as session:
         assert (await admin.requeue(session, row.id)).state is JobState.QUEUED
-    with pytest.raises(leases.LeaseLost):
+    with pytest.raises(LeaseLost):
         async with database.write() as session:
             await cleanups.finish(session, lease)
     async with database.read() as session:

@@ -1,19 +1,25 @@
 """Exports on the io worker: the same runtime as jobs."""
 
+import hashlib
+import io
+import json
 import signal
+import zipfile
 from contextlib import suppress
 
 import psutil
 
 from db import exports
-from db.domain.values import JobState
+from db.domain.values import ErrorCode, JobState
 from db.models import Export, Job
 from db.queue import claims
 from db.transcripts import transcript_id
 from tests.fixtures.workers import Crew, Worker
 
 
-async def asked(crew: Crew, job: Job, key: str = "k", format_: str = "SRT") -> Export:
+async def asked(
+    crew: Crew, job: Job, key: str = "k", format_: str = "SRT", bundle: list[tuple[str, int]] | None = None
+) -> Export:
     async with crew.db.write() as session:
         export, _ = await exports.create(
             session,
@@ -26,6 +32,7 @@ async def asked(crew: Crew, job: Job, key: str = "k", format_: str = "SRT") -> E
             filename="call.srt",
             content_type="application/x-subrip",
             correlation_id="c",
+            bundle=bundle,
         )
     return export
 
@@ -75,7 +82,9 @@ async def hung(crew: Crew, worker: Worker, job: Job) -> tuple[Export, psutil.Pro
     while True:
         for child in psutil.Process(worker.process.pid).children():
             with suppress(psutil.NoSuchProcess):
-                if "tasks.render" in child.cmdline():  # before that, its worker waits for it to become what it is
+                if (
+                    "tasks.documents.render" in child.cmdline()
+                ):  # before that, its worker waits for it to become what it is
                     child.suspend()
                     return export, child
         if (await crew.export(export, lambda _: True)).state is JobState.SUCCEEDED:  # it was quicker
@@ -112,3 +121,31 @@ async def test_rendering_does_not_outlive_a_worker_that_is_killed(crew: Crew) ->
     _, child = await hung(crew, worker, job)
     worker.kill()
     child.wait(5)
+
+
+async def test_a_bundle_holds_a_document_of_each_transcript_and_a_manifest(crew: Crew) -> None:
+    await crew.start()
+    await crew.start("io")
+    done = [await crew.ends(await crew.submit()) for _ in range(2)]
+    parts = [(transcript_id(job.id), 1) for job in done]
+    ready = await crew.export(await asked(crew, done[0], bundle=parts), lambda row: row.state is JobState.SUCCEEDED)
+    assert ready.blob_key
+    data = b"".join([chunk async for chunk in crew.blobs.read(ready.blob_key)])
+    assert (ready.byte_size, ready.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        manifest = json.loads(bundle.read("manifest.json"))["transcripts"]
+        assert [(entry["transcript_id"], entry["revision"]) for entry in manifest] == parts
+        assert {entry["file"] for entry in manifest} | {"manifest.json"} == set(bundle.namelist())
+        for entry in manifest:
+            document = bundle.read(entry["file"])
+            assert b"Hello" in document
+            assert hashlib.sha256(document).hexdigest() == entry["sha256"]
+
+
+async def test_a_document_that_is_too_large_fails_at_once_and_says_so(crew: Crew) -> None:
+    await crew.start()
+    await crew.start("io", EXPORT_MAX_BYTES="10")
+    export = await asked(crew, await crew.ends(await crew.submit()))
+    failed = await crew.export(export, lambda row: row.state is JobState.FAILED)
+    assert failed.problem
+    assert (failed.problem.code, failed.attempt) == (ErrorCode.LIMIT_EXCEEDED, 1)

@@ -43,7 +43,7 @@ HYPER = {"method": "centroid", "min_cluster_size": 12, "threshold": 0.85}
 
 
 class Diarizer:
-    """One model tells voices apart within some seconds, another recognises them across the recording."""
+    """One model tells speakers apart within some seconds, another recognises them across the recording."""
 
     def __init__(
         self, parts: SpeakerDiarization, name: str, exact: str, threads: int, coarse_step: float | None = None
@@ -89,7 +89,7 @@ class Diarizer:
         return cls(parts.to(device), name, f"{name}@{folder.name}", threads)
 
     def extract_embeddings(self, recording: Recording, speech: Iterable[Stretch], report: Report) -> bytes:
-        """Return which of up to three voices is active when, window by window, and an embedding of each.
+        """Return which of up to three speakers is active when, window by window, and an embedding of each.
 
         Windows without detected speech are not looked at: nobody is active in them.
         """
@@ -134,9 +134,9 @@ class Diarizer:
 
     def _saved(self, total: int, looked_at: Sequence[tuple[int, Mask, Prints]]) -> bytes:
         """Return all that `cluster` needs; nobody is active in a window that was not looked at."""
-        frames, voices = looked_at[0][1].shape[1:] if looked_at else (1, 1)
-        everyone = np.zeros((total, frames, voices), np.bool_)
-        prints = np.full((total, voices, self.embedding.dimension), np.nan, np.float32)
+        frames, local = looked_at[0][1].shape[1:] if looked_at else (1, 1)
+        everyone = np.zeros((total, frames, local), np.bool_)
+        prints = np.full((total, local, self.embedding.dimension), np.nan, np.float32)
         for first, active, told in looked_at:
             everyone[first : first + len(active)] = active
             prints[first : first + len(told)] = told
@@ -153,8 +153,8 @@ class Diarizer:
     def cluster(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Return turns of as many speakers as the options say, or as the embeddings tell."""
         with np.load(io.BytesIO(embeddings)) as kept:
-            chunks, frames, voices = (int(size) for size in kept["shape"])
-            active = np.unpackbits(kept["active"], count=chunks * frames * voices).reshape(chunks, frames, voices)
+            chunks, frames, local = (int(size) for size in kept["shape"])
+            active = np.unpackbits(kept["active"], count=chunks * frames * local).reshape(chunks, frames, local)
             prints, step = kept["prints"], float(kept["step"])
         if not active.any():
             return []
@@ -202,7 +202,7 @@ class Diarizer:
         return round(self.inference.step * SAMPLE_RATE)
 
     def _hear(self, recording: Recording, first: int, last: int) -> tuple[Mask, torch.Tensor]:
-        """Active voices (windows, frames, voices), and all that the windows span of the recording."""
+        """Active speakers (windows, frames, speakers), and all that the windows span of the recording."""
         window, step = self._window(), self._step()
         length = (last - first - 1) * step + window
         audio = recording.slice(first * step, first * step + length)

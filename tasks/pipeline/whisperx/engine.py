@@ -11,7 +11,7 @@ from whisperx.asr import WhisperModel
 
 from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
 from tasks.models import pack
-from tasks.models.weights import SEGMENTATION, VOICEPRINTS
+from tasks.models.weights import EMBEDDING_MODEL, SEGMENTATION
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (
@@ -79,7 +79,7 @@ class WhisperXEngine(SpeechEngine):
         return aligners.align(self._aligner(language), recording, spans, self.threads)
 
     def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
-        """Return what diarization needs to know of the voices."""
+        """Return what diarization needs to know of the speakers."""
         return self._speakers().extract_embeddings(recording, speech, report)
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
@@ -218,7 +218,7 @@ class WhisperXEngine(SpeechEngine):
         if missing is not None:
             raise missing
         with _loading("diarization models"):
-            return Diarizer.from_pack(self.models / SEGMENTATION, self.models / VOICEPRINTS, device, self.threads)
+            return Diarizer.from_pack(self.models / SEGMENTATION, self.models / EMBEDDING_MODEL, device, self.threads)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What there is to compute on, and how: the operator's wishes, and for `auto` what suits the machine."""
+"""What there is to compute on, and how: what the operator asked for, and for `auto` what suits the machine."""
 
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Hardware(NamedTuple):
 
 
 def choose(settings: SpeechSettings) -> Hardware:
-    """Return what the settings say; raises `ModelUnavailable` for a wish that this machine cannot fulfil."""
+    """Return what the settings say; raises `ModelUnavailable` for what this machine cannot do."""
     # Both must see the GPU: Whisper runs in CTranslate2, all else in torch, which may have been built without CUDA.
     cuda = ctranslate2.get_cuda_device_count() > 0 and torch.cuda.is_available()
     if settings.device == "cuda" and not cuda:

@@ -14,7 +14,7 @@ def reconstruct(
 ) -> list[Turn]:
     """Return turns of each cluster: in every frame the most active ones, as many as speak there on average.
 
-    `active` is (windows, frames, voices), `clusters` the cluster of each (window, voice) or -2 for nobody.
+    `active` is (windows, frames, speakers), `clusters` the cluster of each (window, speaker) or -2 for nobody.
     """
     windows, frames, _ = active.shape
     number = int(clusters.max()) + 1
@@ -23,14 +23,14 @@ def reconstruct(
     starts = [frame.closest_frame(window[i].start + 0.5 * frame.duration) for i in range(windows)]
     total = starts[-1] + frames
     votes = np.zeros((total, number), np.uint16)
-    voices = np.zeros(total, np.float32)
+    speaking = np.zeros(total, np.float32)
     seen = np.zeros(total, np.float32)
     for start, own, who in zip(starts, active, clusters, strict=True):
         for cluster in np.unique(who[who >= 0]):
             votes[start : start + frames, cluster] += own[:, who == cluster].max(axis=1)
-        voices[start : start + frames] += own.sum(axis=1)
+        speaking[start : start + frames] += own.sum(axis=1)
         seen[start : start + frames] += 1
-    count = np.rint(voices / np.maximum(seen, 1e-12)).astype(np.int64)
+    count = np.rint(speaking / np.maximum(seen, 1e-12)).astype(np.int64)
     if most is not None:
         count = np.minimum(count, most)
     return [turn for k in range(number) for turn in _turns(_chosen(votes, count, k), frame, f"SPEAKER_{k:02d}")]

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from tasks.models.weights import SEGMENTATION, VOICEPRINTS
+from tasks.models.weights import EMBEDDING_MODEL, SEGMENTATION
 
 FIRST_SIGN = 0xE000  # of Unicode's private use area: one for each phoneme
 UNKNOWN = "\uf8ff"
@@ -160,7 +160,7 @@ def prepare(models: Path, folder: Path) -> None:
     if (speakers / "config.yaml").exists():
         return
     (speakers / "wespeaker").mkdir(parents=True, exist_ok=True)
-    shutil.copy(models / VOICEPRINTS, speakers / "wespeaker" / "campplus.onnx")
+    shutil.copy(models / EMBEDDING_MODEL, speakers / "wespeaker" / "campplus.onnx")
     shutil.copy(models / SEGMENTATION, speakers / "segmentation.bin")
     noise = np.random.default_rng(0)
     np.savez(

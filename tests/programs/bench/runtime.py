@@ -7,6 +7,7 @@ Absolute times of a shared machine say little: the load of the last minute is pr
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -35,6 +36,7 @@ from db.jobs import NewJob, admin, attempts
 from db.migrate import upgrade
 from db.models import Job
 from db.store.session import Database
+from tasks.system import logs
 from tasks.wakeups import valkey
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tests.factories import PLENTY, recording, sentence
@@ -107,6 +109,7 @@ async def start(kind: str) -> None:
 
 
 def _work(what: str, url: str, media_ids: list[str], count: int) -> None:
+    logs.configure("bench", logging.WARNING)  # lines are made as in the product, and not shown
     asyncio.run(_work_through(what, url, media_ids, count))
 
 

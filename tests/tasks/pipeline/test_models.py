@@ -248,7 +248,7 @@ def test_a_damaged_model_is_told_by_its_file_and_not_offered(tmp_path: Path) -> 
     assert [model.name for model in damaged.facts("base").models] == ["base"]
 
 
-def test_damaged_voiceprints_are_told_in_the_facts_and_leave_a_transcript(tmp_path: Path, speech: Path) -> None:
+def test_a_damaged_embedding_model_is_told_in_the_facts_and_leave_a_transcript(tmp_path: Path, speech: Path) -> None:
     damaged = engine_of(models=pack_with(tmp_path, "diarization/campplus.onnx"))
     diarization = damaged.facts("tiny.en").diarization
     assert diarization is not None

@@ -1,0 +1,1 @@
+"""Formats with a layout of their own, to be handed to somebody."""

@@ -1,0 +1,1 @@
+"""Formats for players and editors of video."""

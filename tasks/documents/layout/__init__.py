@@ -1,0 +1,1 @@
+"""The shaping of text: captions and their lines, turns and paragraphs, word times, fonts."""
