@@ -56,8 +56,8 @@ SECONDS_EACH ?= 600
 chaos: sync ## kill, freeze, flush and restart everything under load, then check the history (SECONDS_EACH=600, SEED=)
 	@$(BIN)/python -m tests.programs.chaos.run --seconds $(SECONDS_EACH) $(if $(SEED),--seed $(SEED))
 
-bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime for one)
-	@for figures in $(or $(BENCH),graph runtime speech); do $(BIN)/python -m tests.programs.bench.$$figures || failed=1; done; exit $${failed:-0}
+bench: setup ## the figures, each a ratio against its peer measured in the same run (BENCH=speech|graph|runtime|documents for one)
+	@for figures in $(or $(BENCH),graph runtime documents speech); do $(BIN)/python -m tests.programs.bench.$$figures || failed=1; done; exit $${failed:-0}
 
 clients: sync ## real programs against a real server: gql, graphql-ws, graphql-sse, Apollo, urql, Relay, TypeScript (needs npm)
 	@$(BIN)/python -m tests.programs.clients.run

@@ -1,5 +1,6 @@
 """The command line: `python -m api`. Each command loads only what it needs, so that the help comes at once."""
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -82,13 +83,13 @@ def migrate() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from db.migrate import NewerDatabase, upgrade
-    from db.settings import StoreSettings
+    from db.settings import StoreSettings, make_private
     from tasks.system import logs
 
     logs.configure("migrate")
     store = StoreSettings()
-    store.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        make_private(store.home)
         upgrade(store.resolved_database_url)
     except NewerDatabase as error:
         typer.echo(f"GRAPHOPHONE_DATABASE_URL: {error}", err=True)
@@ -193,6 +194,7 @@ def demo() -> None:
 
 def main() -> None:
     """Run a command; a wrong setting is a line of its own, not a traceback."""
+    os.umask(0o077)  # recordings, transcripts and tokens are their owner's, in every process that we start
     try:
         app()
     except (ValidationError, UnreadableSecret) as error:

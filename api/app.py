@@ -7,26 +7,31 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
-from sqlalchemy import text
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from api.auth.routes import SignIn
 from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
+from api.graphql.multipart import remove_left
 from api.http.correlation import Correlation
 from api.http.downloads import Downloads
+from api.http.health import Readiness, healthz
+from api.http.metrics import show_metrics
+from api.http.origins import PublicBase, cross_origin, public_base
 from api.http.playback import Playback
-from api.http.problems import HttpProblem
+from api.http.problems import Problems, problem_for
 from api.http.rates import RateLimitHeaders
 from api.http.secrets import access_token, signing_keys
 from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
+from api.http.tracing import Tracing
 from api.http.uploads import Uploads
 from api.process.exposure import warning_of
 from db.accounts import accounts
@@ -44,14 +49,20 @@ from schema.subscriptions.entries import event_key
 from tasks.decoding.formats import CONTAINERS
 from tasks.settings import WorkerSettings
 from tasks.system import logs
+from tasks.telemetry import metrics, traces
+from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import Notifier, make_broker, make_client
 from tasks.wakeups.live import Live
 
 VERSION = "0.1.0"
+STORAGE_SECONDS = 10.0
+"""For the object store to answer at the start."""
+
+_log = structlog.get_logger(__name__)
 
 
 def create_app() -> Starlette:
-    """The application, from the environment; uvicorn's factory."""
+    """Make the application, from the environment; uvicorn's factory."""
     logs.configure("web")
     server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
     keys = signing_keys(auth, store)
@@ -96,18 +107,22 @@ def create_app() -> Starlette:
             broadcaster=broadcaster,
             rates=rates,
             heavy=heavy,
+            public_url=server.public_url or public_base.get(),
         )
 
-    async def healthz(_request: Request) -> Response:
-        async with state.db.read() as session:
-            await session.execute(text("SELECT 1"))
-        return JSONResponse({"status": "ok"})
+    saturation = Saturation(state.db, "web")
+    traces.configure("web")
+    metrics.configure("web", saturation.values)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(remove_left, store.home / "incoming")
+        await _check_storage(state)
         async with state.db.write() as session:
             await accounts.ensure_local(session)
         background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
+        if metrics.on():
+            background.append(asyncio.create_task(saturation.run()))
         gc.collect()
         gc.freeze()  # the schema stays; each search through it for garbage would hold up all answers for 0.1 s and more
         try:
@@ -119,12 +134,16 @@ def create_app() -> Starlette:
                     await task
             await state.notifier.close()
             await state.db.close()
+            await asyncio.to_thread(traces.shut_down)
+            await asyncio.to_thread(metrics.shut_down)
 
     return Starlette(
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
+            Route("/readyz", Readiness(state, lambda: client.execute_command("PING")).get),
             *signin.routes,
+            Route("/metrics", show_metrics),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
@@ -136,15 +155,31 @@ def create_app() -> Starlette:
                 settings=_graphql_settings(server, store.home, state.intake.max_upload_bytes),
             ),
         ],
-        middleware=[Middleware(Correlation), Middleware(RateLimitHeaders)],
-        exception_handlers={HttpProblem: _problem},
+        middleware=[
+            Middleware(Correlation),
+            Middleware(Tracing),
+            *cross_origin(server.origins),
+            Middleware(PublicBase, trusted=server.proxies),
+            Middleware(RateLimitHeaders),
+            Middleware(Problems),
+        ],
+        exception_handlers={HTTPException: _problem},
         lifespan=lifespan,
     )
 
 
-async def _problem(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HttpProblem)  # noqa: S101 - registered for these
-    return problem.response(request.scope["correlation_id"])
+async def _problem(request: Request, error: Exception) -> Response:
+    """Answer for a path or a method that there is not."""
+    return problem_for(error, request.scope["correlation_id"]).response(request.scope["correlation_id"])
+
+
+async def _check_storage(state: AppState) -> None:
+    """Say at the start, and not at the first upload, that an object store does not answer."""
+    try:
+        await asyncio.wait_for(state.blobs.check(), STORAGE_SECONDS)
+    except Exception as error:  # noqa: BLE001  it may come back: all else can be served meanwhile
+        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        _log.error("storage.away", variable="GRAPHOPHONE_STORAGE_URL", reason=reason)
 
 
 def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int) -> GraphQLSettings:
@@ -154,6 +189,7 @@ def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int)
         limits=Limits() if server.introspection else Limits(introspection=0),
         playground=server.playground,
         get_queries=server.get_queries,
+        allowed_origins=server.origins,
     )
 
 

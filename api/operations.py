@@ -14,7 +14,7 @@ from db.jobs import admin
 from db.jobs.admin import Line
 from db.models import Leased
 from db.settings import StoreSettings
-from db.store.session import Database, DatabaseDown
+from db.store.session import Database
 
 Act = Callable[[AsyncSession, str], Awaitable[Leased]]
 
@@ -40,7 +40,7 @@ async def _with_database(work: Callable[[Database], Awaitable[int]]) -> int:
     database = Database(StoreSettings().resolved_database_url)
     try:
         return await work(database)
-    except (GraphophoneError, DatabaseDown) as error:
+    except GraphophoneError as error:
         Console(stderr=True).print(str(error), highlight=False, soft_wrap=True)
         return 1
     finally:

@@ -13,6 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from db.store import postgres
+
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x67726170  # one advisory lock for all who migrate
 _PATIENCE = 600.0  # seconds to wait for another process that migrates a SQLite file
@@ -42,7 +44,7 @@ def config() -> Config:
 def engine_for(url: str) -> AsyncEngine:
     """Return an engine whose transactions hold DDL, too: SQLite's driver would commit each statement by itself."""
     if not url.startswith("sqlite"):
-        return create_async_engine(url)
+        return postgres.engine(url)
     engine = create_async_engine(url, connect_args={"timeout": _PATIENCE, "isolation_level": None})
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine

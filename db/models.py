@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
+from db.domain.trace import TRACEPARENT
 from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
@@ -51,6 +52,7 @@ class Leased(Row):
     priority: int = 0
     cancel_requested: bool = False
     correlation_id: str
+    traceparent: str | None = Field(default_factory=TRACEPARENT.get)  # the request that made it
     created_at: int = Field(sa_type=BigInteger)
 
 

@@ -78,3 +78,14 @@ class StoreSettings(Settings):
         scheme, _, rest = self.database_url.partition("://")
         drivers = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
         return f"{drivers.get(scheme, scheme)}://{rest}"
+
+
+def make_private(folder: Path) -> None:
+    """Make a data folder that only its owner can enter, or make it so. Raises OSError when it is somebody else's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        try:
+            folder.chmod(0o700)
+        except OSError as error:
+            message = "others can read it, and it is not ours to change: chmod 700, or set GRAPHOPHONE_HOME to another"
+            raise OSError(error.errno, message, str(folder)) from None

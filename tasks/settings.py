@@ -66,6 +66,14 @@ class WorkerSettings(Settings):
         "turn to the owner with the fewest running.",
     )
     io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
+    status_host: str = Field(default="127.0.0.1", description="The address at which a worker tells how it is.")
+    status_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_534,
+        description="The port of a worker's `/healthz`, `/readyz` and `/metrics`, the io worker's is the next one; "
+        "0: none.",
+    )
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from tasks.runtime.transcription import TRANSCRIPTION
 from tasks.settings import WorkerSettings
 from tasks.speech.process import EngineLost, EngineUnable
 from tasks.system import logs
+from tasks.telemetry import metrics, traces
 from tasks.wakeups.broker import actor_name, make_broker
 
 HANDLERS: Final[tuple[Handler[Any], ...]] = (TRANSCRIPTION, EXPORTS, CLEANUPS)
@@ -31,6 +32,7 @@ _log = structlog.get_logger(__name__)
 def main(queue: Queue) -> None:
     """Work until SIGTERM or SIGINT; the work in hand is handed back."""
     logs.configure(f"worker-{queue}")
+    traces.configure(f"worker-{queue}")
     settings, store = WorkerSettings(), StoreSettings()
     redis_url = settings.resolved_redis_url(store)
     stop = threading.Event()
@@ -52,6 +54,8 @@ def main(queue: Queue) -> None:
         async_to_sync(service.close)()
     finally:
         worker.stop(timeout=1000)
+        traces.shut_down()
+        metrics.shut_down()
     _log.info("worker.stopped")
 
 

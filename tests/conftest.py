@@ -9,4 +9,5 @@ pytest_plugins = [
     "tests.fixtures.graph",
     "tests.fixtures.web",
     "tests.fixtures.issuer",
+    "tests.fixtures.otlp",
 ]

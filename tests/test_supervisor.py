@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from api.process import supervisor as module
-from api.process.supervisor import Child, Supervisor
+from api.process.supervisor import Child, Supervisor, Voice
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
 
@@ -54,6 +55,40 @@ async def test_a_child_that_dies_is_started_again_and_its_lines_bear_its_name(
     await supervisor.end()
     assert "clock was ended by SIGKILL; starting it again in 0.01 s" in output.getvalue()
     assert "starting it again in 0.02 s" in output.getvalue()
+
+
+async def test_it_goes_on_and_ends_though_nobody_reads_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipe = os.fdopen(writing, "w", buffering=1)
+    deaf = Supervisor(Voice(file=pipe))
+    deaf.say("ready")
+    child = Child("clock", python("print('tick', flush=True); raise SystemExit(1)"))
+    deaf.keep(child)
+    first = child.process
+    await until(lambda: child.process is not first)
+    async with asyncio.timeout(20):
+        await deaf.end()
+    with suppress(BrokenPipeError):
+        pipe.close()
+
+
+async def test_a_child_that_cannot_be_started_again_is_tried_again(
+    supervisor: Supervisor, output: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    starts = iter([python("raise SystemExit(1)"), None, None])
+
+    def start() -> subprocess.Popen[bytes]:
+        how = next(starts, None)
+        if how is None:
+            raise LookupError("a package is gone")
+        return how()
+
+    supervisor.keep(Child("clock", start))
+    await until(lambda: output.getvalue().count("clock could not be started: a package is gone") >= 2)
+    await supervisor.end()
 
 
 async def test_what_a_child_leaves_behind_ends_with_it(supervisor: Supervisor, output: StringIO) -> None:

@@ -13,6 +13,11 @@ from typing import Any, ClassVar
 from db.domain.values import ErrorCode
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: a server or a file's name may hold any character."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 class Failure(Exception):
     """The message says what happened and, where there is one, the remedy."""
 
@@ -21,6 +26,9 @@ class Failure(Exception):
     """The API's code, where the API said so."""
     retry_after: float | None = None
     """Seconds after which the same may succeed."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class Unreachable(Failure):

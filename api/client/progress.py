@@ -6,6 +6,8 @@ from typing import Any, Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from api.client.failures import printable
+
 EVERY = 0.25
 """Of a job's progress: how often a plain line tells it."""
 
@@ -75,7 +77,7 @@ class Bar:
 
     def note(self, line: str) -> None:
         """Prints above the bars."""
-        self._progress.console.print(line, markup=False, highlight=False)
+        self._progress.console.print(printable(line), markup=False, highlight=False)
 
 
 class Lines:
@@ -108,7 +110,7 @@ class Lines:
 
     def note(self, line: str) -> None:
         """Prints it."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def doing(event: dict[str, Any]) -> str:

@@ -17,14 +17,14 @@ from starlette.types import Receive, Scope, Send
 from api.graphql.events import SERVER_SENT_EVENTS
 from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
+from api.graphql.observed import counted, observed
 from api.graphql.parts import MULTIPART, framing_of_parts
 from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
 from api.http.connections import Crowd
-from api.http.problems import HttpProblem, problem_of
-from db.domain.errors import GraphophoneError
+from api.http.problems import HttpProblem, problem_for
 from db.domain.values import ErrorCode
 from schema.execution import (
     Engine,
@@ -83,16 +83,10 @@ class GraphQLView:
         try:
             try:
                 response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
-            except HttpProblem as problem:
-                response = problem.response(correlation_id)
             except ClientDisconnect:
                 return  # in the middle of its request: nobody is there to be answered
-            except GraphophoneError as error:
-                response = problem_of(error).response(correlation_id)
-            except Exception:  # the last line of defence: nothing leaks
-                log.exception("http_fault", correlation_id=correlation_id)
-                message = "Something went wrong on the server."
-                response = HttpProblem(500, ErrorCode.INTERNAL, message).response(correlation_id)
+            except Exception as error:  # noqa: BLE001  the last line of defence: nothing leaks
+                response = problem_for(error, correlation_id).response(correlation_id)
             response.headers.add_vary_header("Accept")
             response.headers["X-Content-Type-Options"] = "nosniff"
             if not isinstance(response, AnswerStream):
@@ -137,7 +131,10 @@ class GraphQLView:
     async def _executed(self, http: HttpRequest, accept: Accepted, call: Execution) -> Response:
         framing = framing_of_parts(accept) if call.operation.in_parts else None
         if framing is None:
-            return self._answered(http, accept, await self.endpoint.engine.execute(call))
+            with observed(call) as tell:
+                answer = await self.endpoint.engine.execute(call)
+                tell(answer)
+            return self._answered(http, accept, answer)
         answers = self.endpoint.engine.deliver(call)
         first = await anext(answers)
         if isinstance(first, Part):
@@ -156,7 +153,7 @@ class GraphQLView:
                 429, ErrorCode.LIMIT_EXCEEDED, message, {"limit": streams.limit, "unit": "streams"}, again
             )
         framing = MULTIPART if accept.parts_quality > accept.stream_quality else SERVER_SENT_EVENTS
-        answers = self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None)
+        answers = counted(self.endpoint.engine.subscribe(call, http.headers.get("last-event-id") or None))
         settings = self.endpoint.settings
         return AnswerStream(
             answers,

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.graphql.messages import BadMessage, Subscribe, check_message, headers_of
+from api.graphql.observed import counted, observed
 from api.graphql.origin import may_open
 from api.graphql.view import Endpoint, owner_of
 from db.domain.values import ErrorCode
@@ -221,12 +222,14 @@ class Connection:
         call = self.endpoint.call(operation, message.request, self.viewer, correlation_id)
         if not is_subscription(operation) and not operation.in_parts:
             async with self.answering:  # until it is sent: what a client does not read is not piled up
-                answer = await engine.execute(call)
+                with observed(call) as tell:
+                    answer = await engine.execute(call)
+                    tell(answer)
                 if not answer.executed:
                     return await failed(answer.errors)
                 await self._send(f'{head}"next","payload":{answer.json().decode()}}}')
             return True
-        answers = engine.subscribe(call) if is_subscription(operation) else engine.deliver(call)
+        answers = counted(engine.subscribe(call)) if is_subscription(operation) else engine.deliver(call)
         try:
             async for answer in answers:
                 if not answer.executed:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.http.problems import HttpProblem, problem_of
+from api.http.conditional import Validators
 from api.http.state import AppState
 from db import exports
 from db.domain.errors import NotFound
@@ -18,24 +18,21 @@ class Downloads:
         self._state = state
 
     async def get(self, request: Request) -> Response:
-        """The document as an attachment; its ETag is its SHA-256."""
+        """Return the document as an attachment; its ETag is its SHA-256."""
         export_id: str = request.path_params["id"]
-        try:
-            owner_id = self._state.signer.owner_of(request)
-        except HttpProblem as problem:
-            return problem.response(request.scope["correlation_id"])
+        owner_id = self._state.signer.owner_of(request)
         async with self._state.db.read() as session:
             export = await exports.get(session, owner_id, export_id)
         if export is None or export.blob_key is None:
-            return problem_of(NotFound("export", export_id)).response(request.scope["correlation_id"])
-        etag = f'"{export.sha256}"'
+            raise NotFound("export", export_id)
+        validators = Validators(export.sha256, export.finished_at or export.created_at)
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(export.filename)}",
-            "ETag": etag,
             "Cache-Control": "private, no-cache",
             "X-Content-Type-Options": "nosniff",
+            **validators.headers(),
         }
-        if request.headers.get("if-none-match") == etag:
+        if validators.known_to(request):
             return Response(None, 304, headers)
         headers["Content-Length"] = str(export.byte_size)
         return StreamingResponse(self._state.blobs.read(export.blob_key), 200, headers, export.content_type)

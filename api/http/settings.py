@@ -1,11 +1,13 @@
 """Where the server listens, who may enter, and what it accepts."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from api.http.origins import Network
 from db.settings import Settings
 
 SHORTEST_TOKEN, SHORTEST_KEY = 16, 32
@@ -21,7 +23,14 @@ class ServerSettings(Settings):
         default=None, description="The access token, 16 characters or more; empty: made at the first start."
     )
     public_url: str = Field(
-        default="", description="The address that clients see, `https://…`; empty: `http://HOST:PORT`."
+        default="", description="The address that clients see, `https://…`; empty: whatever host each asks for."
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses or networks of proxies whose `X-Forwarded-Proto` and `-Host` are believed, with commas.",
+    )
+    allowed_origins: str = Field(
+        default="", description="Origins whose pages may ask, `https://app.example`, with commas; `*` for all."
     )
     points_per_minute: int = Field(
         default=200_000, ge=20_000, description="How much one owner may ask for in a minute, in points of query cost."
@@ -33,8 +42,36 @@ class ServerSettings(Settings):
     @property
     def resolved_public_url(self) -> str:
         """Where signed addresses begin; without the setting, where we listen."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  nobody can go there
+        host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The proxies as networks."""
+        return tuple(ip_network(part.strip(), strict=False) for part in self.trusted_proxies.split(",") if part.strip())
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins as browsers spell them."""
+        return frozenset(part.strip().rstrip("/") for part in self.allowed_origins.split(",") if part.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        try:
+            [ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+        except ValueError:
+            raise ValueError("addresses or networks, `10.0.0.1, 192.168.0.0/16`") from None
+        return text
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        parts = [part.strip().rstrip("/") for part in text.split(",") if part.strip()]
+        if not all(part == "*" or re.fullmatch(r"https?://[^/\s]+", part) for part in parts):
+            raise ValueError("origins, `https://app.example, http://localhost:5173`, or `*`")
+        return text
 
     @field_validator("token", mode="after")
     @classmethod

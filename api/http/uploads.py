@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.http.problems import HttpProblem, problem_of
+from api.http.problems import HttpProblem
 from api.http.state import AppState
 from db import media
-from db.domain.errors import GraphophoneError, InvalidInput
+from db.domain.errors import InvalidInput
 from db.domain.values import ErrorCode
 from tasks.media.ingestion import ingest
 
@@ -20,19 +20,11 @@ class Uploads:
         self._state = state
 
     async def put(self, request: Request) -> Response:
-        """Takes the bytes in; what breaks off or is refused leaves nothing behind."""
-        try:
-            owner_id = self._state.signer.owner_of(request)
-            return await self._take(request, owner_id, request.path_params["id"])
-        except HttpProblem as problem:
-            return problem.response(request.scope["correlation_id"])
-        except GraphophoneError as error:
-            return problem_of(error).response(request.scope["correlation_id"])
-        except ClientDisconnect:
-            gone = HttpProblem(400, ErrorCode.INVALID_INPUT, "The upload broke off; send it again from the start.")
-            return gone.response(request.scope["correlation_id"])
-
-    async def _take(self, request: Request, owner_id: str, upload_id: str) -> Response:
+        """Take the bytes in; what breaks off or is refused leaves nothing behind."""
+        owner_id, upload_id = self._state.signer.owner_of(request), request.path_params["id"]
+        if (encoding := request.headers.get("content-encoding", "identity").lower()) != "identity":
+            message = f"The Content-Encoding {encoding[:40]!r} is not undone here: send the recording as it is."
+            raise HttpProblem(415, ErrorCode.INVALID_INPUT, message, headers={"Accept-Encoding": "identity"})
         state = self._state
         async with state.db.read() as session:
             upload = await media.upload(session, owner_id, upload_id)
@@ -56,7 +48,7 @@ class Uploads:
 
 
 async def _exactly(chunks: AsyncIterator[bytes], byte_size: int) -> AsyncIterator[bytes]:
-    """Passes the bytes on, and objects when there are more or fewer of them than announced."""
+    """Pass the bytes on, and object when there are more or fewer of them than announced."""
     received = 0
     async for chunk in chunks:
         received += len(chunk)

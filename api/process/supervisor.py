@@ -29,6 +29,14 @@ EXIT_CONFIGURATION = 78
 """How a process ends whose settings are wrong (`EX_CONFIG` of sysexits.h): starting it again would not help."""
 
 
+class Voice(Console):
+    """Says nothing more when nobody listens: rich itself would end the program, and with `up | head` nobody does."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a word."""
+        self.quiet = True
+
+
 @dataclass(eq=False)
 class Child:
     """A process to be kept running, the leader of a session of its own.
@@ -113,7 +121,7 @@ class Supervisor:
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
                 child.process = child.start()
-            except (OSError, RuntimeError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, it is tried again and does not end us
                 self.say(f"{child.name} could not be started: {error}")
 
     def _outlive(self, child: Child) -> int | None:
@@ -139,11 +147,16 @@ class Supervisor:
         with output:
             for line in output:
                 text = Text.from_ansi(line.decode(errors="replace").rstrip())
-                self.console.print(Text(f"{child.name:>7} │ ", style=child.colour) + text, soft_wrap=True)
+                self._print(Text(f"{child.name:>7} │ ", style=child.colour) + text)
 
     def say(self, line: str) -> None:
         """Tell the user something about the processes."""
-        self.console.print(Text(line), soft_wrap=True)
+        self._print(Text(line))
+
+    def _print(self, text: Text) -> None:
+        """Print, if anybody still reads: where nobody does, all go on, and end, all the same."""
+        with suppress(OSError):
+            self.console.print(text, soft_wrap=True)
 
 
 def _ended(code: int | None) -> str:

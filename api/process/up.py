@@ -1,22 +1,21 @@
 """Everything on one machine, from one command: Valkey, migrations, web, speech worker, io worker."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
-
-from rich.console import Console
+from typing import IO
 
 from api.http.secrets import access_token, signing_keys
 from api.http.settings import AuthSettings, ServerSettings
 from api.process.address import forget_address, tell_address
 from api.process.exposure import Unguarded, check_guarded
 from api.process.serve import listen
-from api.process.supervisor import Child, Supervisor
+from api.process.supervisor import Child, Supervisor, Voice
 from db.settings import StoreSettings
 from tasks.settings import WorkerSettings
 from tasks.system.processes import dies_with_parent
@@ -36,7 +35,7 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
     """
     try:
         check_guarded(server, AuthSettings())
-        with valkey.lock(store.home), _listener(server) as listener:
+        with _locked(store), _listener(server) as listener:
             return asyncio.run(_up(server, store, worker, listener))
     except valkey.FolderInUse as error:
         raise CannotStart(f"{error}: stop that one, or set GRAPHOPHONE_HOME to another folder") from None
@@ -45,7 +44,7 @@ def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> 
 
 
 async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings, listener: socket.socket) -> int:
-    supervisor = Supervisor(Console(), drain=worker.drain_limit + STOP_SECONDS)
+    supervisor = Supervisor(Voice(), drain=worker.drain_limit + STOP_SECONDS)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGHUP):  # somebody waits at a terminal, or has left it
         loop.add_signal_handler(number, supervisor.ask_to_stop)
@@ -55,7 +54,6 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     signing_keys(AuthSettings(), store)  # made before two processes ask for it
     environment = os.environ | {
         "GRAPHOPHONE_PORT": str(listener.getsockname()[1]),  # 0 has become a real one
-        "GRAPHOPHONE_PUBLIC_URL": server.public_url or _address(listener),
     }
     if supervisor.console.is_terminal:
         environment["FORCE_COLOR"] = "1"  # their output goes through us, but ends on a terminal
@@ -69,13 +67,20 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
         supervisor.keep(Child("web", web, "cyan"))
         supervisor.keep(Child("speech", partial(command, ["worker", "speech", "--supervised"]), "magenta"))
         supervisor.keep(Child("io", partial(command, ["worker", "io", "--supervised"]), "green"))
-        greeting = asyncio.create_task(_greet(listener, store, token, supervisor.say))
+        greeting = asyncio.create_task(_greet(listener, store, token, supervisor))
         await supervisor.stopping.wait()
         greeting.cancel()
     finally:
         await supervisor.end()
         forget_address(store)
     return 1 if supervisor.failed else 0
+
+
+def _locked(store: StoreSettings) -> IO[str]:
+    try:
+        return valkey.lock(store.home)
+    except OSError as error:
+        raise CannotStart(f"GRAPHOPHONE_HOME={store.home} cannot be used: {error.strerror or error}") from None
 
 
 def _listener(server: ServerSettings) -> socket.socket:
@@ -112,20 +117,25 @@ async def _finished(process: subprocess.Popen[bytes], supervisor: Supervisor) ->
     if not ended.done():
         process.kill()
     output, _ = await ended
-    if process.returncode > 0 and output:
+    if output:
         supervisor.say(output.decode(errors="replace"))
     return max(process.returncode, 0)
 
 
-async def _greet(listener: socket.socket, store: StoreSettings, token: str, say: Callable[[str], None]) -> None:
-    """Once `/healthz` answers: where to go, and what lets one in."""
+async def _greet(listener: socket.socket, store: StoreSettings, token: str, supervisor: Supervisor) -> None:
+    """Say where to go once `/healthz` answers. Only a terminal is told what lets one in: a pipe ends in a log."""
     host, port = _reachable(listener)
     while not await _healthy(host, port):  # noqa: ASYNC110 - another process, which has no event for us
         await asyncio.sleep(0.1)
     address = _address(listener)
     tell_address(store, os.getpid(), address)
-    say(f"\nGraphophone is ready.\n  playground  {address}/graphql\n  token       {token}")
-    say(f"  data        {store.home.absolute()}\nCtrl-C stops it.\n")
+    home = store.home.absolute()
+    if supervisor.console.is_terminal:
+        supervisor.say(f"\nGraphophone is ready.\n  playground  {address}/graphql\n  token       {token}")
+        supervisor.say(f"  data        {home}\nCtrl-C stops it.\n")
+    else:
+        ready = {"event": "ready", "process": "up", "level": "info", "url": address, "data": str(home)}
+        supervisor.say(json.dumps(ready))
 
 
 def _reachable(listener: socket.socket) -> tuple[str, int]:

@@ -1,8 +1,10 @@
 """Owners: who has recordings. The local default has one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,10 +20,11 @@ LOCAL_OWNER = "usr_local"
 async def ensure(session: AsyncSession, owner_id: str, name: str | None = None) -> Owner:
     """Return the owner's row, made at first sight."""
     owner = await session.get(Owner, owner_id)
-    if owner is None:
-        owner = Owner(id=owner_id, name=name, created_at=now())
-        session.add(owner)
-        await session.flush()
+    if owner is None:  # several processes may find so at once
+        row = Owner(id=owner_id, name=name, created_at=now()).model_dump()
+        insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+        await session.execute(insert(Owner).values(**row).on_conflict_do_nothing())
+        owner = await session.get_one(Owner, owner_id)
     return owner
 
 

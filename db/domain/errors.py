@@ -158,6 +158,35 @@ class Unavailable(GraphophoneError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class StorageFull(Unavailable):
+    """There is no room left on the disk."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room left on the server's disk.", retry_after_seconds=60.0)
+
+
+class DatabaseDown(Unavailable):
+    """The database is lost, unreachable or overloaded; the transaction may or may not have been committed.
+
+    `reason` is what the database said: for the log and for the operator, not for clients.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The database cannot be reached at the moment.", retry_after_seconds=2.0)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DatabaseFull(DatabaseDown, StorageFull):
+    """The database has no room left on its disk."""
+
+    def __init__(self) -> None:
+        StorageFull.__init__(self)
+        self.reason = self.message
+
+
 class CursorExpired(GraphophoneError):
     """The events after this cursor are no longer kept: subscribe again without one."""
 

@@ -37,6 +37,11 @@ class Blobs:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._store = LocalStore(self._folder, mkdir=True, automatic_cleanup=True)
 
+    async def check(self) -> None:
+        """Look whether the store answers. Raises what it says when it does not, or when there is no such bucket."""
+        with suppress(FileNotFoundError):
+            await obstore.head_async(self._store, "graphophone-is-there")
+
     async def write(self, key: str, chunks: AsyncIterator[bytes], *, limit: int) -> Stored:
         """Stream bytes in, in memory of a few megabytes; nothing is kept when the stream breaks off or goes over
         `limit` bytes (LimitExceeded).

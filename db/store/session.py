@@ -18,15 +18,13 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from db.domain.errors import DatabaseDown, DatabaseFull, Unavailable
 from db.store import asyncpg as by_hand
-from db.store import sqlite, threaded
+from db.store import postgres, sqlite, threaded
 from db.store.notifications import Notification, notifications_of
 from db.store.transactions import Transaction
 
 T = TypeVar("T")
-
-IDLE_IN_TRANSACTION_MS = 10_000
-"""A process that froze in the middle of a transaction holds its locks no longer than this (PostgreSQL)."""
 
 _PASSING = ("08", "25", "40", "53", "57")
 """Classes of SQLSTATE that say nothing about the statement: connections, deadlocks, resources, shutdowns."""
@@ -46,9 +44,7 @@ _PASSING_SQLITE = (
 
 _WRITES = "graphophone_writes"
 
-
-class DatabaseDown(Exception):
-    """The database is lost, unreachable or overloaded; the transaction may or may not have been committed."""
+__all__ = ["Database", "DatabaseDown", "Notify", "nobody"]
 
 
 Notify = Callable[[Collection[Notification]], Awaitable[None]]
@@ -134,14 +130,19 @@ def _outages() -> Iterator[None]:
         yield
     except DBAPIError as error:
         if _passes(error.orig) or error.connection_invalidated:
-            raise DatabaseDown(str(error.orig)) from error
+            raise _outage(error.orig) from error
         raise
     except (sqlite3.Error, asyncpg.PostgresError) as error:  # raw while connecting, and in scripts
         if _passes(error) or not (getattr(error, "sqlstate", None) or "23").startswith(_LASTING):
-            raise DatabaseDown(str(error)) from error
+            raise _outage(error) from error
         raise
     except (OSError, PoolExhausted, asyncpg.InterfaceError, AsyncAdapt_asyncpg_dbapi.Error) as error:
         raise DatabaseDown(str(error) or type(error).__name__) from error
+
+
+def _outage(error: BaseException | None) -> Unavailable:
+    full = getattr(error, "sqlstate", None) == "53100" or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+    return DatabaseFull() if full else DatabaseDown(str(error))
 
 
 def _passes(error: BaseException | None) -> bool:
@@ -159,9 +160,7 @@ def _engine(url: str, *, is_sqlite: bool) -> AsyncEngine:
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         event.listen(engine.sync_engine, "invalidate", _stop_sqlite)
         return engine
-    session = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
-    connect = {"server_settings": session, "timeout": 10, "command_timeout": 60}
-    engine = create_async_engine(url, pool_size=10, max_overflow=20, connect_args=connect)
+    engine = postgres.engine(url, pool_size=10, max_overflow=20)
     event.listen(engine.sync_engine, "checkout", _check_postgres)
     return engine
 

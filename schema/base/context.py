@@ -90,6 +90,7 @@ class Context:
     settings: SchemaSettings
     correlation_id: str
     rates: Rates | None = None
+    public_url: str = ""
     cost: int = 0  # of this operation, as estimated before it is executed, and what was spent beyond that
     cost_limit: int = 2**31 - 1
     heavy: HeavyWork = field(default_factory=HeavyWork)
@@ -110,7 +111,7 @@ class Context:
     def signed_url(self, path: str, expires: int) -> str:
         """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
         signed = self.settings.sign(path, self.owner_id, expires)
-        return self.settings.public_url.rstrip("/") + quote(path) + signed.removeprefix(path)
+        return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
     @property
     def queue_limits(self) -> QueueLimits:
@@ -131,7 +132,7 @@ class Context:
         if self.cost > self.cost_limit:
             raise TooCostly(self.cost, self.cost_limit)
         if self.rates is not None:
-            await self.rates.charge(self.owner_id, round(points))
+            await self.rates.charge(self.owner_id, round(points), self.viewer.quota.points_per_minute)
 
     def may(self, scope: str) -> bool:
         """Tell whether the credentials have this scope."""

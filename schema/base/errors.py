@@ -9,17 +9,24 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import strawberry
+import structlog
 from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 
 from db.domain import errors as domain
+from db.store.outages import outage
 from schema.base.enums import ErrorCode
 from schema.base.fields import field
 from schema.execution import Facts
 
+_log = structlog.get_logger(__name__)
+
 
 def explain(fault: Exception) -> Facts | None:
     """Return what a client may know of a domain exception; None for everything else."""
+    fault = outage(fault) or fault
+    if isinstance(fault, domain.Unavailable):
+        _log.warning("unavailable", reason=str(fault))
     if isinstance(fault, domain.GraphophoneError) and fault.code is not ErrorCode.INTERNAL:
         return Facts(fault.code.value, fault.message, fault.details)
     return None

@@ -19,6 +19,8 @@ SPEAKERS = 100
 FILENAME_CHARS = 255
 _SAFE = 2**53 - 1
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make a name read as another one
+Number = TypeVar("Number", int, float)
+LANGUAGE_TAG_CHARS = 35  # of a BCP 47 tag
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
@@ -76,8 +78,8 @@ def filename(field: str, value: str) -> str:
     return name
 
 
-def between(field: str, value: int, least: int, most: int) -> int:
-    """A whole number within bounds."""
+def between(field: str, value: Number, least: float, most: float) -> Number:
+    """Return a number that lies within bounds."""
     if not least <= value <= most:
         raise InvalidInput(field, f"Between {least} and {most}.")
     return value

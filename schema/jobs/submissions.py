@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import strawberry
 from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
 
 from db import jobs, media, models
 from db.domain.errors import Conflict, InvalidInput, NotFound
@@ -36,6 +37,7 @@ from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
 from tasks.media.ingestion import ingest
+from tasks.telemetry import metrics
 
 
 def _optional(description: str, default: Any = None, **options: Any) -> Any:
@@ -73,6 +75,14 @@ class CreateJobInput:
     rules: HallucinationRulesInput | None = _optional(
         "Filters against text that nobody spoke; all of them when left out."
     )
+    beam_size: int | None = _optional("How many readings Whisper weighs against each other, 1 to 10.", default=5)
+    chunk_seconds: float | None = _optional(
+        "How much speech Whisper hears at once, at most: 5 to 30 seconds.", default=20.0
+    )
+    speech_threshold: float | None = _optional(
+        "From which probability on a sound is taken for speech, 0.1 to 0.9: lower hears softer voices.", default=0.5
+    )
+    suppress_numerals: bool | None = _optional("Whether numbers are written in words.", default=False)
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
         "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
@@ -176,7 +186,10 @@ async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[m
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
-    return await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    if not reused:
+        metrics.add("graphophone.jobs.accepted", task=job.options.task)
+    return job, reused
 
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
@@ -215,7 +228,17 @@ def _options(context: Context, data: CreateJobInput, checks: validation.Checks) 
         prompt=None if prompt is None else checks(validation.text, "input.prompt", prompt, chars, lines=True),
         hotwords=checks(validation.texts, "input.hotwords", data.hotwords or (), validation.HOTWORD_CHARS),
         rules=hallucination_rules.chosen(data.rules),
+        **_recognition(data),
     )
+
+
+def _recognition(data: CreateJobInput) -> dict[str, Any]:
+    """Return what is told of the recogniser and the voice activity detector; a null is the default."""
+    bounds = {"beam_size": (1, 10), "chunk_seconds": (5, 30), "speech_threshold": (0.1, 0.9)}
+    given = {name: value for name in bounds if (value := getattr(data, name)) is not None}
+    for name, value in given.items():
+        validation.between(f"input.{to_camel_case(name)}", value, *bounds[name])
+    return {**given, "suppress_numerals": bool(data.suppress_numerals)}
 
 
 async def _check_model(context: Context, name: str) -> None:

@@ -23,6 +23,8 @@ TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
 LENIENT: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
 """Let titles that are no UTF-8 pass: PyAV raises for them before version 19, and keeps their bytes from there on."""
 HOLE = 0.1  # seconds that the container's clock may run ahead of the sound; more is silence that nobody recorded
+DRIFT = 0.02  # seconds that the clock may be away from the sound for ever
+STEADY = 1.0  # seconds of sound for which a clock must be away before the sound is moved to it
 MOST_BOXES = 10_000  # of one level of a file, or chunks of a WAV: what a lawful file never has
 JUMP = 1.0  # seconds back, or beyond the recording's end: the clock was set anew
 OUTAGE = 600.0  # seconds ahead where clocks are set anew (MPEG-TS begins anywhere within 26 hours): more is no hole
@@ -45,13 +47,13 @@ def opened(path: Path) -> Iterator[InputContainer]:
 
 
 def probe(path: Path) -> MediaFacts:
-    """Return what the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
+    """What the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
     with opened(path) as container:
         return facts(container, path)
 
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
-    """Return what an open recording is. Reads to its end only when its container tells no length, or may be wrong."""
+    """What an open recording is. Reads to its end only when its container does not tell its length, or may be wrong."""
     audio = container.streams.best("audio")
     if not isinstance(audio, AudioStream):
         if container.streams.video:
@@ -60,11 +62,8 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
     if _encrypted(path):
         refuse("The recording is encrypted (DRM) and cannot be decoded.", "Upload a copy without copy protection.")
     check_sound(audio)
-    if audio.duration and audio.time_base and not clock_may_be_set_anew(container):
-        seconds = float(audio.duration * audio.time_base)
-    elif container.duration and not clock_may_be_set_anew(container) and (container.start_time or 0) <= CLOCK:
-        seconds = container.duration / CLOCK
-    else:  # no length, or one that cannot be believed: Matroska's counts from zero, wherever its clock begins
+    seconds = _told_length(container, audio)
+    if seconds is None:  # no length, or one that cannot be believed
         with opened(path) as again:  # where the clock lies, no seek leads back to the beginning
             seconds = _length(again)
     return MediaFacts(
@@ -74,6 +73,20 @@ def facts(container: InputContainer, path: Path) -> MediaFacts:
         channels=audio.channels,
         sample_rate=audio.sample_rate or 0,
     )
+
+
+def _told_length(container: InputContainer, audio: AudioStream) -> float | None:
+    """Return the length that the header tells: of all that is in it, since sound may begin late or end before."""
+    if clock_may_be_set_anew(container):
+        return None
+    start = container.start_time or 0
+    lengths = []
+    if audio.duration and audio.time_base:
+        late = float((audio.start_time or 0) * audio.time_base) - start / CLOCK
+        lengths.append(max(0.0, late) + float(audio.duration * audio.time_base))
+    if container.duration and (lengths or start <= CLOCK):  # Matroska's counts from zero, wherever its clock begins
+        lengths.append(container.duration / CLOCK)
+    return max(lengths, default=None)
 
 
 def check_sound(audio: AudioStream) -> None:
@@ -100,26 +113,43 @@ class Timeline:
         self.shift, self.seconds = -(container.start_time or 0) / CLOCK, seconds
         self.longest = OUTAGE if clock_may_be_set_anew(container) else math.inf
         self.now = 0.0
+        self._away = self._since = 0.0
 
-    def silence(self, time: float | None, seconds: float) -> float:
-        """Seconds in which nothing was recorded before this piece, which is so long and begins then."""
-        missing = 0.0 if time is None else time + self.shift - self.now
-        if missing < -JUMP or missing > self.longest or self.now + missing > self.seconds + JUMP:
-            self.shift -= missing
-            missing = 0.0
-        silence = missing if missing > HOLE else 0.0
-        self.now += silence + seconds
-        return silence
+    def correction(self, time: float | None, seconds: float) -> float:
+        """Return by how many seconds this piece, which is so long and begins then, is ahead of the sound so far.
+
+        So much silence belongs before it; if negative, so much of the sound is too much. A hole counts at once;
+        a clock that drifts (a browser's by a second or more in an hour) when it has been away for a while.
+        """
+        ahead = 0.0 if time is None else time + self.shift - self.now
+        if ahead < -JUMP or ahead > self.longest or self.now + ahead > self.seconds + JUMP:
+            self.shift -= ahead
+            ahead = 0.0
+        ahead = ahead if ahead > HOLE else self._drift(ahead, seconds)
+        self.now += ahead + seconds
+        return ahead
+
+    def _drift(self, ahead: float, seconds: float) -> float:
+        """Return the least that the clock was away, once it has been for so long; single late or early packets pass."""
+        if abs(ahead) < DRIFT or ahead * self._away < 0:
+            self._away = self._since = 0.0
+            return 0.0
+        self._away = ahead if not self._since else min(self._away, ahead, key=abs)
+        self._since += seconds
+        if self._since < STEADY:
+            return 0.0
+        away, self._away, self._since = self._away, 0.0, 0.0
+        return away
 
 
 def _length(container: InputContainer) -> float:
-    """Return the end of the last packet: browsers write recordings without a length in the header."""
+    """The end of the last packet: browsers write recordings without a length in the header."""
     timeline, end = Timeline(container), 0.0
     try:
         for packet in container.demux(container.streams.best("audio")):
             if packet.pts is not None and packet.time_base:
                 took = float((packet.duration or 0) * packet.time_base)
-                timeline.silence(float(packet.pts * packet.time_base), took)
+                timeline.correction(float(packet.pts * packet.time_base), took)
                 end = timeline.now
     except av.FFmpegError:
         pass  # cut short: up to here it can be read
@@ -163,7 +193,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, tuple[
 
 
 def promised(path: Path) -> float:
-    """Return the seconds that the header of a WAV promises, or zero: FFmpeg believes the file size and misses a cut."""
+    """The seconds that a WAV's header promises, or zero: FFmpeg believes the file's size instead and misses a cut."""
     with path.open("rb") as file:
         if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
             return 0.0
@@ -173,7 +203,8 @@ def promised(path: Path) -> float:
                 break
             kind, size = struct.unpack("<4sI", head)
             if kind == b"data":
-                return size / rate if rate and size < 0xFFFF_0000 else 0.0  # a stream's writer did not know the size
+                known = size < 0xFFFF_0000 and not 0x7FFF_F000 <= size <= 0x7FFF_FFFF  # else its writer was streaming
+                return size / rate if rate and known else 0.0
             if kind == b"fmt " and len(body := file.read(min(size, 12))) == 12:
                 rate = struct.unpack("<I", body[8:12])[0]
             file.seek(size + size % 2 - (12 if kind == b"fmt " else 0), os.SEEK_CUR)

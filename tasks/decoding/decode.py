@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import msgspec
@@ -20,10 +20,11 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
+from av.packet import Packet
 
 from db.domain.values import ErrorCode, MediaFacts, Problem, Stage
 from tasks.decoding import sandbox
-from tasks.decoding.containers import Timeline, convert, facts, opened, promised
+from tasks.decoding.containers import CLOCK, Timeline, convert, facts, opened, promised
 from tasks.decoding.faults import InputFault, refuse
 from tasks.decoding.formats import HIGHEST_RATE, LARGEST_PACKET, LOWEST_RATE, MOST_CHANNELS
 from tasks.decoding.messages import Decoded, Known, Progress, Refused, Told
@@ -36,6 +37,9 @@ MEMORY = 1 << 30
 SECONDS, SHARE = 60.0, 0.1
 """Processor time that decoding may take: so many seconds, and this share of the recording's length."""
 
+MOST_DAMAGED = 1000  # packets in a row that cannot be decoded: nothing will come any more
+EXACT = ("mov,", "matroska,", "flac", "wav", "w64", "aiff", "caf", "asf")
+"""Containers, as FFmpeg names them, whose headers say how long they are; the others' length is an estimate."""
 SHORT = 0.97  # less than this share of the promised length, and a second: the recording was cut short
 
 
@@ -50,20 +54,21 @@ def decode(source: Path, target: Path, max_seconds: float, tell: Tell) -> Proble
         _refuse_longer(known.duration_seconds, max_seconds)
         partial = target.with_suffix(".partial")
         with partial.open("wb") as file:
-            seconds, damaged = _write(container, file, known, max_seconds, tell)
+            seconds, frames = _write(container, file, known, max_seconds, tell)
     if seconds == 0:
         partial.unlink()
-        if damaged:
+        if frames.damaged:
             refuse("The recording is damaged: nothing in it can be decoded.", "Upload an intact copy.")
         refuse("The recording is empty: it has no sound in it.", "Upload a recording that is longer than nothing.")
     partial.replace(target)
-    return _judge(max(known.duration_seconds, promised(source)), seconds, damaged)
+    told = known.duration_seconds if known.container.startswith(EXACT) else 0.0
+    return _judge(max(told, promised(source)), max(seconds, frames.reached), frames.damaged)
 
 
 def _write(
     container: InputContainer, file: BinaryIO, known: MediaFacts, max_seconds: float, tell: Tell
-) -> tuple[float, int]:
-    """Seconds written, and packets that could not be decoded."""
+) -> tuple[float, "_Frames"]:
+    """Write the samples; return how many seconds they are, and what was read for them."""
     frames = _Frames(container)
     limit = int(max_seconds * SAMPLE_RATE)
     written, said = 0, 0.0
@@ -76,37 +81,48 @@ def _write(
         if min(done, 1.0) - said >= 0.01:
             said = min(done, 1.0)
             tell(Progress(said))
-    return written / SAMPLE_RATE, frames.damaged
+    return written / SAMPLE_RATE, frames
 
 
 class _Frames:
-    """Decoded frames of the best audio stream; damaged packets are counted and passed over, as players do."""
+    """Decoded frames of the best audio stream; damaged packets are counted and passed over, as players do.
+
+    `reached` is the end of the last packet, whatever it holds: a picture may be longer than its sound.
+    """
 
     def __init__(self, container: InputContainer) -> None:
         self.container = container
         self.damaged = 0
+        self.reached = 0.0
+        self._running = 0  # damaged packets without one between them that was not
 
     def __iter__(self) -> Iterator[AudioFrame]:
-        packets = self.container.demux(self.container.streams.best("audio"))
-        while True:
+        best = self.container.streams.best("audio")
+        packets = self.container.demux()
+        while self._running < MOST_DAMAGED:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                self._note(packet)
+                if packet.stream is not best:
+                    continue
                 if packet.size > LARGEST_PACKET:
                     raise av.InvalidDataError(0, "a packet that holds more than a moment")
                 frames = packet.decode()
             except av.EOFError:
                 return
-            except av.InvalidDataError:
-                self.damaged += 1
-                if self.damaged > 1000:
-                    return
-                continue
             except av.FFmpegError:
                 self.damaged += 1
-                return
+                self._running += 1
+                continue
+            self._running = 0
             yield from (frame for frame in frames if isinstance(frame, AudioFrame))
+
+    def _note(self, packet: "Packet[Any]") -> None:
+        if packet.pts is not None and packet.time_base:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self.reached = max(self.reached, end - (self.container.start_time or 0) / CLOCK)
 
 
 def _resampled(
@@ -118,8 +134,10 @@ def _resampled(
     """
     resampler: AudioResampler | None = None
     shape = None
+    surplus = 0  # samples that the clock says are too many
     for frame in frames:
-        silence = timeline.silence(frame.time, frame.samples / frame.sample_rate)
+        correction = round(timeline.correction(frame.time, frame.samples / frame.sample_rate) * SAMPLE_RATE)
+        silence, surplus = max(0, correction), surplus + max(0, -correction)
         frame.pts = None  # the samples' own number is their time
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or now != shape or silence:
@@ -127,10 +145,13 @@ def _resampled(
                 convert(f"The recording turns to {frame.sample_rate} Hz on the way, which is no sound.")
             if resampler is not None:
                 yield from (out.to_ndarray()[0] for out in resampler.resample(None))
-            for first in range(0, round(silence * SAMPLE_RATE), SAMPLE_RATE):
-                yield np.zeros(min(SAMPLE_RATE, round(silence * SAMPLE_RATE) - first), np.int16)
+            for first in range(0, silence, SAMPLE_RATE):
+                yield np.zeros(min(SAMPLE_RATE, silence - first), np.int16)
             resampler, shape = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE), now
-        yield from (out.to_ndarray()[0] for out in resampler.resample(frame))
+        for out in resampler.resample(frame):
+            samples = out.to_ndarray()[0]
+            yield samples[surplus:]
+            surplus = max(0, surplus - samples.size)
     if resampler is not None:
         yield from (out.to_ndarray()[0] for out in resampler.resample(None))
 

@@ -15,6 +15,7 @@ from tasks.documents.source import load, rendered
 from tasks.media.files import new_file
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
+from tasks.telemetry import metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
                 session, lease, blob_key=key, byte_size=stored.byte_size, sha256=stored.sha256, page_count=pages
             )
             await adopt(session)
+    metrics.record("graphophone.export.size", stored.byte_size, format=export.format)
     _log.info("export.rendered", format=export.format, bytes=stored.byte_size)
 
 

@@ -27,6 +27,7 @@ _BREAK = re.compile(f"[{_LINE_BREAKS}]+")
 _REMOVE = re.compile(f"[{_REMOVED}]+")
 
 _LOOKALIKES = str.maketrans({"{": "｛", "}": "｝", "\\": "⧵", "<": "＜", ">": "＞"})
+_MARKUP = re.compile(r"[{}\\<>]")
 MAX_NAME_CHARS = 200
 
 
@@ -44,7 +45,7 @@ def name(text: str) -> str:
 
 def without_markup(text: str) -> str:
     """Return a text with look-alikes for the marks of subtitle formats that know no way to escape them."""
-    return text.translate(_LOOKALIKES)
+    return text.translate(_LOOKALIKES) if _MARKUP.search(text) else text
 
 
 def field(text: str) -> str:
@@ -87,7 +88,8 @@ def guarded(document: Document) -> Document:
 
 def _segment(segment: Segment) -> Segment:
     words = segment.words
-    if any(word.text != line(word.text) or not word.text for word in words):
+    said = " ".join([word.text for word in words])
+    if _SUSPECT.search(said) or len(said.split()) != len(words):  # control characters, or spaces in or around a word
         words = tuple(word for word in map(_word, words) if word.text)
     text = line(segment.text)
     return segment if text == segment.text and words is segment.words else replace(segment, text=text, words=words)

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from db import media
-from db.domain.errors import InvalidInput, LimitExceeded, Unavailable, UnsupportedMedia
+from db.domain.errors import GraphophoneError, InvalidInput, LimitExceeded, Unavailable, UnsupportedMedia
 from db.domain.ids import new_id
 from db.domain.values import ErrorCode, MediaFacts, Problem
 from db.models import Media
@@ -21,6 +21,7 @@ from db.store.blobs import Blobs
 from db.store.session import Database
 from tasks.media.files import new_file
 from tasks.system.processes import ask, bare_environment
+from tasks.telemetry import metrics
 
 PROBE_SECONDS = 30.0
 """Wall clock; the probe's own limits on processor time and memory are tighter."""
@@ -61,10 +62,11 @@ async def ingest(
     probes().check_room()
     media_id = new_id("med")
     key = f"media/{media_id}"
-    async with new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
+    async with _measured(), new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
         stored = await blobs.write(key, chunks, limit=max_bytes)
         if sha256 is not None and stored.sha256 != sha256.lower():
             raise InvalidInput("sha256", f"The bytes that arrived have the SHA-256 {stored.sha256}.")
+        metrics.record("graphophone.upload.size", stored.byte_size)
         facts = await _probe(blobs, key)
         if facts.duration_seconds > max_duration:
             message = "The recording is too long; cut it into parts."
@@ -82,6 +84,21 @@ async def ingest(
                 blob_key=key,
                 upload_id=upload_id,
             )
+
+
+@asynccontextmanager
+async def _measured() -> AsyncIterator[None]:
+    """Count what is taken in, refused for a reason of its own, or failed by a fault of ours."""
+    began, outcome = time.monotonic(), "failed"
+    try:
+        yield
+        outcome = "taken"
+    except GraphophoneError as error:
+        outcome = "refused" if error.code.status < 500 else "failed"
+        raise
+    finally:
+        metrics.add("graphophone.uploads.finished", outcome=outcome)
+        metrics.record("graphophone.upload.duration", time.monotonic() - began)
 
 
 async def _probe(blobs: Blobs, key: str) -> MediaFacts:

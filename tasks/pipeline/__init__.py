@@ -1,7 +1,7 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
-    DECODE      anything that is promised, to samples on disk     decoding.py (tasks/decoding), peaks.py
-    TRANSCRIBE  what was said: Whisper, window by window  detect.py, transcribe.py, hallucination.py, sentences.py
+    DECODE      anything that is promised, to samples on disk      decoding.py (tasks/decoding), peaks.py
+    TRANSCRIBE  what was said: Whisper, window by window           detect.py, transcribe.py, rehearing.py, timing.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
@@ -44,7 +44,7 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
     recording, builder = Recording(samples), TranscriptBuilder(options, work.resume)
-    speech = DetectedSpeech(recording, engine)
+    speech = DetectedSpeech(recording, engine, options)
     aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
 

@@ -81,9 +81,9 @@ def everything(segments: Iterable[tuple[float, float]], seconds: float, longest:
 class DetectedSpeech:
     """The VAD segments of a recording, found once for all stages that ask, whichever thread they are in."""
 
-    def __init__(self, recording: Recording, engine: SpeechEngine) -> None:
+    def __init__(self, recording: Recording, engine: SpeechEngine, options: Options) -> None:
         self.recording = recording
-        self._coming = engine.detect_speech(recording)
+        self._coming = engine.detect_speech(recording, options)
         self._known: list[tuple[float, float]] = []
         self._lock = threading.Lock()
 
@@ -135,7 +135,7 @@ def language(
 def spread(recording: Recording, engine: SpeechEngine, options: Options) -> Iterator[Chunk]:
     """Return the first speech of several places of a long recording, so that a foreign greeting decides nothing."""
     for start in np.linspace(0, max(0.0, recording.seconds - PLACE_SECONDS), PLACES).tolist():
-        found = engine.detect_speech(recording.part(start, start + PLACE_SECONDS))
+        found = engine.detect_speech(recording.part(start, start + PLACE_SECONDS), options)
         speech = next(chunks(found, PLACE_SECONDS, options.chunk_seconds), None)
         if speech is not None:
             stretches = tuple((start + begin, start + end) for begin, end in speech.speech)

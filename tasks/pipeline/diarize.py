@@ -7,7 +7,7 @@ from itertools import accumulate, groupby, pairwise, zip_longest
 
 from msgspec.structs import replace
 
-from db.domain.values import QualityFlag, Segment, SpeakerLabel, Stage, Word
+from db.domain.values import ErrorCode, Problem, QualityFlag, Segment, SpeakerLabel, Stage, Word
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.detect import DetectedSpeech
 from tasks.pipeline.sentences import join
@@ -48,14 +48,26 @@ def extract_embeddings(speech: DetectedSpeech, engine: SpeechEngine, work: Work,
     return found
 
 
-def diarize(embeddings: bytes, engine: SpeechEngine, builder: TranscriptBuilder, tell: Emit) -> None:
-    """Give the builder's words to speakers."""
-    speakers, revised = assign(builder.segments, engine.diarize(embeddings, builder.options), builder.written)
+def diarize(embeddings: bytes, engine: SpeechEngine, builder: TranscriptBuilder, tell: Emit) -> Problem | None:
+    """Give the builder's words to speakers; returns a problem when there are not as many as were asked for."""
+    turns = engine.diarize(embeddings, builder.options)
+    speakers, revised = assign(builder.segments, turns, builder.written)
     kept = {segment.key for segment in revised}
     removed = tuple(segment.key for segment in builder.segments if segment.key not in kept)
     tell(SpeakersFound(speakers=speakers))
     tell(SegmentsRevised(stage=Stage.DIARIZE, segments=tuple(revised), removed=removed))
     builder.revise(revised)
+    wanted = builder.options.num_speakers or builder.options.min_speakers or 0
+    return _too_few(len(speakers), wanted) if len(speakers) < wanted else None
+
+
+def _too_few(found: int, wanted: int) -> Problem:
+    return Problem(
+        code=ErrorCode.INVALID_INPUT,
+        stage=Stage.DIARIZE,
+        message=f"{wanted} speakers were asked for, and {found} could be told apart.",
+        remedy="Some may say too little or sound alike. Run DIARIZE again with another number, or with none.",
+    )
 
 
 def assign(

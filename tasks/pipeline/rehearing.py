@@ -2,7 +2,8 @@
 
 A soft speaker beside a loud one may get no words at all: the loudest sound of a chunk sets the level below which
 Whisper hears nothing. Recognised alone, the same speech has a level of its own. So detected speech without words is
-recognised by itself. A doubtful chunk is cut in its longest pause; of both readings, the likelier one is kept.
+recognised by itself. A doubtful chunk is cut in its longest pause; of both readings, the one that leaves less out or is
+likelier is kept.
 """
 
 import math
@@ -45,20 +46,23 @@ def readings(
         return list(engine.transcribe(recording, some, language, options))
 
     for first in engine.transcribe(recording, chunks, language, options):
-        yield _complete(first.chunk, _likelier(first, hear), hear, options)
+        yield _complete(first.chunk, _better(first, hear), hear, options)
 
 
-def _likelier(first: Hypothesis, hear: Hear) -> list[Hypothesis]:
-    """Return the hypothesis, or, where it is doubtful and they are likelier, those of the two halves of its chunk."""
+def _better(first: Hypothesis, hear: Hear) -> list[Hypothesis]:
+    """Return the hypothesis, or those of the two halves of its chunk, where they leave less out or are likelier."""
     once = [first]
-    if not first.tokens or likelihood(once) >= DOUBT:
-        return once
+    if first.text.strip() and not first.tokens:
+        return once  # the recogniser does not say how sure it is of what
+    lost = _seconds(missing(first))
     halves = divided(first.chunk)
-    if len(halves) < 2:
+    if len(halves) < 2 or (likelihood(once) >= DOUBT and not lost):
         return once
     twice = hear(halves)
-    lost = sum(map(_length, (s for h in twice for s in missing(h)))) > sum(map(_length, missing(first)))
-    return once if lost or likelihood(twice) <= likelihood(once) + CERTAIN else twice
+    lost_twice = _seconds(gap for half in twice for gap in missing(half))
+    if lost_twice <= lost - MISSING:
+        return twice
+    return twice if lost_twice <= lost and likelihood(twice) > likelihood(once) + CERTAIN else once
 
 
 def _complete(chunk: Chunk, parts: Sequence[Hypothesis], hear: Hear, options: Options) -> Reading:
@@ -85,9 +89,10 @@ def missing(hypothesis: Hypothesis) -> list[Stretch]:
     if hypothesis.text.strip() and not hypothesis.tokens:
         return []  # the recogniser does not say where
     spoken = [
-        (token.start - NEAR, min(token.end, token.start + 1 + SLOWEST * len(token.text)) + NEAR)
-        for token in hypothesis.tokens
+        (start - NEAR, end + NEAR)
+        for index, token in enumerate(hypothesis.tokens)
         if any(sign.isalnum() for sign in token.text)
+        for start, end in (_said(token, first=not index),)
     ]
     left: list[Stretch] = []
     for start, end in hypothesis.chunk.speech:
@@ -101,6 +106,17 @@ def missing(hypothesis: Hypothesis) -> list[Stretch]:
         if at < end:
             left.append((at, end))
     return [stretch for stretch in left if _length(stretch) >= MISSING]
+
+
+def _said(token: Token, *, first: bool) -> Stretch:
+    """Return when a token was said, if attention held it for longer than anybody says it.
+
+    The first waits for its sound from the chunk's beginning on, every other one lasts until the next.
+    """
+    longest = 1.0 + SLOWEST * len(token.text)
+    if token.end - token.start <= longest:
+        return token.start, token.end
+    return (token.end - longest, token.end) if first else (token.start, token.start + longest)
 
 
 def divided(chunk: Chunk) -> list[Chunk]:
@@ -143,13 +159,18 @@ def _credible(hypothesis: Hypothesis, options: Options) -> bool:
 
 def _cut(hypothesis: Hypothesis, moment: float) -> tuple[Hypothesis, Hypothesis]:
     """Return the parts of a hypothesis that are said before and after a moment."""
-    before = [token for token in hypothesis.tokens if token.start < moment]
+    tokens = hypothesis.tokens
+    before = [token for index, token in enumerate(tokens) if _said(token, first=not index)[0] < moment]
     after = hypothesis.tokens[len(before) :]
     return _part(hypothesis, before), _part(hypothesis, after)
 
 
 def _part(hypothesis: Hypothesis, tokens: Sequence[Token]) -> Hypothesis:
     return replace(hypothesis, tokens=tuple(tokens), text="".join(token.text for token in tokens))
+
+
+def _seconds(stretches: Iterable[Stretch]) -> float:
+    return sum(map(_length, stretches))
 
 
 def _length(stretch: Stretch) -> float:

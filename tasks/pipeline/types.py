@@ -237,8 +237,8 @@ class SpeechEngine(Protocol):
     def facts(self, default_model: str) -> WorkerFacts:
         """Return what this engine can do, for `capabilities`."""
 
-    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
-        """Where somebody speaks: (start, end), at most 30 s each, in order, as soon as each is known."""
+    def detect_speech(self, recording: Recording, options: Options) -> Iterator[tuple[float, float]]:
+        """Return where somebody speaks: (start, end), at most a chunk each, in order, as soon as each is known."""
 
     def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
         """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first."""

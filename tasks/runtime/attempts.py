@@ -30,6 +30,8 @@ class Attempt(ABC, Generic[Work]):
         self.row = row
         self.lease = lease
         self.keeper = LeaseKeeper(runtime, lease, self)
+        self.outcome = "done"
+        """What became of the attempt, for the metrics."""
         self._name = table_of(type(row)).name
 
     @abstractmethod
@@ -68,18 +70,22 @@ class Attempt(ABC, Generic[Work]):
         try:
             await self.keeper.over(self.work())
         except LeaseLost:
+            self.outcome = "lease_lost"
             _log.warning(f"{self._name}.lease_lost", remedy="another worker has it, or it was cancelled or deleted")
             await self.clear()
         except DatabaseDown as error:
+            self.outcome = "handed_back"
             _log.warning(f"{self._name}.database_down", error=str(error))
             await self.clear()
             await when_possible(self.runtime, self.hand_back)
         except WorkDropped:
             await self.clear()
             stuck = self.keeper.reason is StopReason.STUCK
+            self.outcome = "failed" if stuck else "handed_back"
             late = TimeoutError(f"it took longer than {self.budget():g} seconds")
             await when_possible(self.runtime, partial(self.failed, late) if stuck else self.hand_back)
         except Exception as error:  # noqa: BLE001  whatever it is, the work must not wait for its lease to end
+            self.outcome = "failed"
             _log.exception(f"{self._name}.fault", attempt=self.row.attempt)
             await self.clear()
             await when_possible(self.runtime, partial(self.failed, error))

@@ -15,6 +15,7 @@ from db.queue.leases import Lease, Work
 from db.store.base import table_of
 from tasks.runtime.attempts import Attempt
 from tasks.runtime.context import Runtime
+from tasks.runtime.observed import observed
 from tasks.runtime.outcomes import backoff
 from tasks.settings import WorkerSettings
 
@@ -106,7 +107,9 @@ async def run_next(handlers: Sequence[Handler[Any]], runtime: Runtime) -> bool:
         if claimed is not None:
             row, lease = claimed
             names = {f"{handler.topic}_id": row.id, "correlation_id": row.correlation_id}
-            with structlog.contextvars.bound_contextvars(**names):
-                await handler.begin(runtime, row, lease).run()
+            with structlog.contextvars.bound_contextvars(**names), observed(handler.topic, row) as tell:
+                attempt = handler.begin(runtime, row, lease)
+                await attempt.run()
+                tell(attempt.outcome)
             return True
     return False

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,6 +21,8 @@ from tasks.runtime.sweeper import Sweeper
 from tasks.settings import WorkerSettings
 from tasks.speech.process import EngineProcess
 from tasks.system.loops import keep_going
+from tasks.telemetry import metrics, status
+from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import CANCEL_CHANNEL, Notifier, make_client
 from tasks.wakeups.live import Live, listen
 
@@ -65,6 +68,8 @@ class WorkerService:
             scratch=Scratch(store.home),
             worker=worker_name(self._queue),
         )
+        saturation = Saturation(self._runtime.db, f"worker-{self._queue}")
+        measured = metrics.configure(f"worker-{self._queue}", saturation.values)
         sweeper = Sweeper(self._runtime, self._queue, self._all, self.work_unasked)
         look = self._runtime.wakeup.set
         for name, loop in (
@@ -73,6 +78,12 @@ class WorkerService:
             ("listen", lambda: listen(client, [CANCEL_CHANNEL], lambda *_: look(), look)),
         ):
             self._loops.append(asyncio.create_task(keep_going(name, loop)))
+        if measured:
+            self._loops.append(asyncio.create_task(keep_going("metrics", saturation.run)))
+        if self._settings.status_port:
+            port = self._settings.status_port + (self._queue == "io")
+            serve = partial(status.serve, self._settings.status_host, port, self._away)
+            self._loops.append(asyncio.create_task(keep_going("status", serve)))
         if self._queue == "speech":
             await self._runtime.engine.start()
         self._opened.set()
@@ -105,6 +116,16 @@ class WorkerService:
         self._own.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("worker.fault", exc_info=error)
+
+    async def _away(self) -> dict[str, str]:
+        """Return what this worker cannot reach, with the reason."""
+        away = {problem.code.lower(): problem.message for problem in self._runtime.engine.facts.problems}
+        try:
+            async with self._runtime.db.read() as session:
+                await workers.online(session)
+        except DatabaseDown as error:
+            away["database"] = str(error)
+        return away
 
     async def _beat(self) -> None:
         """Tell that this worker is up and what it can do."""

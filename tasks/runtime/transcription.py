@@ -25,6 +25,7 @@ from tasks.runtime.attempts import Attempt
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
 from tasks.runtime.heartbeat import StopReason
+from tasks.runtime.job_observer import JobObserver
 from tasks.runtime.outcomes import backoff, problem_of
 from tasks.runtime.progress import JobProgress
 from tasks.runtime.stopping import EngineStopper
@@ -51,6 +52,7 @@ class Transcription(Attempt[Job]):
         self._progress = JobProgress(job.stages)
         self._published = 0.0
         self._stopper = EngineStopper(runtime)
+        self._observed = JobObserver()
 
     async def work(self) -> None:
         """Run the job and record how it ended, in a folder of its own. Raises LeaseLost and DatabaseDown."""
@@ -165,7 +167,9 @@ class Transcription(Attempt[Job]):
                 await self.stopped()
             case t.CheckpointSaved(_, name):
                 await self._keep(name)
-            case t.Probed() | Ready():
+            case t.Probed(facts):
+                self._observed.seconds = facts.duration_seconds
+            case Ready():
                 pass
 
     async def _report(
@@ -177,6 +181,7 @@ class Transcription(Attempt[Job]):
             report = msgspec.structs.replace(report, finished_at=now(), progress=over)
             self._progress.advance(stage, 1.0)
         self._stages[stage] = report
+        self._observed.stage(report)
         if problem is not None:
             self._problems.append(problem)
         async with self._runtime.db.write() as session:
@@ -231,6 +236,7 @@ class Transcription(Attempt[Job]):
             self._stages[Stage.PERSIST] = report
             await attempts.report(session, self._lease, list(self._stages.values()), report, progress=1.0)
             await attempts.finish(session, self._lease, Transition.END_PARTIAL if failed else Transition.SUCCEED)
+        self._observed.ended("PARTIAL" if failed else "SUCCEEDED")
         _log.info("job.finished", partial=failed)
 
     async def _fail(self, problem: Problem, *, crashes: int = 0) -> None:
@@ -251,9 +257,12 @@ class Transcription(Attempt[Job]):
                 )
             else:
                 await attempts.finish(session, self._lease, Transition.FAIL, **values)
+        self.outcome = "retried" if again else "failed"
+        self._observed.failed(problem)
         if again:
             _log.warning("job.retry_later", code=problem.code, seconds=round(delay, 1))
         else:
+            self._observed.ended("FAILED")
             _log.warning("job.failed", code=problem.code, message=problem.message)
 
     async def stopped(self) -> None:
@@ -264,6 +273,9 @@ class Transcription(Attempt[Job]):
                 await attempts.finish(session, self._lease, Transition.CANCEL_RUNNING, stages=stages)
             else:
                 await attempts.put_back(session, self._lease, Transition.HAND_BACK, stages=stages)
+        canceled = self.keeper.reason is StopReason.CANCEL
+        self.outcome = "canceled" if canceled else "handed_back"
+        self._observed.ended("CANCELED" if canceled else "QUEUED")
         _log.info("job.stopped", reason=self.keeper.reason)
 
     async def _lost(self, lost: EngineLost) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import orjson
 import structlog
 
+from tasks.telemetry import traces
+
 
 def configure(process: str, level: int = logging.INFO) -> None:
     """Set up logging for this process, of our own lines and of the libraries', to standard error."""
@@ -18,6 +20,7 @@ def configure(process: str, level: int = logging.INFO) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         name,
+        _traced,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -46,6 +49,12 @@ def configure(process: str, level: int = logging.INFO) -> None:
     logging.captureWarnings(capture=True)
     for chatty in ("dramatiq", "alembic", "authlib", "httpx", "httpx2", "uvicorn.access"):  # authlib shows tokens
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _traced(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add the trace in force, so that a line of the log leads to it."""
+    trace_id = traces.trace_id()
+    return line if trace_id is None else {**line, "trace_id": trace_id}
 
 
 def _json(value: Any, **_options: Any) -> str:

@@ -20,6 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from db.settings import make_private
 from tasks.system.processes import dies_with_parent
 
 LONGEST_SOCKET_PATH = 100
@@ -36,7 +37,7 @@ class ValkeyFailed(Exception):
 
 def lock(folder: Path) -> IO[str]:
     """Take a data folder for this process, until it ends or closes the file. Raises `FolderInUse`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # recordings are private
+    make_private(folder)
     held = (folder / "lock").open("a+")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -66,7 +66,9 @@ async def recordings(graph: Graph) -> list[str]:
 
 
 async def test_a_job_is_accepted_with_the_defaults_filled_in(graph: Graph) -> None:
-    answer = await create(graph, language="EN", tags=["a", "a"], metadata={"k": [1.5, None, "é"]}, prompt=" Hi\nthere ")
+    answer = await create(
+        graph, language="en-US", tags=["a", "a"], metadata={"k": [1.5, None, "é"]}, prompt=" Hi\nthere "
+    )
     assert answer["reused"] is False
     job = answer["job"]
     assert job["state"] == "QUEUED"
@@ -100,6 +102,10 @@ async def test_the_same_key_with_another_rule_is_another_input(graph: Graph) -> 
 @pytest.mark.parametrize(
     ("values", "path"),
     [
+        ({"language": "en-" + "x" * 40}, "language"),
+        ({"beamSize": 0}, "beamSize"),
+        ({"chunkSeconds": 31}, "chunkSeconds"),
+        ({"speechThreshold": 0.95}, "speechThreshold"),
         ({"language": "xx"}, "language"),
         ({"model": "../secret"}, "model"),
         ({"model": "/etc/passwd"}, "model"),

@@ -8,8 +8,8 @@ from unicodedata import combining, east_asian_width
 
 from tasks.documents.layout.timing import TimedWord
 
-_SENTENCE_ENDS = tuple(".?!…。？！؟۔।")
-_CLAUSE_ENDS = tuple(",;:、，；：،–—")
+_SENTENCE_ENDS = frozenset(".?!…。？！؟۔।")
+_CLAUSE_ENDS = frozenset(",;:、，；：،–—")
 INNER_END = re.compile(r"[.?!…。？！؟۔।,;:、，；：،–—]\s")
 _NEVER_FIRST = tuple("。、，．・：；？！」』）］｝〉》】ー々…‥ッャュョっゃゅょ.,;:?!)]}%")
 """Marks and small kana that no line begins with (JIS X 4051, kinsoku)."""
@@ -32,7 +32,8 @@ def columns(text: str) -> int:
 
 def pieces(words: list[TimedWord], line: int) -> list[TimedWord]:
     """Return the words, those longer than a line in parts that fit, with their time shared out; no space in any."""
-    if all(" " not in word.text and (len(word.text) * 2 <= line or columns(word.text) <= line) for word in words):
+    texts = [word.text for word in words]
+    if max(map(len, texts), default=0) * 2 <= line and " " not in "".join(texts):
         return words
     return [part for word in words for part in _parts(word, line)]
 
@@ -84,8 +85,8 @@ def cut_costs(parts: Sequence[TimedWord]) -> list[float]:
     """Return what it costs to cut before each part, and behind the last, which costs nothing."""
     costs = [0.0]
     for before, after in pairwise(parts):
-        text = before.text
-        cost = 0.0 if text.endswith(_SENTENCE_ENDS) else 0.5 if text.endswith(_CLAUSE_ENDS) else 2.0
+        last = before.text[-1:]
+        cost = 0.0 if last in _SENTENCE_ENDS else 0.5 if last in _CLAUSE_ENDS else 2.0
         pause = after.start - before.end
         if pause > 0:
             cost -= min(1.0, pause / _PAUSE_SECONDS)

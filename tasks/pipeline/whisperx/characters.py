@@ -11,6 +11,7 @@ import torch
 from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH, load_align_model
 
 from tasks.pipeline.ctc import Emission
+from tasks.pipeline.pronunciation import spoken
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.sentences import LANGUAGES_WITHOUT_SPACES
 from tasks.pipeline.types import ModelUnavailable
@@ -77,12 +78,13 @@ class CharacterAligner:
         return found
 
     def spell(self, words: Sequence[str]) -> list[list[int]]:
-        """Each word's characters; those that the model does not know are wildcards."""
-        return [[self.dictionary.get(sign, WILDCARD) for sign in word.lower()] for word in words]
+        """Return each word's characters, of a number those of its words; unknown ones are wildcards."""
+        said = [("|" if self.separator is not None else "").join(parts) for parts in spoken(words, self.language)]
+        return [[self.dictionary.get(sign, WILDCARD) for sign in word.lower()] for word in said]
 
 
 def _not_here(language: str) -> ModelUnavailable:
     return ModelUnavailable(
-        f"The aligner for “{language}” is not in the offline pack: the times of its words are estimated.",
+        f"The aligner for “{language}” is not in the offline pack: Whisper's own attention times its words.",
         "Allow the hub with GRAPHOPHONE_HUB=1, then run ALIGN again.",
     )

@@ -68,7 +68,7 @@ class Decoding:
             [self.prompts.tokens(chunk) for chunk in chunks],
             max_length=self.model.max_length,
             suppress_blank=True,
-            suppress_tokens=[-1],
+            suppress_tokens=[-1, *(self.prompts.numerals if self.options.suppress_numerals else ())],
             return_scores=True,
             return_no_speech_prob=True,
             **how,

@@ -54,9 +54,9 @@ class WhisperXEngine(SpeechEngine):
         self._diarizer: Diarizer | None = None
         self._no_diarizer: ModelUnavailable | None = None
 
-    def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
-        """Where somebody speaks, by the detector in the whisperx wheel."""
-        return self._voice_detector()(recording)
+    def detect_speech(self, recording: Recording, options: Options) -> Iterator[tuple[float, float]]:
+        """Return where somebody speaks, by the detector in the whisperx wheel."""
+        return self._voice_detector()(recording, options)
 
     def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
         """Return the probability of each language in a chunk, the likeliest first."""
@@ -196,7 +196,8 @@ class WhisperXEngine(SpeechEngine):
                 return PhonemeAligner(self.threads)
         if language not in LANGUAGES:
             raise ModelUnavailable(
-                f"There is no aligner for the language “{language}”.", "Word times are estimated; nothing else is lost."
+                f"There is no aligner for the language “{language}”.",
+                "Whisper's own attention times its words, to about a tenth of a second.",
             )
         return CharacterAligner(language, self.device, self.models / "hub", online=self.online)
 

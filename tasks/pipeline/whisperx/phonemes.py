@@ -12,6 +12,7 @@ from hama.vocab import Vocabulary
 
 from tasks.models.pack import sha256
 from tasks.pipeline.ctc import Emission
+from tasks.pipeline.pronunciation import spoken
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.whisperx.aligners import WILDCARD
 from tasks.pipeline.whisperx.attention import fused
@@ -48,14 +49,22 @@ class PhonemeAligner:
         return np.concatenate([found[late:], np.repeat(found[-1:], late, axis=0)])
 
     def spell(self, words: Sequence[str]) -> list[list[int]]:
-        """Each word's phonemes; a number or a foreign word is a wildcard, bare punctuation is nothing."""
-        cores = [re.sub(r"[^a-z']", "", word.lower().replace("’", "'")).strip("'") for word in words]
-        pronounced = self.pronounce([core for core in cores if core])
-        return [
-            [self.ids[phoneme] for phoneme in pronounced.get(core, ()) if phoneme in self.ids]
-            or ([WILDCARD] * max(1, len(word) // 2) if re.search(r"\w", word) else [])
-            for core, word in zip(cores, words, strict=True)
-        ]
+        """Return each word's phonemes; a number is told in words, a foreign word is a wildcard, punctuation nothing."""
+        said = [[core for part in parts if (core := _core(part))] for parts in spoken(words, self.language)]
+        pronounced = self.pronounce([core for cores in said for core in cores])
+        return [self._phonemes(word, cores, pronounced) for word, cores in zip(words, said, strict=True)]
+
+    def _phonemes(self, word: str, cores: Sequence[str], pronounced: dict[str, tuple[str, ...]]) -> list[int]:
+        """Return the phonemes of all that is said for a word, with the sign between words where it is more than one."""
+        tokens: list[int] = []
+        for core in cores:
+            own = [self.ids[phoneme] for phoneme in pronounced.get(core, ()) if phoneme in self.ids]
+            tokens += [self.separator, *own] if tokens and own else own
+        return tokens or ([WILDCARD] * max(1, len(word) // 2) if re.search(r"\w", word) else [])
+
+
+def _core(word: str) -> str:
+    return re.sub(r"[^a-z']", "", word.lower().replace("’", "'")).strip("'")
 
 
 class Pronouncer:

@@ -1,7 +1,9 @@
 """What Whisper is told before it writes: language, task, hot words and the client's prompt."""
 
+from functools import cached_property
+
 from faster_whisper.tokenizer import Tokenizer
-from whisperx.asr import WhisperModel
+from whisperx.asr import WhisperModel, find_numeral_symbol_tokens
 
 from db.domain.values import ErrorCode, Options, Problem, Stage
 from tasks.decoding.faults import InputFault
@@ -15,6 +17,11 @@ class Prompts:
         self._model, self._language, self._options = model, language, options
         self._known: dict[str, tuple[Tokenizer, list[int]]] = {}
         self.of_language(language)  # an unsuitable one is told before anything is decoded
+
+    @cached_property
+    def numerals(self) -> list[int]:
+        """The tokens with digits or signs of amounts, which are not written where numerals are suppressed."""
+        return list(find_numeral_symbol_tokens(self.of_language(self._language)[0]))
 
     def tokenizer(self, chunk: Chunk) -> Tokenizer:
         """Return the tokenizer of the chunk's language."""

@@ -10,11 +10,11 @@ from pyannote.audio import Inference
 from pyannote.core import Segment, SlidingWindow
 from whisperx.vads.pyannote import load_vad_model
 
+from db.domain.values import Options
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.whisperx.memory import sparingly
 
 ONSET, OFFSET = 0.5, 0.363
-LONGEST = 30.0
 BATCH = 16
 
 Frames = np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -27,9 +27,10 @@ class VoiceDetector:
         self.path = Path(whisperx.__file__).parent / "assets" / "pytorch_model.bin"
         self.inference: Inference = load_vad_model(device, ONSET, OFFSET, model_fp=str(self.path))._segmentation  # noqa: SLF001  there is no other way to its scores
 
-    def __call__(self, recording: Recording) -> Iterator[tuple[float, float]]:
-        """Where somebody speaks, as (start, end) in seconds, as soon as each is known."""
-        hysteresis = Hysteresis()
+    def __call__(self, recording: Recording, options: Options) -> Iterator[tuple[float, float]]:
+        """Return where somebody speaks, as (start, end) in seconds, as soon as each is known."""
+        onset = options.speech_threshold
+        hysteresis = Hysteresis(onset, onset * OFFSET / ONSET, options.chunk_seconds)
         frames = self.inference.model.receptive_field
         done = 0
         for scores in self._scores(recording, frames):
@@ -79,7 +80,7 @@ class Hysteresis:
     Source: Bain et al., WhisperX, Interspeech 2023 (the min-cut). The rules are whisperx.vads.pyannote.Binarize's.
     """
 
-    def __init__(self, onset: float = ONSET, offset: float = OFFSET, longest: float = LONGEST) -> None:
+    def __init__(self, onset: float, offset: float, longest: float) -> None:
         self.onset, self.offset, self.longest = onset, offset, longest
         self.active: bool | None = None
         self.start = self.time = 0.0

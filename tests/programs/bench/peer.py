@@ -109,7 +109,7 @@ class Peer:
         self.x = importlib.import_module("whisperx")
         self.alignment = importlib.import_module("whisperx.alignment")
         self.threads = threads or torch.get_num_threads()
-        self.batch_size = 8
+        self.batch_size, self.weights = 8, models / model
         self.whisper = importlib.import_module("whisperx.asr").load_model(
             str(models / model), "cpu", compute_type="int8", threads=self.threads, vad_method="pyannote"
         )
@@ -127,6 +127,18 @@ class Peer:
                 done = self.alignment.align([segment | {"text": spelled}], self.phonemes, self.facts, audio, "cpu")
                 words += [placed | {"word": word} for placed, word in zip(done["word_segments"], own, strict=True)]
         return words
+
+    def faster_whisper(self, path: Path) -> dict[str, str]:
+        """The text of faster-whisper, one window after the other, and of its batched pipeline, as they come."""
+        module = importlib.import_module("faster_whisper")
+        model = module.WhisperModel(str(self.weights), device="cpu", compute_type="int8", cpu_threads=self.threads)
+        batched = module.BatchedInferencePipeline(model)
+        audio = load_audio(str(path))
+        found = {
+            "faster-whisper": model.transcribe(audio)[0],
+            "batched": batched.transcribe(audio, batch_size=self.batch_size)[0],
+        }
+        return {name: " ".join(segment.text for segment in segments) for name, segments in found.items()}
 
     def run(self, path: Path, *, diarize: bool = True, language: str | None = None) -> Result:
         """The steps of its README, one after the other."""

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
@@ -38,7 +39,6 @@ IMPORTED_ONCE = (
     "asyncpg",
     "dramatiq.brokers.redis",
     "httpx",
-    "hypothesis",
     "numpy",
     "obstore",
     "pydantic_settings",
@@ -136,7 +136,11 @@ class Trial:
         code = 1
         try:
             code = pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *self.mutant.tests])
+        except Exception:  # noqa: BLE001  # the fork must not go on as its parent would
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
 
     def is_over(self) -> bool:
@@ -153,7 +157,7 @@ class Trial:
 
     def _first_failure(self) -> str:
         failed = [line for line in self._log.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return failed[0].partition(" - ")[0] if failed else "the tests broke off"
+        return failed[0].partition(" - ")[0] if failed else "the tests broke off: " + self._log.read_text()[-300:]
 
 
 def tried(mutants: list[Mutant], processes: int) -> Iterator[Trial]:
@@ -199,6 +203,9 @@ def main() -> int:
     if not options.coverage.exists():
         measure(options.coverage)
     mutants = sample(options.count, options.seed, options.coverage)
+    unchanged = mutants[0]._replace(change=Change(0, 0, "", 0, "nothing is changed"))
+    if failure := next(tried([unchanged], 1)).killer:
+        raise SystemExit(f"The tests fail without any change: {failure}")
     survivors: list[Mutant] = []
     for trial in tried(mutants, options.processes):
         if trial.killer is None:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Waveform
+from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 
 MODELS = Path(os.environ.get("GRAPHOPHONE_MODELS", "data/models"))
 REAL_MODELS = [
@@ -40,6 +40,13 @@ def written(folder: Path, waveform: Waveform) -> Path:
     return path
 
 
+def samples_of(folder: Path, waveform: Waveform) -> Recording:
+    """A recording of these samples, as decoding leaves it."""
+    path = folder / "samples"
+    (np.clip(waveform, -1, 1) * 32767).astype(SAMPLE).tofile(path)
+    return Recording(path)
+
+
 def write(
     path: Path,
     *,
@@ -50,6 +57,7 @@ def write(
     sample_format: str = "s16",
     seconds: float = 2.0,
     video: bool = False,
+    picture_seconds: float | None = None,
     sound: bool = True,
     bit_rate: int | None = None,
     options: dict[str, str] | None = None,
@@ -63,7 +71,7 @@ def write(
             if bit_rate is not None:
                 stream.bit_rate = bit_rate
         if video:
-            for index in range(int(seconds * 10)):
+            for index in range(int((picture_seconds or seconds) * 10)):
                 image = av.VideoFrame.from_ndarray(np.full((96, 64), index % 200, np.uint8), format="yuv420p")
                 out.mux(picture.encode(image))
             out.mux(picture.encode(None))
@@ -97,6 +105,24 @@ def shifted(
             moved = start + next((shifts[at] for at in sorted(shifts, reverse=True) if now >= at), 0.0)
             packet.pts = packet.dts = (packet.pts or 0) + int(moved / packet.time_base)
             out.mux(packet)
+    return path
+
+
+def bursts(path: Path, *, seconds: int, pace: float) -> Path:
+    """A burst of 50 ms in the middle of each second, told by a clock that makes so much of a second."""
+    rate = 48_000
+    wave = np.zeros(seconds * rate, np.int16)
+    for second in range(seconds):
+        first = second * rate + rate // 2
+        wave[first : first + rate // 20] = 20_000 * np.sin(np.arange(rate // 20) * 0.3)
+    with av.open(str(path), "w", format="matroska") as out:
+        stream = cast("av.AudioStream", out.add_stream("pcm_s16le", rate, layout="mono"))
+        for first in range(0, wave.size, 960):
+            frame = av.AudioFrame.from_ndarray(wave[None, first : first + 960], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = rate, first
+            for packet in stream.encode(frame):
+                packet.pts = packet.dts = int((packet.pts or 0) * pace)
+                out.mux(packet)
     return path
 
 

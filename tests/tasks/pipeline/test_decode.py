@@ -17,7 +17,7 @@ from tasks.decoding.decode import decode
 from tasks.decoding.faults import InputFault
 from tasks.decoding.messages import Known, Progress, Told
 from tasks.pipeline.recording import Recording
-from tests.tasks.pipeline.recordings import shifted, write
+from tests.tasks.pipeline.recordings import bursts, shifted, write
 
 HOUR = 3600.0
 
@@ -130,6 +130,43 @@ def test_sound_that_begins_after_the_picture_begins_late(tmp_path: Path) -> None
     recording, *_ = decoded(path)
     assert abs(recording.seconds - 6.0) < 0.1
     assert np.abs(recording.read(0.0, 1.9)).max() == 0
+
+
+def test_sound_that_begins_later_than_it_is_long_begins_late(tmp_path: Path) -> None:
+    path = shifted(tmp_path / "a", {0.0: 5.5}, "mp4", "aac", "fltp", video=True)
+    recording, facts, problem, _ = decoded(path)
+    assert problem is None
+    assert abs(facts.duration_seconds - 9.5) < 0.1
+    assert np.abs(recording.read(0.0, 5.4)).max() == 0
+    assert np.abs(recording.read(5.6, 6.0)).max() > 0.1
+
+
+@pytest.mark.parametrize("pace", [0.99, 1.01], ids=["slow", "fast"])
+def test_a_clock_that_drifts_away_from_the_sound_is_followed(tmp_path: Path, pace: float) -> None:
+    path = bursts(tmp_path / "a", seconds=12, pace=pace)
+    recording, _, problem, _ = decoded(path)
+    assert problem is None
+    loud = np.flatnonzero(np.abs(recording.read()) > 0.2) / 16_000
+    begun = loud[np.concatenate([[True], np.diff(loud) > 0.3])]
+    assert np.abs(begun - pace * (np.arange(12) + 0.5)).max() < 0.05
+
+
+def test_a_picture_that_is_longer_than_its_sound_is_no_cut(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", container="matroska", codec="libopus", rate=48_000, video=True, picture_seconds=20)
+    recording, facts, problem, _ = decoded(path)
+    assert problem is None
+    assert abs(recording.seconds - 2.0) < 0.1
+    assert abs(facts.duration_seconds - 20.0) < 0.2
+
+
+@pytest.mark.parametrize("size", [0x7FFF_FFFF, 0x7FFF_F000, 0xFFFF_FFFF])
+def test_a_wav_whose_writer_did_not_know_its_length_is_no_cut(tmp_path: Path, size: int) -> None:
+    path = write(tmp_path / "a.wav")
+    header, mark, rest = path.read_bytes().partition(b"data")
+    path.write_bytes(header + mark + struct.pack("<I", size) + rest[4:])
+    recording, _, problem, _ = decoded(path)
+    assert problem is None
+    assert abs(recording.seconds - 2.0) < 0.01
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

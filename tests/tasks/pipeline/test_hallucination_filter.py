@@ -24,6 +24,12 @@ def test_a_loop_too_fast_to_be_spoken_is_said_once_and_flagged() -> None:
     assert filter_hypothesis(spoken(LOOPED), "en", NONE) == (LOOPED, ())
 
 
+def test_text_faster_than_anybody_speaks_goes() -> None:
+    hurried = spoken("Thanks for watching, and see you next time.", speech=0.3)
+    assert filter_hypothesis(hurried, "en", Rules()) == ("", ())
+    assert filter_hypothesis(hurried, "en", NONE)[0] == hurried.text
+
+
 def test_what_somebody_may_have_said_four_times_is_kept_and_flagged() -> None:
     text = "No, no, no, no, no!"
     assert filter_hypothesis(spoken(text), "en", Rules()) == (text, (QualityFlag.REPETITION,))

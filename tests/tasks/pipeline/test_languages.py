@@ -17,7 +17,7 @@ from tasks.pipeline.types import (
     ModelUnavailable,
     SegmentsRevised,
     SpeechEngine,
-    StageFailed,
+    StageFinished,
     Update,
     WindowTranscribed,
     Work,
@@ -50,7 +50,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize("language", sorted(SPOKEN))
-def test_a_language_without_an_aligner_is_recognised_and_understood_and_its_times_are_called_estimates(
+def test_a_language_without_an_aligner_is_recognised_and_understood_and_timed_by_attention(
     engine: SpeechEngine, tmp_path: Path, language: str
 ) -> None:
     waveform = say(language, SPOKEN[language])
@@ -65,11 +65,15 @@ def test_a_language_without_an_aligner_is_recognised_and_understood_and_its_time
     words = [word for segment in segments for word in segment.words]
     assert [word.text for word in words] == text.split()
     assert ordered(words, waveform.size / SAMPLE_RATE)
-    assert {word.timing for word in words} == {WordTiming.ESTIMATED}
-    [failure] = [update for update in updates if isinstance(update, StageFailed)]
-    assert (failure.stage, failure.problem.code) == (Stage.ALIGN, ErrorCode.MODEL_UNAVAILABLE)
-    assert f"“{language}”" in failure.problem.message
-    assert "GRAPHOPHONE_HUB" in (failure.problem.remedy or "")
+    assert {word.timing for word in words} == {WordTiming.ATTENDED}
+    assert all(word.confidence is not None for word in words)
+    starts = [segment.start for segment in segments]
+    begun = np.cumsum([0.0, *(say(language, [sentence]).size / SAMPLE_RATE for sentence in SPOKEN[language])])[:-1]
+    assert all(abs(np.array(starts) - moment).min() < 0.4 for moment in begun)
+    [told_of] = [update.problem for update in updates if isinstance(update, StageFinished) and update.problem]
+    assert (told_of.stage, told_of.code) == (Stage.ALIGN, ErrorCode.MODEL_UNAVAILABLE)
+    assert f"“{language}”" in told_of.message
+    assert "GRAPHOPHONE_HUB" in (told_of.remedy or "")
     assert isinstance(updates[-1], Completed)
 
 
@@ -88,7 +92,7 @@ def test_a_translation_is_english_and_tells_what_was_spoken(
     words = [word for segment in transcript(updates) for word in segment.words]
     said = set(plain(" ".join(word.text for word in words)).split())
     assert len(said & expected) >= 0.7 * len(expected), said
-    assert {word.timing for word in words} == {WordTiming.ESTIMATED}
+    assert {word.timing for word in words} == {WordTiming.ATTENDED}
 
 
 @pytest.mark.parametrize(("first", "times"), [("silence", 1), ("english", 2), ("english", 11)])
@@ -122,5 +126,5 @@ def test_a_language_without_an_aligner_is_named_with_what_can_be_done(
     with pytest.raises(ModelUnavailable) as caught:
         engine.align(Recording(written(tmp_path, np.zeros(SAMPLE_RATE, np.float32))), [], language)
     assert f"“{language}”" in caught.value.message
-    assert "estimated" in f"{caught.value.message} {caught.value.remedy}"
+    assert "attention" in f"{caught.value.message} {caught.value.remedy}"
     assert remedy in caught.value.remedy
