@@ -63,7 +63,7 @@ clients: sync ## real programs against a real server: gql, graphql-ws, graphql-s
 	@$(BIN)/python -m tests.programs.clients.run
 
 console: sync ## the console's types by tsc, every view at three sizes by axe, with pictures (needs npm and chromedriver)
-	@$(BIN)/python -m tests.console.run
+	@$(BIN)/python -m tests.programs.console.run
 
 # Which revision's schema the clients know.
 BASE ?= HEAD~1

@@ -58,3 +58,13 @@ def test_a_wrong_token_is_said_at_the_field_and_the_right_one_lets_in(window: Br
     window.press(server.token, ENTER)
     window.find("main .call")
     assert [line for line in window.log() if "401" not in line] == []
+
+
+def test_enter_in_a_field_of_a_dialog_does_what_the_dialog_is_for(console: Browser, tmp_path: Path) -> None:
+    console.upload("input[type=file][accept]", recording(tmp_path / "Kitchen table.wav"))
+    console.click(".items .jname a", "Kitchen table")
+    console.find(".seg")
+    console.press("g")
+    console.find("dialog input")
+    console.press("0:21", ENTER)
+    console.wait("return document.querySelector('.now-at').textContent === '0:21'")

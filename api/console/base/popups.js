@@ -60,15 +60,11 @@ export function entry(words, act, { glyph, kind = '', key, lead, own } = {}) {
 export function dialog(title, { body, foot, narrow, closed, submit }) {
   const id = `dialog-${Math.random().toString(36).slice(2)}`
   const send = (/** @type {SubmitEvent} */ event) => {
-    if (!submit || /** @type {any} */ (event.submitter)?.value === 'cancel') return
+    if (!submit) return
     event.preventDefault()
     submit()
   }
-  const close = h(
-    'button',
-    { class: 'btn bare', value: 'cancel', 'aria-label': t('act.close'), formnovalidate: true },
-    icon('close'),
-  )
+  const close = button(t('act.close'), { glyph: 'close', bare: true, onclick: left })
   const head = h('div', { class: 'dlg-head' }, h('h2', { class: 'title', id }, title), close)
   const form = h(
     'form',
@@ -88,8 +84,14 @@ export function dialog(title, { body, foot, narrow, closed, submit }) {
   return box
 }
 
-/** Build the button that leaves a dialog. @param {string} words */
-export const leave = (words) => h('button', { class: 'btn', value: 'cancel', formnovalidate: true }, words)
+/**
+ * Build the button that leaves a dialog; not a submit button, which Enter in a field would press.
+ * @param {string} words
+ */
+export const leave = (words) => button(words, { onclick: left })
+
+/** @param {any} event */
+const left = (event) => event.currentTarget.closest('dialog').close()
 
 /**
  * Ask whether something that cannot be taken back is meant.

@@ -1,6 +1,6 @@
 """Checks the console with programs that come from npm: its types by tsc, whether everybody can use it by axe.
 
-    python -m tests.console.run
+    python -m tests.programs.console.run
 
 Needs Node with npm, chromedriver and Chromium. The server has all its processes and the toy engine.
 """
