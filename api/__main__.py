@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from api.http.settings import AuthSettings, ServerSettings, explain
 from api.process.people_commands import clients, users
@@ -197,10 +198,13 @@ def main() -> None:
     os.umask(0o077)  # recordings, transcripts and tokens are their owner's, in every process that we start
     try:
         app()
-    except (ValidationError, UnreadableSecret) as error:
-        if isinstance(error, ValidationError) and not error.title.endswith("Settings"):
+    except ValidationError as error:
+        if not error.title.endswith("Settings"):
             raise
-        sys.stderr.write((explain(error) if isinstance(error, ValidationError) else str(error)) + "\n")
+        sys.stderr.write(explain(error) + "\n")
+        sys.exit(EXIT_CONFIGURATION)
+    except SettingsError as error:  # a file that cannot be read, or a value that is no JSON
+        sys.stderr.write(f"{error.__cause__ if isinstance(error.__cause__, UnreadableSecret) else error}\n")
         sys.exit(EXIT_CONFIGURATION)
 
 
