@@ -26,10 +26,10 @@ from tests.fixtures.web import TOKEN, Web
 CREATE = """mutation($name: String! = "ci", $scopes: [String!]! = ["jobs:read", "account"], $days: Int) {
   createAccessToken(input: {name: $name, scopes: $scopes, expiresInDays: $days}) { __typename
     ... on CreateAccessTokenPayload { secret accessToken { id name prefix scopes createdAt expiresAt lastUsedAt } }
-    ... on InvalidInputError { field } ... on ForbiddenError { requiredScope }
+    ... on InvalidInputError { fields { path } } ... on ForbiddenError { requiredScope }
     ... on LimitExceededError { limit unit } } }"""
 REVOKE = """mutation($id: ID!) { revokeAccessToken(id: $id) { __typename ... on RevokeAccessTokenPayload { deletedId }
-  ... on Error { code } } }"""
+  ... on UserError { code } } }"""
 LIST = "{ viewer { accessTokens { totalCount edges { node { id name lastUsedAt } } } } }"
 VIEWER = "{ viewer { user { id } scopes } }"
 ACCOUNT = frozenset({"account", "jobs:read"})
