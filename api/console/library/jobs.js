@@ -1,5 +1,6 @@
 // The jobs that this page knows: read once, kept in step by one subscription, for all views.
 import { ask } from '../net/graph.js'
+import { complain } from '../net/reasons.js'
 import { watch } from '../net/socket.js'
 
 /** @typedef {import('../net/types.js').Job} Job */
@@ -62,7 +63,7 @@ export function unlearn(id) {
 /** Follow all jobs from now on; the first call reads those that have not ended. */
 export async function follow() {
   if (stop) return
-  stop = watch('Everything', {}, { next: happened, stale: again })
+  stop = watch('Everything', {}, { next: happened, stale: () => again().catch(complain) })
   await readUnderWay()
 }
 

@@ -9,6 +9,7 @@ const SHORTEST = 1
 const LONGEST = 30
 const PING_EVERY = 20_000
 const PONG_WITHIN = 10_000
+const AFTER_REFUSAL = 3000
 
 /**
  * @typedef {object} Stream
@@ -114,7 +115,7 @@ function refused(id, error) {
   streams.delete(id)
   if (!stream) return
   if (error && refusalOf(error).code === 'UNAUTHENTICATED') return ended()
-  stream.stale()
+  setTimeout(() => stream.stale(), error ? AFTER_REFUSAL : 0)
 }
 
 /** @param {number} code */
