@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,13 +19,14 @@ from api.auth.routes import SignIn
 from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
-from api.graphql.multipart import remove_left
+from api.graphql.leftovers import remove_left
 from api.http.correlation import Correlation
-from api.http.downloads import Downloads
+from api.http.files.downloads import Downloads
+from api.http.files.playback import Playback
+from api.http.files.uploads import Uploads
 from api.http.health import Readiness, healthz
 from api.http.metrics import show_metrics
 from api.http.origins import PublicBase, cross_origin, public_base
-from api.http.playback import Playback
 from api.http.problems import Problems, problem_for
 from api.http.rates import RateLimitHeaders
 from api.http.secrets import access_token, signing_keys
@@ -32,7 +34,6 @@ from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.tracing import Tracing
-from api.http.uploads import Uploads
 from api.process.exposure import warning_of
 from db.accounts import accounts
 from db.settings import StoreSettings
@@ -141,7 +142,7 @@ def create_app() -> Starlette:
         routes=[
             *console_routes(),
             Route("/healthz", healthz),
-            Route("/readyz", Readiness(state, lambda: client.execute_command("PING")).get),
+            Route("/readyz", Readiness(state, lambda: _ping(client)).get),
             *signin.routes,
             Route("/metrics", show_metrics),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
@@ -203,3 +204,7 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         sign=state.signer.sign,
         warnings=tuple(warning for warning in (warning_of(state.server),) if warning),
     )
+
+
+async def _ping(client: Redis) -> None:
+    await client.execute_command("PING")  # type: ignore[no-untyped-call]  # the library

@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
@@ -11,6 +11,7 @@ from db.domain.trace import TRACEPARENT
 from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
+from db.store.indexes import claim_indexes, expiry_index
 
 METADATA = SQLModel.metadata
 _OWNER = "owner.id"
@@ -56,26 +57,10 @@ class Leased(Row):
     created_at: int = Field(sa_type=BigInteger)
 
 
-def _claim_indexes(table: str) -> tuple[Index, Index]:
-    """Return the indexes that keep claims and sweeps quick, however many rows have ended."""
-    waiting, running = text("state = 'QUEUED'"), text("state = 'RUNNING'")
-    best_first = ("owner_id", text("rescued DESC"), text("priority DESC"), "created_at", "id")
-    return (
-        Index(f"{table}_waiting", *best_first, sqlite_where=waiting, postgresql_where=waiting),
-        Index(f"{table}_running", "owner_id", "lease_until", sqlite_where=running, postgresql_where=running),
-    )
-
-
-def _expiry_index(table: str) -> Index:
-    """Return the index that finds the rows whose files are kept for a time only."""
-    kept = text("blob_key IS NOT NULL")
-    return Index(f"{table}_expiry", "expires_at", sqlite_where=kept, postgresql_where=kept)
-
-
 class Media(Row, table=True):
     """A recording. `blob_key` is empty once the audio is gone."""
 
-    __table_args__ = (_expiry_index("media"),)
+    __table_args__ = (expiry_index("media"),)
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER, index=True)
@@ -111,7 +96,7 @@ class Job(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        *_claim_indexes("job"),
+        *claim_indexes("job"),
         Index("job_by_age", "owner_id", "created_at", "id"),
         Index("job_by_end", "finished_at"),
     )
@@ -263,7 +248,7 @@ class Cleanup(Leased, table=True):
     `run_after`, those that are being written and that no row refers to yet.
     """
 
-    __table_args__ = _claim_indexes("cleanup")
+    __table_args__ = claim_indexes("cleanup")
 
     blob_keys: list[str] = Field(sa_type=Json(list[str]))
 
@@ -276,8 +261,8 @@ class Export(Leased, table=True):
 
     __table_args__ = (
         UniqueConstraint("owner_id", "idempotency_key"),
-        *_claim_indexes("export"),
-        _expiry_index("export"),
+        *claim_indexes("export"),
+        expiry_index("export"),
     )
 
     transcript_id: str = Field(foreign_key="transcript.id", index=True, ondelete="CASCADE")

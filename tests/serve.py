@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import uvicorn
 
-from api.http.connections import ConnectionLimits
+from api.http.connection.connections import ConnectionLimits
 from api.process.serve import configuration
 
 

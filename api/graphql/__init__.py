@@ -15,7 +15,7 @@ from api.graphql.requests import PREFLIGHT_HEADERS
 from api.graphql.settings import GraphQLSettings
 from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
-from api.http.connections import Crowd
+from api.http.connection.connections import Crowd
 from api.http.correlation import Correlation
 from schema.base.errors import explain
 from schema.execution import CoalescedResponses, Engine

@@ -6,10 +6,8 @@ Files are written to disk as they arrive; what no resolver moved away is deleted
 import hashlib
 import os
 import tempfile
-import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,6 @@ from db.domain.values import ErrorCode
 
 DIGITS = 6
 """In the index of a list."""
-LEFT_SECONDS = 4 * 3600.0
-"""Since the last byte was written to a file that no request of a living process has."""
 BUFFER = 1 << 20
 """Bytes that are collected before they are written, in a thread."""
 
@@ -65,14 +61,6 @@ class Uploads:
         """Removes the files that nobody moved."""
         for path in self.paths:
             path.unlink(missing_ok=True)
-
-
-def remove_left(folder: Path) -> None:
-    """Remove what a process that was killed has left, and nobody has written to for hours."""
-    for path in folder.glob("upload-*"):
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < time.time() - LEFT_SECONDS:
-                path.unlink()
 
 
 class Part:

@@ -19,7 +19,7 @@ class GraphQLSettings:
     max_body_bytes: int = 2**20
     """Of a JSON body, and of everything but the files in a multipart one."""
     max_target_bytes: int = 32 * 2**10
-    """Of the path and the query string; on every route, `api.http.protocol` refuses heads of more than 64 KiB."""
+    """Of the path and the query string; `api.http.connection` refuses heads of more than 64 KiB on every route."""
     max_header_bytes: int = 32 * 2**10
     """Of all headers of a request."""
     limits: Limits = field(default_factory=Limits)

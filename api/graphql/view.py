@@ -23,7 +23,7 @@ from api.graphql.playground import page
 from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
-from api.http.connections import Crowd
+from api.http.connection.connections import Crowd
 from api.http.problems import HttpProblem, problem_for
 from db.domain.values import ErrorCode
 from schema.execution import (

@@ -6,8 +6,9 @@ from typing import Any
 
 import uvicorn
 
-from api.http.connections import ConnectionLimits, Connections, fit_open_files
-from api.http.protocol import HttpConnection, SocketConnection
+from api.http.connection.connections import ConnectionLimits, Connections, fit_open_files
+from api.http.connection.protocol import HttpConnection
+from api.http.connection.sockets import SocketConnection
 from api.http.settings import ServerSettings
 
 BACKLOG = 2048

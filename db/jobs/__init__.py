@@ -2,10 +2,8 @@
 
 from db.jobs.lifecycle import (
     NewJob,
-    QueueLimits,
     audio_ahead,
     cancel,
-    check_room,
     create,
     delete,
     force_transition,
@@ -18,6 +16,7 @@ from db.jobs.lifecycle import (
     retry,
     update_facts,
 )
+from db.jobs.room import QueueLimits, check_room
 
 __all__ = [
     "NewJob",

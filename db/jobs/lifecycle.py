@@ -18,16 +18,17 @@ from sqlmodel import col
 from db import events, exports
 from db.accounts.owners import lock_owner
 from db.domain.clock import now
-from db.domain.errors import Conflict, NotFound, QueueFull
+from db.domain.errors import Conflict, NotFound
 from db.domain.ids import new_id
 from db.domain.states import TERMINAL, Transition
 from db.domain.values import JobState, Options, Stage, StageReport, StageState
+from db.jobs.room import QueueLimits, check_room
 from db.models import Job, Media, Transcript
 from db.queue import background, cleanups, leases
 from db.store.base import table_of
 from db.store.notifications import Notification, notify_on_commit
 from db.store.session import Database
-from db.store.transactions import Execute, Transaction, Verb, fields_of, model_of
+from db.store.transactions import Execute, Transaction, fields_of, model_of
 from db.transcripts import revisions
 from db.transcripts.reading import transcript_id
 
@@ -45,24 +46,12 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
 
 
-class QueueLimits(msgspec.Struct, frozen=True):
-    """The numbers of jobs that may wait: in all, and of one owner."""
-
-    max_queued: int
-    max_queued_per_owner: int
-
-
 _log = structlog.get_logger(__name__)
 
 _TABLE = table_of(Job)
 _INSERT = insert(_TABLE)
 _FIELDS = [(column.key, field) for field, column in fields_of(Job)]
 _BY_KEY = select(_TABLE).where(_TABLE.c.owner_id == bindparam("owner"), _TABLE.c.idempotency_key == bindparam("key"))
-_WAITING = (
-    select(func.count(), func.count().filter(_TABLE.c.owner_id == bindparam("owner")))
-    .select_from(_TABLE)
-    .where(leases.is_in(_TABLE.c, JobState.QUEUED))
-)
 
 
 async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
@@ -301,28 +290,3 @@ async def _moved(session: AsyncSession, job: Job, before: JobState | None, after
     await events.append(session, job.owner_id, job.id, [events.StateChanged(before, after)])
     if after is JobState.QUEUED:
         background.notify(session, Job, job.owner_id)
-
-
-@Verb
-def check_room(owner_id: str, limits: QueueLimits) -> Transaction[None]:
-    """Raise QueueFull when no more jobs may wait."""
-    [(total, own)] = yield Execute(_WAITING, {"owner": owner_id})
-    if total >= limits.max_queued or own >= limits.max_queued_per_owner:
-        raise QueueFull((yield from _seconds_until_room()))
-
-
-def _seconds_until_room() -> Transaction[float]:
-    """Estimate when the next place is free: the last finished jobs' mean duration over the number of running jobs."""
-    done = (
-        select((col(Job.finished_at) - col(Job.started_at)).label("ms"))
-        .where(col(Job.state) == JobState.SUCCEEDED, col(Job.finished_at).is_not(None))
-        .order_by(col(Job.finished_at).desc())
-        .limit(20)
-        .subquery()
-    )
-    average: float | None
-    workers: int
-    [(average,)] = yield Execute(select(func.avg(done.c.ms)), {})
-    running = select(func.count()).select_from(Job).where(leases.is_in(Job, JobState.RUNNING))
-    [(workers,)] = yield Execute(running, {})
-    return round(max(1.0, float(average or 30_000) / 1000 / max(1, workers)), 1)

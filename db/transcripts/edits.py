@@ -7,21 +7,21 @@ worker that is still at it).
 import asyncio
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db import events
 from db.domain.clock import now
 from db.domain.errors import InvalidValue, NotFound
 from db.domain.retiming import retime, spaced, split
 from db.domain.values import Segment, Word
 from db.domain.words import columns, pack, repack
-from db.models import PastSegment, PastSpeaker, SegmentRow, SpeakerRow, Transcript, index_terms
-from db.transcripts import as_segment, renumber, revisions, segment_id
+from db.models import PastSpeaker, SegmentRow, SpeakerRow, Transcript
+from db.transcripts import as_segment, renumber, revisions
+from db.transcripts.edit_steps import add_seconds, done, part_key, pass_on, segment_rows, speaker_rows, tell
 
 UNCHANGED = -1
 """In the place of a speaker: leave it as it is."""
@@ -47,16 +47,16 @@ async def edit_segments(session: AsyncSession, edit: Begun, wordings: Sequence[W
     """Change what segments say, or who says it, as one revision; words that stay keep their times."""
     summary = "Edited a segment" if len(wordings) == 1 else f"Edited {len(wordings)} segments"
     transcript = await _begin(session, edit, summary)
-    rows = {row.key: row for row in await _rows(session, transcript, [wording.key for wording in wordings])}
+    rows = {row.key: row for row in await segment_rows(session, transcript, [wording.key for wording in wordings])}
     changed = await asyncio.to_thread(lambda: [(rows[w.key], _reworded(rows[w.key], w)) for w in wordings])
     moved: Counter[int] = Counter()  # speaker -> milliseconds
     for wording in wordings:
         row = rows[wording.key]
         row.text = row.text if wording.text is None else wording.text
         if wording.speaker not in (UNCHANGED, row.speaker):
-            _pass_on(moved, row, wording.speaker)
-    await _add_seconds(session, transcript, moved)
-    return await _done(session, transcript, changed)
+            pass_on(moved, row, wording.speaker)
+    await add_seconds(session, transcript, moved)
+    return await done(session, transcript, changed)
 
 
 def _reworded(row: SegmentRow, wording: Wording) -> Sequence[Word]:
@@ -88,11 +88,11 @@ async def confirm_words(session: AsyncSession, edit: Begun, words: Collection[in
             raise InvalidValue("words", f"There is no word {word}.")
         first, key, _ = found[place]
         places.setdefault(key, set()).add(word - first)
-    for row in await _rows(session, transcript, list(places)):
+    for row in await segment_rows(session, transcript, list(places)):
         said = columns(row.words)
         reviewed = tuple(sorted({*said.reviewed, *places[row.key]}))
         row.words, row.since = repack(said._replace(reviewed=reviewed)), transcript.revision
-    return await _told(session, transcript)
+    return await tell(session, transcript)
 
 
 async def create_speaker(session: AsyncSession, edit: Begun, name: str, keys: Sequence[str]) -> Transcript:
@@ -118,17 +118,17 @@ async def create_speaker(session: AsyncSession, edit: Begun, name: str, keys: Se
     await session.flush()
     changed: list[tuple[SegmentRow, Sequence[Word]]] = []
     moved: Counter[int] = Counter()
-    for row in await _rows(session, transcript, keys) if keys else ():
+    for row in await segment_rows(session, transcript, keys) if keys else ():
         changed.append((row, _reworded(row, Wording(row.key, speaker=position))))
-        _pass_on(moved, row, position)
-    await _add_seconds(session, transcript, moved)
-    return await _done(session, transcript, changed)
+        pass_on(moved, row, position)
+    await add_seconds(session, transcript, moved)
+    return await done(session, transcript, changed)
 
 
 async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word: int) -> Transcript:
     """Cut a segment before its word number `at_word`, from 0. The first part keeps the key."""
     transcript = await _begin(session, edit, "Split a segment")
-    [row] = await _rows(session, transcript, [key])
+    [row] = await segment_rows(session, transcript, [key])
     segment = as_segment(row)
     if not 1 <= at_word < len(segment.words):
         raise InvalidValue("at_word", f"Between 1 and {len(segment.words) - 1}, counted in the segment from 0.")
@@ -138,7 +138,7 @@ async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word
     rest = SegmentRow(
         transcript_id=transcript.id,
         owner_id=transcript.owner_id,
-        key=await _part_key(session, transcript, key),
+        key=await part_key(session, transcript, key),
         word_count=0,
         start_ms=edge,
         end_ms=row.end_ms,
@@ -150,13 +150,13 @@ async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word
     )
     session.add(rest)
     row.text, row.end_ms, row.speaker = segment.text[:cut].strip(), edge, _main_speaker(first, row.speaker)
-    return await _done(session, transcript, [(row, first), (rest, second)])
+    return await done(session, transcript, [(row, first), (rest, second)])
 
 
 async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]) -> Transcript:
     """Make one of several segments that follow each other; it has the first one's key."""
     transcript = await _begin(session, edit, "Merged segments")
-    rows = await _rows(session, transcript, keys)
+    rows = await segment_rows(session, transcript, keys)
     if len(rows) < 2 or rows[-1].position - rows[0].position != len(rows) - 1:
         raise InvalidValue("segments", "Two or more segments that follow each other.")
     segments = [as_segment(row) for row in rows]
@@ -171,15 +171,15 @@ async def merge_segments(session: AsyncSession, edit: Begun, keys: Sequence[str]
     first.confidence = sum(c * n for c, n in sure) / sum(n for _, n in sure) if sure else None
     for row in rows[1:]:
         await session.delete(row)
-    return await _done(session, transcript, [(first, words)])
+    return await done(session, transcript, [(first, words)])
 
 
 async def rename_speaker(session: AsyncSession, edit: Begun, position: int, name: str) -> Transcript:
     """Give a speaker a name."""
     transcript = await _begin(session, edit, "Renamed a speaker")
-    [speaker] = await _speakers(session, transcript, [position])
+    [speaker] = await speaker_rows(session, transcript, [position])
     speaker.name, speaker.since = name, transcript.revision
-    return await _told(session, transcript)
+    return await tell(session, transcript)
 
 
 async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence[int], into: int) -> Transcript:
@@ -188,7 +188,7 @@ async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence
     if not others:
         raise InvalidValue("speakers", "At least one other speaker.")
     transcript = await _begin(session, edit, "Merged speakers")
-    speakers = await _speakers(session, transcript, sorted({*others, into}))
+    speakers = await speaker_rows(session, transcript, sorted({*others, into}))
     [kept] = [speaker for speaker in speakers if speaker.position == into]
     for speaker in speakers:
         if speaker is not kept:
@@ -196,14 +196,16 @@ async def merge_speakers(session: AsyncSession, edit: Begun, positions: Sequence
             await session.delete(speaker)
     kept.since = transcript.revision
     rows = [
-        row for row in await _rows(session, transcript, None) if others & {row.speaker, *columns(row.words).speaker}
+        row
+        for row in await segment_rows(session, transcript, None)
+        if others & {row.speaker, *columns(row.words).speaker}
     ]
     await revisions.keep_segments(session, transcript, [row.key for row in rows])
     for row in rows:
         words = as_segment(row).words
         row.speaker, row.since = into if row.speaker in others else row.speaker, transcript.revision
         row.words = pack([msgspec.structs.replace(w, speaker=into) if w.speaker in others else w for w in words])
-    return await _done(session, transcript, [])
+    return await done(session, transcript, [])
 
 
 async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> Transcript:
@@ -213,7 +215,7 @@ async def revert_transcript(session: AsyncSession, edit: Begun, number: int) -> 
     transcript = await _begin(session, edit, f"Reverted to revision {number}")
     await revisions.revert(session, transcript, number)
     await renumber(session, transcript.owner_id, transcript.id)
-    return await _told(session, transcript)
+    return await tell(session, transcript)
 
 
 async def retitle(
@@ -229,115 +231,13 @@ async def retitle(
     if language is not None:
         transcript.language, transcript.language_confidence = language, 1.0
     transcript.updated_at = now()
-    return await _told(session, transcript)
+    return await tell(session, transcript)
 
 
 async def _begin(session: AsyncSession, edit: Begun, summary: str) -> Transcript:
     return await revisions.begin(
         session, edit.owner_id, edit.transcript_id, expected=edit.expected, summary=summary, author_id=edit.owner_id
     )
-
-
-async def _rows(session: AsyncSession, transcript: Transcript, keys: Sequence[str] | None) -> list[SegmentRow]:
-    """Return the segments that are about to change, in order, their present state kept; all of them without keys."""
-    where = [col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id]
-    if keys is not None:
-        where.append(col(SegmentRow.key).in_(keys))
-        await revisions.keep_segments(session, transcript, keys)
-    found = select(SegmentRow).where(*where).order_by(col(SegmentRow.start_ms), col(SegmentRow.key))
-    rows = list((await session.execute(found)).scalars())
-    for key in keys or ():
-        if not any(row.key == key for row in rows):
-            raise NotFound("segment", segment_id(transcript.id, key))
-    return rows
-
-
-async def _speakers(session: AsyncSession, transcript: Transcript, positions: Sequence[int]) -> list[SpeakerRow]:
-    """Return the speakers that are about to change, their present state kept."""
-    await revisions.keep_speakers(session, transcript, positions)
-    found = select(SpeakerRow).where(
-        col(SpeakerRow.owner_id) == transcript.owner_id,
-        col(SpeakerRow.transcript_id) == transcript.id,
-        col(SpeakerRow.position).in_(positions),
-    )
-    rows = list((await session.execute(found)).scalars())
-    if len(rows) != len(positions):
-        raise NotFound("speaker", str(positions[0]))
-    return rows
-
-
-def _pass_on(moved: Counter[int], row: SegmentRow, speaker: int | None) -> None:
-    """Let another speaker say a segment, and count its milliseconds for them."""
-    for position, sign in ((row.speaker, -1), (speaker, 1)):
-        if position is not None:
-            moved[position] += sign * (row.end_ms - row.start_ms)
-    row.speaker = speaker
-
-
-async def _add_seconds(session: AsyncSession, transcript: Transcript, moved: Mapping[int, int]) -> None:
-    if moved:
-        for speaker in await _speakers(session, transcript, sorted(moved)):
-            speaker.seconds = max(0.0, speaker.seconds + moved[speaker.position] / 1000)
-            speaker.since = transcript.revision
-
-
-async def _done(
-    session: AsyncSession, transcript: Transcript, changed: Sequence[tuple[SegmentRow, Sequence[Word]]]
-) -> Transcript:
-    """Store the changed segments' words, and count segments and words anew."""
-    for row, words in changed:
-        index_terms(row)
-        row.words, row.word_count, row.edited, row.since = pack(words), len(words), True, transcript.revision
-    await session.flush()
-    await renumber(session, transcript.owner_id, transcript.id)
-    await _recount(session, transcript)
-    return await _told(session, transcript)
-
-
-async def _told(session: AsyncSession, transcript: Transcript) -> Transcript:
-    """Tell everybody who looks of the new revision."""
-    await session.flush()
-    await events.append(session, transcript.owner_id, transcript.job_id, [events.Corrected(transcript.revision)])
-    return transcript
-
-
-async def _recount(session: AsyncSession, transcript: Transcript) -> None:
-    """Count the speakers' words anew."""
-    packed = select(col(SegmentRow.words)).where(
-        col(SegmentRow.owner_id) == transcript.owner_id, col(SegmentRow.transcript_id) == transcript.id
-    )
-    texts = (await session.execute(packed)).scalars().all()
-    said = await asyncio.to_thread(_words_by_speaker, texts)
-    mine = select(SpeakerRow).where(
-        col(SpeakerRow.owner_id) == transcript.owner_id, col(SpeakerRow.transcript_id) == transcript.id
-    )
-    rows = [row for row in (await session.execute(mine)).scalars() if row.word_count != said[row.position]]
-    if rows:
-        await revisions.keep_speakers(session, transcript, [row.position for row in rows])
-        for row in rows:
-            row.word_count, row.since = said[row.position], transcript.revision
-        await session.flush()
-
-
-def _words_by_speaker(packed: Sequence[str]) -> Counter[int | None]:
-    said: Counter[int | None] = Counter()
-    for words in packed:
-        said.update(columns(words).speaker)
-    return said
-
-
-async def _part_key(session: AsyncSession, transcript: Transcript, key: str) -> str:
-    """Return a key for the second part of a segment, never used in this transcript: `key.1`, `key.2` and so on."""
-    used: set[str] = set()
-    for table in (SegmentRow, PastSegment):
-        mine = select(col(table.key)).where(
-            col(table.owner_id) == transcript.owner_id, col(table.transcript_id) == transcript.id
-        )
-        used |= set((await session.execute(mine)).scalars())
-    number = 1
-    while f"{key}.{number}" in used:
-        number += 1
-    return f"{key}.{number}"
 
 
 def _offset(segment: Segment, at_word: int) -> int:

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models, transcripts
-from db.transcripts import revisions, segment_id, speaker_id
+from db.transcripts import differences, revisions, segment_id, speaker_id
 from schema.base.speakers import SpeakerView, speaker_view
 from schema.transcripts.segments import SegmentView, views
 
@@ -28,7 +28,7 @@ async def read(
     ids = list(dict.fromkeys(id_ for id_, _ in wanted))
     rows = await transcripts.many(session, owner_id, ids)
     written = await revisions.many(session, owner_id, wanted)
-    changed = await revisions.changes(session, owner_id, wanted)
+    changed = await differences.changes(session, owner_id, wanted)
     people = {id_: [speaker_view(row) for row in of_one] for id_, of_one in
               (await transcripts.speakers(session, owner_id, ids)).items()}  # fmt: skip
     return {

@@ -7,7 +7,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import models
-from db.transcripts import revisions, segment_id
+from db.transcripts import differences, segment_id
 from schema.account.viewer import User
 from schema.base import validation
 from schema.base.context import Info
@@ -43,10 +43,10 @@ async def _changes(
 
 async def _differences(
     session: AsyncSession, owner_id: str, names: Sequence[str], _arguments: None
-) -> dict[str, list[revisions.Difference]]:
+) -> dict[str, list[differences.Difference]]:
     """Return what revisions changed, by their transcript's id and their number."""
     wanted = [(id_, int(number)) for id_, _, number in (name.partition("/") for name in names)]
-    found = await revisions.differences(session, owner_id, wanted)
+    found = await differences.differences(session, owner_id, wanted)
     return {f"{id_}/{number}": changes for (id_, number), changes in found.items()}
 
 

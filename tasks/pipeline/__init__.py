@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from db.domain.values import Stage, TranscriptionTask
 from tasks.decoding.faults import InputFault
-from tasks.pipeline.align import align
+from tasks.pipeline.alignment.align import align
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.decoding import decode
-from tasks.pipeline.detect import DetectedSpeech, vad_chunks
 from tasks.pipeline.diarize import diarize, extract_embeddings
 from tasks.pipeline.peaks import keep
+from tasks.pipeline.recognition.detect import DetectedSpeech, vad_chunks
+from tasks.pipeline.recognition.transcribe import transcribe
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.stages import Stages, beside
-from tasks.pipeline.transcribe import transcribe
 from tasks.pipeline.types import Completed, Emit, ModelUnavailable, SpeechEngine, Work, scratch_file
 
 CORES = 4  # from so many on, stages run side by side

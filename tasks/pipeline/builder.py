@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from msgspec.structs import replace
 
 from db.domain.values import Options, Problem, QualityFlag, Segment, TranscriptionTask, Word
-from tasks.pipeline.hallucination import SPEECH_SHARE
+from tasks.pipeline.recognition.hallucination import SPEECH_SHARE
 from tasks.pipeline.types import Chunk, Resume
 
 

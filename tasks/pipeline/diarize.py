@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from db.domain.values import ErrorCode, Problem, QualityFlag, Segment, SpeakerLabel, Stage, Word
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.detect import DetectedSpeech
-from tasks.pipeline.sentences import join
+from tasks.pipeline.recognition.detect import DetectedSpeech
+from tasks.pipeline.recognition.sentences import join
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import (
     CheckpointSaved,

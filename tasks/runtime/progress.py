@@ -1,9 +1,12 @@
 """The progress of a job as a whole, and when it will be done, out of its stages' progress."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from db.domain.values import Stage, StageReport, StageState
+import msgspec
+
+from db.domain.clock import now
+from db.domain.values import Problem, Stage, StageReport, StageState
 
 SHARES = {
     Stage.FETCH: 0.05,
@@ -50,3 +53,14 @@ class JobProgress:
 
 
 _OVER = frozenset({StageState.DONE, StageState.FAILED})
+
+
+def interrupted(stages: Iterable[StageReport], problem: Problem | None) -> list[StageReport]:
+    """Return the stages as an interruption leaves them: the running one failed, or is to be done again."""
+    left = StageState.FAILED if problem and not problem.retryable else StageState.PENDING
+    return [
+        msgspec.structs.replace(report, state=left, problem=problem, finished_at=now())
+        if report.state is StageState.RUNNING
+        else report
+        for report in stages
+    ]

@@ -27,7 +27,7 @@ from tasks.runtime.handlers import Handler
 from tasks.runtime.heartbeat import StopReason
 from tasks.runtime.job_observer import JobObserver
 from tasks.runtime.outcomes import backoff, problem_of
-from tasks.runtime.progress import JobProgress
+from tasks.runtime.progress import JobProgress, interrupted
 from tasks.runtime.stopping import EngineStopper
 from tasks.speech.child import Ready, Reply, Stopped, Task
 from tasks.speech.process import EngineLost
@@ -246,7 +246,7 @@ class Transcription(Attempt[Job]):
         if problem.retryable and not again:
             tried = f"It was tried {self._job.attempt} times; retry it when the cause is gone."
             problem = msgspec.structs.replace(problem, retryable=False, remedy=tried)
-        values = {"problems": [*self._problems, problem], "stages": self._interrupted(problem)}
+        values = {"problems": [*self._problems, problem], "stages": interrupted(self._stages.values(), problem)}
         if crashes:
             values["crashes"] = crashes
         delay = backoff(self._job.attempt)
@@ -267,7 +267,7 @@ class Transcription(Attempt[Job]):
 
     async def stopped(self) -> None:
         """Record that the engine left off for a stop reason. Raises LeaseLost."""
-        stages = self._interrupted(None)
+        stages = interrupted(self._stages.values(), None)
         async with self._runtime.db.write() as session:
             if self.keeper.reason is StopReason.CANCEL:
                 await attempts.finish(session, self._lease, Transition.CANCEL_RUNNING, stages=stages)
@@ -293,16 +293,6 @@ class Transcription(Attempt[Job]):
 
     def _running_stage(self) -> Stage | None:
         return next((r.stage for r in self._stages.values() if r.state is StageState.RUNNING), None)
-
-    def _interrupted(self, problem: Problem | None) -> list[StageReport]:
-        """Return the stages as an interruption leaves them: the running one failed, or is to be done again."""
-        left = StageState.FAILED if problem and not problem.retryable else StageState.PENDING
-        return [
-            msgspec.structs.replace(report, state=left, problem=problem, finished_at=now())
-            if report.state is StageState.RUNNING
-            else report
-            for report in self._stages.values()
-        ]
 
 
 TRANSCRIPTION = Handler(table=Job, attempt=Transcription, journal=attempts.JOURNAL, rescue=attempts.rescue)

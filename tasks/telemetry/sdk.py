@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -114,7 +115,7 @@ class Metrics:
         meter = self._provider.get_meter("graphophone")
         self._made: dict[str, Counter | UpDownCounter | Histogram] = {}
         for one in INSTRUMENTS:
-            facts = {"unit": one.unit, "description": one.description}
+            facts: dict[str, Any] = {"unit": one.unit, "description": one.description}
             if one.kind == "counter":
                 self._made[one.name] = meter.create_counter(one.name, **facts)
             elif one.kind == "level":

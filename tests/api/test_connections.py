@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.connections import ConnectionLimits, Connections, Crowd
+from api.http.connection.connections import ConnectionLimits, Connections, Crowd
 from tests.serve import Served
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.http.conditional import Validators
 from api.http.correlation import Correlation
+from api.http.files.conditional import Validators
 from api.http.origins import PublicBase, cross_origin, public_base
 from api.http.problems import Problems
 from api.http.settings import ServerSettings

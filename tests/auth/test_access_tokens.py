@@ -153,7 +153,7 @@ async def test_a_bad_value_is_named(graph: Graph, variables: dict[str, Any], fie
 
 async def test_there_are_a_hundred_tokens_at_most(graph: Graph) -> None:
     graph.scopes = ACCOUNT
-    row = {"owner_id": graph.owner, "name": "x", "prefix": "gph_", "scopes": [], "created_at": 1}
+    row: dict[str, Any] = {"owner_id": graph.owner, "name": "x", "prefix": "gph_", "scopes": [], "created_at": 1}
     async with graph.db.write() as session:
         session.add_all(AccessToken(id=f"tok_{i}", secret_hash=str(i), **row) for i in range(100))
     answer = (await graph.data(CREATE))["createAccessToken"]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from api.auth.authorization import TERMINAL
+from api.auth.rows import TERMINAL
 from db.accounts import clients
 from db.accounts.clients import Created
 from db.accounts.grants import Device, Grant
@@ -226,7 +226,7 @@ async def test_the_database_holds_no_secret_of_the_token_endpoint(
 ) -> None:
     token, device = await signed_in(http), await begun(http)
     async with web.db.read() as session:
-        rows = (await session.execute(select(Grant))).all() + (await session.execute(select(Device))).all()
+        rows = [*(await session.execute(select(Grant))).all(), *(await session.execute(select(Device))).all()]
     for secret in (token["access_token"], token["refresh_token"], device["device_code"], service.secret):
         assert secret not in str(rows) + service.client.secret_hash
 

@@ -13,7 +13,7 @@ from db.accounts.scopes import MEMBER_SCOPES
 from db.domain.states import Transition
 from db.jobs import attempts
 from db.models import METADATA, SpeakerRow
-from db.store import transactions
+from db.store.compiled import Compiled
 from tests.fixtures.graph import Graph, segment
 from tests.schema import walk
 from tests.schema.walk import Place
@@ -56,7 +56,7 @@ async def things(graph: Graph, *, finished: bool = True) -> dict[str, str]:
     )
     async with graph.db.write() as session:
         for number in range(2):
-            facts = {"position": number, "label": f"SPEAKER_0{number}", "seconds": 1.0, "word_count": 1}
+            facts: dict[str, Any] = {"position": number, "label": f"SPEAKER_0{number}", "seconds": 1.0, "word_count": 1}
             await session.merge(SpeakerRow(transcript_id=transcript, owner_id=graph.owner, **facts))
     first, second = [edge["node"]["id"] for edge in shown["transcript"]["segments"]["edges"]][:2]
     speaker = transcript.replace("trn_", "spk_")
@@ -135,13 +135,13 @@ def sent(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(statement)
 
     event.listen(graph.db._engine.sync_engine, "before_cursor_execute", note)
-    made = transactions._Compiled.arguments
+    made = Compiled.arguments
 
     def arguments(compiled: Any, values: Any) -> Any:
         found.append(compiled.sql)
         return made(compiled, values)
 
-    monkeypatch.setattr(transactions._Compiled, "arguments", arguments)
+    monkeypatch.setattr(Compiled, "arguments", arguments)
     return found
 
 

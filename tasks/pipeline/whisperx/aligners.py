@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tasks.pipeline import ctc
+from tasks.pipeline.alignment import ctc
 from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.types import AlignmentSpan, WordSpan
 

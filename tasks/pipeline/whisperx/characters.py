@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from whisperx.alignment import DEFAULT_ALIGN_MODELS_HF, DEFAULT_ALIGN_MODELS_TORCH, load_align_model
 
-from tasks.pipeline.ctc import Emission
-from tasks.pipeline.pronunciation import spoken
+from tasks.pipeline.alignment.ctc import Emission
+from tasks.pipeline.alignment.pronunciation import spoken
+from tasks.pipeline.recognition.sentences import LANGUAGES_WITHOUT_SPACES
 from tasks.pipeline.recording import Waveform
-from tasks.pipeline.sentences import LANGUAGES_WITHOUT_SPACES
 from tasks.pipeline.types import ModelUnavailable
 from tasks.pipeline.whisperx import hub
 from tasks.pipeline.whisperx.aligners import WILDCARD

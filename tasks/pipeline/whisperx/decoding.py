@@ -11,7 +11,7 @@ from whisperx.asr import WhisperModel
 from whisperx.audio import N_SAMPLES, log_mel_spectrogram
 
 from db.domain.values import Options, Rules
-from tasks.pipeline.hallucination import compression_ratio, suspect
+from tasks.pipeline.recognition.hallucination import compression_ratio, suspect
 from tasks.pipeline.recording import SAMPLE_RATE, Waveform
 from tasks.pipeline.types import Chunk, Hypothesis, Token
 from tasks.pipeline.whisperx import attention_times

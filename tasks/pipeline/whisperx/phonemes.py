@@ -11,8 +11,8 @@ from hama.tokenizer import TextTokenizer
 from hama.vocab import Vocabulary
 
 from tasks.models.pack import sha256
-from tasks.pipeline.ctc import Emission
-from tasks.pipeline.pronunciation import spoken
+from tasks.pipeline.alignment.ctc import Emission
+from tasks.pipeline.alignment.pronunciation import spoken
 from tasks.pipeline.recording import Waveform
 from tasks.pipeline.whisperx.aligners import WILDCARD
 from tasks.pipeline.whisperx.attention import fused

@@ -116,7 +116,7 @@ def check_csv(data: bytes, document: Document) -> None:
 def check_rttm(data: bytes, document: Document) -> None:
     with NamedTemporaryFile(suffix=".rttm") as file:
         Path(file.name).write_bytes(data)
-        found = load_rttm(file.name)
+        found = load_rttm(file.name)  # type: ignore[no-untyped-call]  # the library
     heard = {s.speaker for s in document.segments if any(w.end > w.start for w in timed_words(s))}
     assert len({label for turns in found.values() for label in turns.labels()}) == len(heard)
 

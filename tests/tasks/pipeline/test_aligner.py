@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from db.domain.values import Options, QualityFlag, Segment, Word, WordTiming
-from tasks.pipeline.align import align, ordered
+from tasks.pipeline.alignment.align import align, ordered
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording
 from tasks.pipeline.stages import Stages

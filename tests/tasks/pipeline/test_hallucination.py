@@ -7,7 +7,7 @@ import pytest
 
 from db.domain.values import Options, QualityFlag, Rules, Segment
 from tasks import pipeline
-from tasks.pipeline.hallucination import compression_ratio
+from tasks.pipeline.recognition.hallucination import compression_ratio
 from tasks.pipeline.recording import SAMPLE, SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, StageFinished, Update, WindowTranscribed, Work
 from tests.tasks.pipeline import recordings

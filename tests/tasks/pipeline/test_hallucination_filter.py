@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from db.domain.values import Options, QualityFlag, Rules, Segment
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.hallucination import filter_hypothesis, suspect, without_loops
+from tasks.pipeline.recognition.hallucination import filter_hypothesis, suspect, without_loops
 from tasks.pipeline.types import Chunk, Hypothesis, Resume
 
 NONE = Rules(

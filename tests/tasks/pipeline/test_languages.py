@@ -9,7 +9,7 @@ import pytest
 
 from db.domain.values import ErrorCode, Options, Rules, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
-from tasks.pipeline.align import ordered
+from tasks.pipeline.alignment.align import ordered
 from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.types import (
     Completed,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.pipeline.pronunciation import spoken
+from tasks.pipeline.alignment.pronunciation import spoken
 from tasks.pipeline.recording import SAMPLE_RATE, Recording
 from tasks.pipeline.types import AlignmentSpan, SpeechEngine
 from tests.tasks.pipeline.recordings import REAL_MODELS, samples_of

@@ -14,7 +14,7 @@ from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from db.domain.values import Options, Segment, WordTiming
 from tasks import pipeline
 from tasks.models.pack import verify
-from tasks.pipeline.align import ordered
+from tasks.pipeline.alignment.align import ordered
 from tasks.pipeline.engine import open_engine
 from tasks.pipeline.settings import SpeechSettings
 from tasks.pipeline.types import (

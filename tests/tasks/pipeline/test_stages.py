@@ -9,7 +9,7 @@ import pytest
 
 from db.domain.values import ErrorCode, Options, Segment, Stage, TranscriptionTask, WordTiming
 from tasks import pipeline
-from tasks.pipeline.align import ordered
+from tasks.pipeline.alignment.align import ordered
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import (
     CheckpointSaved,
@@ -231,7 +231,7 @@ def test_a_file_that_is_no_recording_fails_the_work(tmp_path: Path) -> None:
 
 def test_a_recording_without_speech_says_so_and_is_complete(recording: Path, tmp_path: Path) -> None:
     class Deaf(FakeEngine):
-        def detect_speech(self, recording: Recording) -> Iterator[tuple[float, float]]:
+        def detect_speech(self, recording: Recording, options: Options) -> Iterator[tuple[float, float]]:
             yield from ()
 
     updates = told(work(recording, tmp_path), Deaf())

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from db.domain.values import Options, Rules, Segment, Stage
 from tasks import pipeline
-from tasks.pipeline import detect
+from tasks.pipeline.recognition import detect
 from tasks.pipeline.types import (
     Completed,
     LanguageDetected,

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.domain.values import Options, Segment, Word, WordTiming
-from tasks.pipeline import ctc
-from tasks.pipeline.align import ordered, placed
+from tasks.pipeline.alignment import ctc
+from tasks.pipeline.alignment.align import ordered, placed
+from tasks.pipeline.alignment.timing import estimate
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.detect import chunks, everything, windows
 from tasks.pipeline.diarize import assign
-from tasks.pipeline.sentences import join, sentences, words
-from tasks.pipeline.timing import estimate
+from tasks.pipeline.recognition.detect import chunks, everything, windows
+from tasks.pipeline.recognition.sentences import join, sentences, words
 from tasks.pipeline.types import AlignmentSpan, Chunk, Resume, Turn, WordSpan
 
 SECONDS = 40.0

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from db.domain.values import Options
-from tasks.pipeline.hallucination import suspect, too_fast
+from tasks.pipeline.recognition.hallucination import suspect, too_fast
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, Token
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 
 from db.domain.values import QualityFlag, Rules
-from tasks.pipeline.sentences import join, words
+from tasks.pipeline.recognition.sentences import join, words
 from tasks.pipeline.types import Chunk, Hypothesis
 
 LOW_CONFIDENCE = 0.4

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.http.conditional import Validators
+from api.http.files.conditional import Validators
 from api.http.state import AppState
 from db import exports
 from db.domain.errors import NotFound

@@ -1,8 +1,8 @@
 """All open connections of this process: how many there may be, and how long each may keep us waiting.
 
-Nothing here knows HTTP. A protocol (`api.http.protocol`) enters a connection, and is asked each second whether its time
-is up. Where there is no room, the connection that has waited longest for a request makes room, of the address that has
-most of them: a flood of silent connections costs its own, and a lawful request is served in the middle of it.
+Nothing here knows HTTP. A protocol (`.protocol`) enters a connection, and is asked each second whether its time is up.
+Where there is no room, the connection that has waited longest for a request makes room, of the address that has most
+of them: a flood of silent connections costs its own, and a lawful request is served in the middle of it.
 """
 
 import asyncio

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from db.domain.values import Word, WordTiming
+from tasks.pipeline.recognition.rehearing import mean_log
 from tasks.pipeline.recording import within
-from tasks.pipeline.rehearing import mean_log
 from tasks.pipeline.types import Chunk, Hypothesis
 
 PAUSE = 0.5  # seconds before speech in which attention may begin a word

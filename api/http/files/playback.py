@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.http.conditional import Validators
+from api.http.files.conditional import Validators
 from api.http.state import AppState
 from db import media
 from db.domain.errors import NotFound

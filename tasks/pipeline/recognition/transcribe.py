@@ -8,13 +8,13 @@ from itertools import chain, pairwise, tee
 from msgspec.structs import replace
 
 from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage
-from tasks.pipeline import detect
+from tasks.pipeline.alignment.timing import attended, estimated
 from tasks.pipeline.builder import TranscriptBuilder
-from tasks.pipeline.hallucination import LOW_CONFIDENCE, filter_hypothesis
+from tasks.pipeline.recognition import detect
+from tasks.pipeline.recognition.hallucination import LOW_CONFIDENCE, filter_hypothesis
+from tasks.pipeline.recognition.rehearing import Reading, readings
+from tasks.pipeline.recognition.sentences import join, sentences
 from tasks.pipeline.recording import Recording
-from tasks.pipeline.rehearing import Reading, readings
-from tasks.pipeline.sentences import join, sentences
-from tasks.pipeline.timing import attended, estimated
 from tasks.pipeline.types import (
     Chunk,
     Emit,

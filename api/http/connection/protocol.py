@@ -11,11 +11,10 @@ from typing import Any
 
 from starlette.responses import Response
 from ulid import ULID
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from api.http.connections import Connections
+from api.http.connection.connections import Connections
+from api.http.connection.patience import Flow, Patience
 from api.http.problems import HttpProblem
 from db.domain.values import ErrorCode
 
@@ -24,41 +23,6 @@ PIECE = 4 << 10
 """Bytes given to the parser at once where the end of a message cannot be foreseen: in a chunked body."""
 DISCARDED = 1 << 20
 """Bytes read and thrown away after the last answer, so that a client that still sends gets to read it."""
-
-
-class Flow(FlowControl):
-    """Reads nothing more while `held`: what was read is not parsed yet."""
-
-    held = False
-
-    def resume_reading(self) -> None:
-        """Read on, unless held."""
-        if not self.held:
-            super().resume_reading()
-
-
-class Patience:
-    """How long one connection may still keep us waiting: for the client to take what was written, or to be gone."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._limits = connections.limits
-        self._written = self._closed = inf
-
-    def full(self) -> None:
-        """Note that nothing more can be written until the client has read something."""
-        self._written = time.monotonic() + self._limits.write_seconds
-
-    def taken(self) -> None:
-        """Note that it has."""
-        self._written = inf
-
-    def reason(self, now: float, *, closing: bool) -> str | None:
-        """Return why the connection is to be cut, if it is."""
-        if now > self._written:
-            return "answer not read"
-        if closing and self._closed == inf:
-            self._closed = now + self._limits.close_seconds
-        return "not closed" if now > self._closed else None
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -280,56 +244,6 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write_eof()  # closing at once would take the answer away from a client that still sends
         else:
             self.transport.close()
-
-
-class SocketConnection(WebSocketsSansIOProtocol):
-    """One WebSocket. A client that reads nothing is cut off after a time."""
-
-    def __init__(self, connections: Connections, **facts: Any) -> None:
-        super().__init__(**facts)
-        self._connections = connections
-        self._patience = Patience(connections)
-
-    @property
-    def address(self) -> str:
-        """Where it comes from."""
-        return self.client[0] if self.client else ""
-
-    @property
-    def waiting(self) -> bool:
-        """Whether nothing is being done for it: who opened it is asked for a sign of life, and so it never waits."""
-        return False
-
-    def end(self, reason: str) -> None:
-        """End it at once."""
-        self._connections.note(reason)
-        self.transport.abort()
-
-    def look(self, now: float) -> None:
-        """End it when its time is up."""
-        closing = self.transport.is_closing()
-        if reason := self._patience.reason(now, closing=closing):
-            self.end(reason)
-
-    def connection_made(self, transport: Any) -> None:
-        """Count it; as an HTTP connection it was let in already."""
-        super().connection_made(transport)
-        self._connections.enter(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
-        self._connections.leave(self)
-        super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Wait for the client to read, for a time."""
-        super().pause_writing()
-        self._patience.full()
-
-    def resume_writing(self) -> None:
-        """Write on."""
-        super().resume_writing()
-        self._patience.taken()
 
 
 def _too_long(status: int, what: str, limit: int, unit: str) -> HttpProblem:
