@@ -110,3 +110,12 @@ def test_each_feature_has_two_alerts_with_a_remedy_and_an_objective(group: dict[
     assert len(alerts) >= 2
     assert all(rule["annotations"]["remedy"] and rule["labels"]["severity"] in {"page", "ticket"} for rule in alerts)
     assert [rule["record"] for rule in group["rules"] if "record" in rule] == [f"objective:{group['name']}"]
+
+
+def test_the_readmes_table_is_that_of_the_instruments() -> None:
+    readme = (OBSERVABILITY.parents[1] / "README.md").read_text()
+    table = readme.partition("| feature | metric | unit | labels | |\n|---|---|---|---|---|\n")[2].partition("\n\n")[0]
+    assert table.splitlines() == [
+        f"| {one.feature} | `{one.name}` | {one.unit} | {', '.join(one.labels)} | {one.description} |"
+        for one in INSTRUMENTS
+    ]
