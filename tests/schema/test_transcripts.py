@@ -204,7 +204,8 @@ async def test_captions_are_cut_as_asked(graph: Graph) -> None:
 
 async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
     query = """query($id: ID!) { transcript(id: $id) { complete
-      provenance { asrModel device options { model hotwords numSpeakers } software stageSeconds } } }"""
+      provenance { asrModel device options { model hotwords numSpeakers }
+        software { name version } stageSeconds { stage seconds } } } }"""
     await graph.job()
     job, lease = await graph.claim()
     await graph.append(lease, segment(0))
@@ -212,7 +213,7 @@ async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
     early = (await graph.data(query, id=id_))["transcript"]
     assert early == {
         "complete": False,
-        "provenance": {"asrModel": "auto", "device": "", "options": None, "software": {}, "stageSeconds": {}},
+        "provenance": {"asrModel": "auto", "device": "", "options": None, "software": [], "stageSeconds": []},
     }
     asked = Options(model="tiny", hotwords=("Diane",), num_speakers=2)
     made = Provenance(
@@ -223,5 +224,6 @@ async def test_a_transcript_says_what_made_it(graph: Graph) -> None:
     late = (await graph.data(query, id=id_))["transcript"]
     assert late["provenance"].pop("options") == {"model": "tiny", "hotwords": ["Diane"], "numSpeakers": 2}
     assert late["provenance"] == {
-        "asrModel": "tiny@1", "device": "cpu", "software": {"whisperx": "3"}, "stageSeconds": {"ALIGN": 1.5},
+        "asrModel": "tiny@1", "device": "cpu", "software": [{"name": "whisperx", "version": "3"}],
+        "stageSeconds": [{"stage": "ALIGN", "seconds": 1.5}],
     }  # fmt: skip
