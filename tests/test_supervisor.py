@@ -188,7 +188,7 @@ def test_no_child_survives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_where_the_kernel_does_not_help_a_child_watches_the_pipe_from_its_parent() -> None:
-    code = "from tasks import processes; import time; processes.end_with_parent(); print(flush=True); time.sleep(600)"
+    code = "from tasks.system import processes; import time; processes.end_with_parent(); print(flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stdout
@@ -199,5 +199,5 @@ def test_where_the_kernel_does_not_help_a_child_watches_the_pipe_from_its_parent
 
 
 def test_a_parent_that_dies_before_the_kernel_was_told_is_noticed() -> None:
-    code = "import os; from tasks import processes; os.getppid = lambda: 1; processes.dies_with_parent()()"
+    code = "import os; from tasks.system import processes; os.getppid = lambda: 1; processes.dies_with_parent()()"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == (1 if os.name == "posix" else 0)

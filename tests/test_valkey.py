@@ -67,7 +67,7 @@ def test_a_folder_for_sockets_that_others_may_enter_is_refused(tmp_path: Path, m
 
 
 def test_a_second_process_on_the_folder_is_refused_and_told_who_holds_it(home: Path) -> None:
-    code = f"from pathlib import Path; from tasks import valkey; valkey.lock(Path({str(home)!r}))"
+    code = f"from pathlib import Path; from tasks.wakeups import valkey; valkey.lock(Path({str(home)!r}))"
     second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert f"{home} is in use by process {psutil.Process().pid}" in second.stderr
@@ -76,7 +76,7 @@ def test_a_second_process_on_the_folder_is_refused_and_told_who_holds_it(home: P
 def test_it_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     code = f"""
         from pathlib import Path
-        from tasks import valkey
+        from tasks.wakeups import valkey
         held = valkey.lock(Path({str(tmp_path)!r}))
         print(valkey.start(held and Path({str(tmp_path)!r})).pid, flush=True)
         input()

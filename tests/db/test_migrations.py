@@ -33,7 +33,7 @@ async def test_files_that_waited_to_be_deleted_still_wait_after_the_migration_th
         add = text("INSERT INTO garbage (blob_key, owner_id, created_at) VALUES (:key, 'usr_a', 7)")
         for key in ("media/a", "jobs/j/1/peaks"):
             await session.execute(add, {"key": key})
-    for revision in ("0006", "0005", "0006"):
+    for revision in ("0006", "0005", "head"):
         await to(database.url, revision)
     async with database.read() as session:
         rows = (await session.execute(select(Cleanup).order_by(Cleanup.id))).scalars().all()
