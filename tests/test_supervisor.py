@@ -188,7 +188,10 @@ def test_no_child_survives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
 
 
 def test_where_the_kernel_does_not_help_a_child_watches_the_pipe_from_its_parent() -> None:
-    code = "from tasks.system import processes; import time; processes.end_with_parent(); print(flush=True); time.sleep(600)"
+    code = (
+        "from tasks.system import processes; import time; "
+        "processes.end_with_parent(); print(flush=True); time.sleep(600)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stdout

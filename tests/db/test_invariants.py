@@ -84,6 +84,9 @@ class Machine(RuleBasedStateMachine):
             connection.execute("PRAGMA synchronous=OFF").close()
 
         event.listen(database._engine.sync_engine, "connect", ours)
+        assert database._threaded
+        runner = database._threaded  # the transactions that go straight to the driver, in a thread of their own
+        await asyncio.wrap_future(runner._thread.submit(lambda: ours(runner._open(), None)))
         return database
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
