@@ -27,10 +27,13 @@ test: setup ## set up what is missing and run the whole suite
 	$(BIN)/python -m pytest
 
 # What another Python or another version of a package breaks first: reading media, the graph, HTTP, the pure parts.
-QUICK = tests/schema tests/api tests/tasks/pipeline tests/tasks/documents tests/test_audio_formats.py \
-  tests/db/test_states.py tests/db/test_words.py tests/db/test_retiming.py tests/db/test_migrations.py
-quick: setup ## the tests that need neither models nor workers of their own: some minutes
-	$(BIN)/python -m pytest $(QUICK) $(foreach name,models speech languages,--ignore=tests/tasks/pipeline/test_$(name).py)
+QUICK = tests/schema/test_jobs.py tests/schema/test_sdl.py tests/schema/test_operations.py tests/schema/test_submissions.py \
+  tests/api/test_graphql_http.py tests/api/test_graphql_websocket.py tests/tasks/pipeline/test_decode.py \
+  tests/tasks/pipeline/test_words.py tests/tasks/pipeline/test_peaks.py tests/tasks/documents/test_formats.py \
+  tests/test_audio_formats.py tests/db/test_states.py tests/db/test_words.py tests/db/test_retiming.py tests/db/test_terms.py \
+  tests/db/test_migrations.py tests/db/test_jobs.py
+quick: setup ## the tests that need neither models nor workers of their own: a minute
+	$(BIN)/python -m pytest $(QUICK)
 
 coverage: setup ## the suite with branch coverage of all processes; fails below 85 %
 	$(BIN)/python -m pytest --cov --cov-report=term

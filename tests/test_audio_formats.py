@@ -15,7 +15,7 @@ MADE = {
     "aac": {"container": "adts", **AAC},
     "ac3": {"container": "ac3", "codec": "ac3", "sample_format": "fltp", "rate": 48_000},
     "aiff": {"container": "aiff", "codec": "pcm_s16be"},
-    "amr": {"container": "amr", "codec": "libopencore_amrnb", "rate": 8_000},
+    "amr": {"container": "amr", "codec": "amrnb"},
     "au": {"container": "au", "codec": "pcm_mulaw", "rate": 8_000},
     "avi": {"container": "avi", "video": True},
     "caf": {"container": "caf", "codec": "alac", "sample_format": "s16p", "rate": 44_100},

@@ -32,7 +32,6 @@ FORMATS = [
     {"container": "flac", "codec": "flac", "rate": 22_050},
     {"container": "ogg", "codec": "libopus", "rate": 48_000},
     {"container": "webm", "codec": "libopus", "rate": 48_000},
-    {"container": "amr", "codec": "libopencore_amrnb", "rate": 8_000},
     {"container": "mp4", "codec": "aac", "sample_format": "fltp", "rate": 48_000, "video": True},
     {"container": "mpegts", "codec": "aac", "sample_format": "fltp", "rate": 48_000, "video": True},
 ]
