@@ -64,8 +64,8 @@ def write(
 ) -> Path:
     """A tone of 440 Hz, or a video with or without one."""
     if container == "amr":  # written by hand: not every FFmpeg can encode it
-        frame = b"\x04" + bytes(range(12))  # of 20 ms at 4.75 kbit/s
-        path.write_bytes(b"#!AMR\n" + frame * round(seconds * 50))
+        packet = b"\x04" + bytes(range(12))  # of 20 ms at 4.75 kbit/s
+        path.write_bytes(b"#!AMR\n" + packet * round(seconds * 50))
         return path
     with av.open(str(path), "w", format=container, options=options or {}) as out:
         if video:
