@@ -31,8 +31,10 @@ def up() -> None:
     from api.process.up import CannotStart
     from api.process.up import up as run
     from db.settings import StoreSettings
+    from schema.settings import IntakeSettings
     from tasks.settings import WorkerSettings
 
+    IntakeSettings()  # a wrong value is told here, before anything is started
     try:
         code = run(ServerSettings(), StoreSettings(), WorkerSettings())
     except CannotStart as error:

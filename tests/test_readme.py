@@ -68,7 +68,7 @@ def test_the_mutation_gives_an_address_that_takes_a_recording(server: Server, re
 
 def test_the_python_client_prints_what_is_said(server: Server, recording: Path) -> None:
     (code,) = blocks("python")
-    assert len(code.splitlines()) <= 11
+    assert len(code.splitlines()) <= 20
     done = run([sys.executable, "-W", "error", "-c", at(server, code)], recording.parent, TOKEN=server.token)
     assert "Hello there" in done.stdout
 
@@ -80,7 +80,7 @@ def test_the_javascript_client_follows_a_job_to_its_end(server: Server, recordin
         pytest.skip("Node.js or its graphql-ws package is not installed here: `make clients` fetches it")
     job_id = started(server, recording)
     (code,) = blocks("javascript")
-    assert len(code.splitlines()) <= 11
+    assert len(code.splitlines()) <= 20
     script = modules / f"readme-{os.getpid()}.mjs"  # imports are looked for beside the script
     try:
         script.write_text(at(server, code))

@@ -103,7 +103,7 @@ def test_what_is_not_audio_is_4_with_a_reason(server: Server, tmp_path: Path) ->
 
 
 def test_wrong_usage_is_2_before_anything_is_sent(server: Server, recording: Path) -> None:
-    assert transcribe(server, recording, "--format", "docx").returncode == 2
+    assert transcribe(server, recording, "--format", "doc").returncode == 2
     assert transcribe(server, recording, "-o", "/no/such/folder/call.txt").returncode == 2
     assert transcribe(server).returncode == 2
 

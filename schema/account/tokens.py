@@ -67,7 +67,7 @@ class CreateAccessTokenPayload:
     """What createAccessToken gives."""
 
     access_token: AccessToken = field("The token.")
-    secret: str = field("What the program sends as `Authorization: Bearer …`. Nobody can see it again.")
+    secret: str = field("The text that the program sends as `Authorization: Bearer …`. Nobody can see it again.")
 
 
 CreateAccessTokenResult = Annotated[

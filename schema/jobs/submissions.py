@@ -75,14 +75,14 @@ class CreateJobInput:
     rules: HallucinationRulesInput | None = _optional(
         "Filters against text that nobody spoke; all of them when left out."
     )
-    beam_size: int | None = _optional("How many readings Whisper weighs against each other, 1 to 10.", default=5)
+    beam_size: int | None = _optional("Readings that Whisper weighs against each other, 1 to 10.", default=5)
     chunk_seconds: float | None = _optional(
-        "How much speech Whisper hears at once, at most: 5 to 30 seconds.", default=20.0
+        "The most speech that Whisper hears at once, 5 to 30 seconds.", default=20.0
     )
     speech_threshold: float | None = _optional(
-        "From which probability on a sound is taken for speech, 0.1 to 0.9: lower hears softer voices.", default=0.5
+        "The probability from which on a sound is taken for speech, 0.1 to 0.9: lower hears softer speech.", default=0.5
     )
-    suppress_numerals: bool | None = _optional("Whether numbers are written in words.", default=False)
+    suppress_numerals: bool | None = _optional("Write numbers in words.", default=False)
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
         "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)

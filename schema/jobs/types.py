@@ -73,10 +73,10 @@ class JobOptions:
     max_speakers: int | None = field("The greatest number of speakers.")
     prompt: str | None = field("Text that tells Whisper of names and style.")
     hotwords: list[str] = field("Words to listen for.")
-    beam_size: int = field("How many readings Whisper weighs against each other.")
-    chunk_seconds: float = field("How much speech Whisper hears at once, at most, in seconds.")
-    speech_threshold: float = field("From which probability on a sound is taken for speech.")
-    suppress_numerals: bool = field("Whether numbers are written in words.")
+    beam_size: int = field("Readings that Whisper weighs against each other.")
+    chunk_seconds: float = field("The most speech that Whisper hears at once, in seconds.")
+    speech_threshold: float = field("The probability from which on a sound is taken for speech.")
+    suppress_numerals: bool = field("Write numbers in words.")
     rules: HallucinationRules = field("Filters against text that nobody spoke.", _rules)
 
 

@@ -148,7 +148,7 @@ async def test_a_token_makes_none_that_outlives_it(web: Web) -> None:
 async def test_a_bad_value_is_named(graph: Graph, variables: dict[str, Any], field: list[str]) -> None:
     graph.scopes = ACCOUNT
     answer = (await graph.data(CREATE, **variables))["createAccessToken"]
-    assert answer == {"__typename": "InvalidInputError", "field": field}
+    assert answer == {"__typename": "InvalidInputError", "fields": [{"path": field}]}
 
 
 async def test_there_are_a_hundred_tokens_at_most(graph: Graph) -> None:
@@ -182,8 +182,10 @@ def test_a_secret_is_recognised_and_a_mistyped_one_is_not() -> None:
 
 
 async def test_what_is_open_to_a_token_is_closed_within_ten_seconds_of_its_end(web: Web) -> None:
-    watch = "subscription { viewerJobEvents { cursor } }"
-    revoked, streamed, expiring = [await made(web, scopes=["jobs:read", "transcripts:read"], days=1) for _ in range(3)]
+    watch = "subscription { viewerEvents { cursor } }"
+    revoked, streamed, expiring = [
+        await made(web, scopes=["jobs:read", "transcripts:read", "exports:read"], days=1) for _ in range(3)
+    ]
     async with web.db.write() as session:
         soon = update(AccessToken).where(col(AccessToken.id) == expiring["accessToken"]["id"])
         await session.execute(soon.values(expires_at=now() + 3000))

@@ -86,8 +86,8 @@ async def test_a_time_window_holds_the_segments_that_touch_it(database: Database
         await transcripts.append(session, lease, many, windows=1)
     async with database.read() as session:
         id_ = transcripts.transcript_id(job.id)
-        touched = await segments.packed(session, job.owner_id, id_, (10.5, 30.2))
-        bordered = await segments.packed(session, job.owner_id, id_, (11.0, 30.0))
+        touched = await segments.packed(session, job.owner_id, [id_], (10.5, 30.2))
+        bordered = await segments.packed(session, job.owner_id, [id_], (11.0, 30.0))
     assert [row.start_ms for row in touched] == [10_000, 20_000, 30_000]
     assert [row.start_ms for row in bordered] == [20_000]
 

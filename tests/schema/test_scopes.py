@@ -15,7 +15,7 @@ READ = {
     "Job": "jobs:read", "JobEvent": "jobs:read", "Media": "jobs:read", "UploadSession": "jobs:read",
     "Transcript": "transcripts:read", "Segment": "transcripts:read", "Speaker": "transcripts:read",
     "Word": "transcripts:read", "Caption": "transcripts:read", "SearchHit": "transcripts:read",
-    "Revision": "transcripts:read",
+    "Revision": "transcripts:read", "Utterance": "transcripts:read",
     "Export": "exports:read", "AccessToken": "account",
 }  # fmt: skip
 """What it takes to see a thing. Whatever else a type shows belongs to one of these, or is nobody's secret."""
@@ -23,8 +23,11 @@ READ = {
 OPEN = {"Query.viewer", "Query.capabilities", "Query.node", "Query.nodes"}
 """Roots without a scope of their own: what they show asks by itself."""
 
-EMBEDDED = {("SegmentsAppended", "Segment"), ("SegmentsRevised", "Segment")}
-"""Events, whose streams need both scopes."""
+EMBEDDED = {
+    ("SegmentsAppended", "Segment"), ("SegmentsRevised", "Segment"), ("ExportChanged", "Export"),
+    *(("TranscriptRevised", shown) for shown in ("Transcript", "Revision", "Segment", "Speaker")),
+}  # fmt: skip
+"""Events: their streams need the scopes, and leave out exports without theirs."""
 
 
 class Declared(NamedTuple):
@@ -102,6 +105,11 @@ ARGUMENTS = {
     "MergeSpeakersInput!": '{expectedRevision: 1, speakerIds: ["x"], intoId: "y"}',
     "RevertTranscriptInput!": "{expectedRevision: 1, toRevision: 1}",
     "CreateExportInput!": '{transcriptId: "x", format: SRT}',
+    "EditSegmentsInput!": '{transcriptId: "x", expectedRevision: 1, edits: []}',
+    "ConfirmWordsInput!": '{transcriptId: "x", expectedRevision: 1, words: []}',
+    "CreateSpeakerInput!": '{transcriptId: "x", expectedRevision: 1, name: "x"}',
+    "UpdateJobInput!": "{priority: 1}", "UpdateTranscriptInput!": '{title: "x"}',
+    "CreateExportBundleInput!": '{transcriptIds: ["x"], format: SRT}',
     "CreateAccessTokenInput!": '{name: "x", scopes: ["account"]}',
 }  # fmt: skip
 """A value for each type of a required argument: add one when the schema needs another."""
