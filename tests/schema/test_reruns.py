@@ -11,7 +11,7 @@ RETRY = f"""mutation($id: ID!) {{ retryJob(id: $id) {{ __typename
   ... on RetryJobPayload {{ job {{ id state attempt }} }} {FRAGMENT} }} }}"""
 RERUN = f"""mutation($id: ID!, $input: RerunStageInput!) {{ rerunStage(id: $id, input: $input) {{ __typename
   ... on RerunStagePayload {{ job {{ state options {{ numSpeakers diarize }} stages {{ stage state }} }} }}
-  ... on InvalidInputError {{ field }} {FRAGMENT} }} }}"""
+  ... on InvalidInputError {{ fields {{ path }} }} {FRAGMENT} }} }}"""
 DELETE = f"""mutation($id: ID!) {{ deleteJob(id: $id) {{ __typename
   ... on DeleteJobPayload {{ deletedId }} {FRAGMENT} }} }}"""
 
