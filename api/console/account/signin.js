@@ -48,6 +48,8 @@ function tokenField(done) {
     'aria-describedby': 'token-help',
     autofocus: true,
   })
+  // password managers keep a token under a name, and browsers complain without one
+  const name = h('input', { type: 'text', autocomplete: 'username', value: 'graphophone', hidden: true })
   const submit = button(t('signIn.act'), { kind: 'main', type: 'submit' })
   const wrong = (/** @type {string} */ words) => {
     input.classList.add('wrong')
@@ -71,7 +73,7 @@ function tokenField(done) {
     submit.disabled = false
   }
   return {
-    fields: [h('div', { class: 'field' }, h('label', { for: 'token' }, t('signIn.token')), input, help), submit],
+    fields: [h('div', { class: 'field' }, h('label', { for: 'token' }, t('signIn.token')), name, input, help), submit],
     send,
   }
 }
