@@ -123,7 +123,8 @@ async def packed(
     statement = (
         select(*columns, col(Transcript.revision))
         .join(Transcript, col(Transcript.id) == col(SegmentRow.transcript_id))
-        .where(col(SegmentRow.owner_id) == owner_id, col(SegmentRow.transcript_id).in_(ids), *_touching(between))
+        .where(col(SegmentRow.owner_id) == owner_id, col(Transcript.owner_id) == owner_id)
+        .where(col(SegmentRow.transcript_id).in_(ids), *_touching(between))
         .order_by(col(SegmentRow.transcript_id), *ORDER.columns)
     )
     return [Packed._make(row) for row in await session.execute(statement)]

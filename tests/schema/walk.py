@@ -30,7 +30,7 @@ VALUES: Mapping[str, Any] = {"Int": 1, "BigInt": 1, "String": "x", "Boolean": Tr
 SPECIAL: Mapping[str, Any] = {"start": 0.0, "end": 9.0, "filename": "x.wav", "scopes": ["account"], "language": "en",
                               "sha256": "0" * 64, "model": "base", "expectedRevision": 2}  # fmt: skip
 
-ALWAYS = {"text"}
+ALWAYS = {"text", "priority", "title"}
 """Fields that are given although they need not be: without any, there is nothing to do."""
 
 

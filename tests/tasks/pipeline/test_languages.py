@@ -67,9 +67,10 @@ def test_a_language_without_an_aligner_is_recognised_and_understood_and_timed_by
     assert ordered(words, waveform.size / SAMPLE_RATE)
     assert {word.timing for word in words} == {WordTiming.ATTENDED}
     assert all(word.confidence is not None for word in words)
-    starts = [segment.start for segment in segments]
     begun = np.cumsum([0.0, *(say(language, [sentence]).size / SAMPLE_RATE for sentence in SPOKEN[language])])[:-1]
-    assert all(abs(np.array(starts) - moment).min() < 0.4 for moment in begun)
+    for sentence, moment in zip(SPOKEN[language], begun, strict=True):  # Whisper may join them with commas
+        first = plain(sentence).split()[0]
+        assert min(abs((word.start or 0.0) - moment) for word in words if plain(word.text) == first) < 0.4
     [told_of] = [update.problem for update in updates if isinstance(update, StageFinished) and update.problem]
     assert (told_of.stage, told_of.code) == (Stage.ALIGN, ErrorCode.MODEL_UNAVAILABLE)
     assert f"“{language}”" in told_of.message
