@@ -59,11 +59,15 @@ def too_fast(text: str, chunk: Chunk) -> bool:
 
 
 def _no_speech(hypothesis: Hypothesis, rules: Rules) -> bool:
-    """Whisper's own rule: an unlikely text where it takes the sound for no speech at all."""
+    """Apply Whisper's own rule, an unlikely text where it takes the sound for no speech at all; the voice activity
+    detector's word counts as much as its own.
+    """
     if rules.no_speech is None:
         return False
     likely = UNLIKELY if rules.log_prob is None else rules.log_prob
-    return (hypothesis.avg_logprob or 0.0) < likely and (hypothesis.no_speech_prob or 0.0) > rules.no_speech
+    unheard = rules.silence and not hypothesis.chunk.speech
+    silent = unheard or (hypothesis.no_speech_prob or 0.0) > rules.no_speech
+    return silent and (hypothesis.avg_logprob or 0.0) < likely
 
 
 def without_loops(found: Sequence[str]) -> list[str]:

@@ -99,8 +99,9 @@ def test_a_phrase_that_is_said_over_and_over_is_flagged(engine: SpeechEngine, tm
     phrase = call[int(21.8 * SAMPLE_RATE) : int(22.6 * SAMPLE_RATE)]
     stuck = np.tile(phrase, 37)
     found, _ = transcribed(engine, tmp_path, stuck, Rules(temperatures=(0.0,)))
-    assert {flag for segment in found for flag in segment.flags} == {QualityFlag.REPETITION}
-    assert not {flag for segment in transcribed(engine, tmp_path, stuck, OFF)[0] for flag in segment.flags}
+    assert QualityFlag.REPETITION in {flag for segment in found for flag in segment.flags}
+    plain = transcribed(engine, tmp_path, stuck, OFF)[0]
+    assert QualityFlag.REPETITION not in {flag for segment in plain for flag in segment.flags}
 
 
 def test_a_text_that_repeats_itself_is_recognised_again(engine: SpeechEngine, tmp_path: Path, call: Waveform) -> None:
