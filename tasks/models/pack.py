@@ -197,7 +197,7 @@ def _export(partial: Path, folder: Path) -> None:
     """Export the speaker embedding network to ONNX in a process of its own (it needs torch), and record its hash."""
     exported = partial / "campplus.onnx"
     command = [sys.executable, "-m", "tasks.pipeline.whisperx.campplus", str(partial), str(exported)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     if done.returncode:
         raise PackError(
             f"The speaker embedding model could not be exported: {(done.stderr.strip() or 'no reason given')[-400:]}"
