@@ -20,12 +20,12 @@ Act = Callable[[AsyncSession, str], Awaitable[Leased]]
 
 
 def show() -> int:
-    """Prints the list; the exit code."""
+    """Print the list and return the exit code."""
     return asyncio.run(_with_database(_show))
 
 
 def act(do: Act, job_id: str) -> int:
-    """Does something to one job and says what became of it; the exit code."""
+    """Do something to one job, say what became of it, and return the exit code."""
 
     async def one(database: Database) -> int:
         async with database.write() as session:

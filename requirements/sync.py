@@ -95,7 +95,7 @@ def sync(lock: Path, wanted: str) -> None:
 
 
 def make_venv() -> None:
-    """An environment with pip. One that was cut off while being made, or whose Python is gone, is made anew."""
+    """Make an environment with pip. One that was cut off while being made, or whose Python is gone, is made anew."""
     if MADE.exists() and PYTHON.exists():
         return
     if VENV.is_symlink():
@@ -128,7 +128,7 @@ def has_uv() -> bool:
 
 
 def pip_settings() -> dict[str, str]:
-    """What the user told pip, in its files or by PIP_* variables; the later line of `pip config list` counts."""
+    """Return what the user told pip, in its files or by PIP_* variables; the later line of `pip config list` counts."""
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False).stdout
     pairs = [line.partition("=") for line in listed.splitlines() if "=" in line]
     ranks = {"global": 0, "install": 1, ":env:": 2}
@@ -142,7 +142,7 @@ def pip_settings() -> dict[str, str]:
 
 
 def uv_environment(settings: dict[str, str]) -> dict[str, str]:
-    """The environment for uv: pip's settings under uv's names, behind whatever the user has already told uv."""
+    """Return the environment for uv: pip's settings under uv's names, behind whatever the user has already told uv."""
     told = {uv: joint.join(settings[pip].split()) for pip, (uv, joint) in PIP_TO_UV.items() if settings.get(pip)}
     # pip looks for a version in all indexes and trusts the machine's certificates; with hashes, the first is no risk.
     habits = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}

@@ -119,7 +119,7 @@ CreateExportResult = Annotated[
 async def create_export(
     info: Info, data: Annotated[CreateExportInput, arg("The document and the transcript.", name="input")]
 ) -> CreateExportPayload:
-    """Asks the io worker for a document."""
+    """Ask the io worker for a document."""
     context = info.context
     id_ = data.transcript_id
     transcript = await context.load.transcript.load(id_) if known(id_, "trn") else None

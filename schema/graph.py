@@ -186,7 +186,7 @@ class Subscription:
 
 
 def build_schema(**options: Any) -> strawberry.Schema:
-    """The schema; options go to Strawberry."""
+    """Return the schema; options go to Strawberry."""
     return strawberry.Schema(
         Query,
         Mutation,
@@ -199,5 +199,5 @@ def build_schema(**options: Any) -> strawberry.Schema:
 
 
 def sdl() -> str:
-    """The schema in GraphQL's own language."""
+    """Return the schema in GraphQL's own language."""
     return print_schema(build_schema())

@@ -143,7 +143,7 @@ CreateUploadResult = Annotated[
 async def create_upload(
     info: Info, data: Annotated[CreateUploadInput, arg("The bytes to come.", name="input")]
 ) -> CreateUploadPayload:
-    """Announces bytes; they then go to the upload's URL."""
+    """Announce bytes; they then go to the upload's URL."""
     context = info.context
     filename = validation.filename("input.filename", data.filename)
     if data.byte_size == 0:

@@ -133,7 +133,7 @@ class RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib h
         return refresh_token.row.owner_id
 
     def revoke_old_credential(self, refresh_token: Token) -> None:
-        """The token was taken when it was read."""
+        """Do nothing: the token was taken when it was read."""
 
 
 class DeviceStart(DeviceAuthorizationEndpoint):  # type: ignore[misc]  # Authlib has no types

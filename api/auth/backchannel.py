@@ -45,7 +45,7 @@ class BackchannelLogout:
 
 
 async def _named(provider: Provider, request: Request) -> tuple[str | None, str | None]:
-    """The session and the person of the logout token (Back-Channel Logout 1.0, 2.6). Raises NotAccepted."""
+    """Return the session and the person of the logout token (Back-Channel Logout 1.0, 2.6). Raises NotAccepted."""
     header, claims = await provider.verified(await _token(request))
     if str(header.get("typ", TYPES[0])).lower() not in TYPES:
         raise NotAccepted("type")

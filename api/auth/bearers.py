@@ -69,7 +69,7 @@ class Bearers:
         return provider, claims
 
     async def _verified(self, token: str) -> tuple[Provider, Claims]:
-        """A signed token (RFC 9068). Raises NotAccepted and ProviderUnreachable."""
+        """Check a signed token (RFC 9068). Raises NotAccepted and ProviderUnreachable."""
         issuer = claims_of(token).get("iss")
         provider = self._taken.get(issuer) if isinstance(issuer, str) else None
         if provider is None:
@@ -82,7 +82,7 @@ class Bearers:
         return provider, claims
 
     async def _introspected(self, token: str) -> tuple[Provider | None, Claims]:
-        """An opaque token (RFC 7662). Raises ProviderUnreachable."""
+        """Check an opaque token (RFC 7662). Raises ProviderUnreachable."""
         for provider in self._asked:
             told = await provider.introspect(token)
             if told.get("active") is not True:

@@ -99,7 +99,7 @@ class Credentials:
             self._known.popitem(last=False)
 
     async def _installation(self, token: str) -> Principal | None:
-        """The token of the first start, or the operator's."""
+        """Return the token of the first start, or the operator's."""
         known = hmac.compare_digest(hashlib.sha256(token.encode()).digest(), self._own)
         return Principal(owner_id=LOCAL_OWNER, scopes=ALL_SCOPES, credential=LOCAL_OWNER) if known else None
 

@@ -148,7 +148,7 @@ class Provider:
         return told if isinstance(told, dict) else {}
 
     async def _described(self, found: Discovered, claims: dict[str, Any], access_token: object) -> dict[str, Any]:
-        """The claims, with those of the userinfo endpoint where the ID token has none of its own."""
+        """Return the claims, with those of the userinfo endpoint where the ID token has none of its own."""
         if not found.userinfo_endpoint or not isinstance(access_token, str) or "email" in claims:
             return claims
         headers = {"Authorization": f"Bearer {access_token}"}

@@ -132,7 +132,7 @@ class Browsers:
         return f"{found.end_session_endpoint}{'&' if '?' in found.end_session_endpoint else '?'}{urlencode(asked)}"
 
     async def _answered(self, provider: Provider, request: Request) -> tuple[dict[str, str], str]:
-        """What the attempt remembered, and the code. Raises NotAccepted."""
+        """Return what the attempt remembered, and the code. Raises NotAccepted."""
         asked = request.query_params
         if any(len(asked.getlist(name)) > 1 for name in ("code", "state", "iss", "error")):
             raise NotAccepted("a parameter stands twice")
@@ -167,7 +167,7 @@ class Browsers:
 
 
 def _local(to: str) -> str:
-    """A path on this server; anything else could lead elsewhere."""
+    """Return a path on this server; anything else could lead elsewhere."""
     return to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else START
 
 

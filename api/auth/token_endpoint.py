@@ -97,7 +97,7 @@ def _endpoint(name: str) -> Callable[[Server, Asked], tuple[int, Any, Any]]:
 
 
 async def _form(request: Request) -> list[tuple[str, str]] | None:
-    """The parameters of the body; None when it is no form, or a parameter stands twice (RFC 6749, 3.2)."""
+    """Return the parameters of the body; None when it is no form, or a parameter stands twice (RFC 6749, 3.2)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM or request.url.query:
         return None
     body = b""

@@ -53,7 +53,7 @@ class Connection:
         await self._stack.aclose()
 
     async def execute(self, document: str, **variables: Any) -> Any:
-        """The value of the operation's only field. An `Error` among the members of its union is raised."""
+        """Return the value of the operation's only field. An `Error` among the members of its union is raised."""
         try:
             data = await self._session.execute(gql.GraphQLRequest(document, variable_values=variables))
         except TransportQueryError as error:
@@ -89,7 +89,7 @@ class Connection:
         return media_id
 
     async def download(self, url: str) -> AsyncGenerator[bytes]:
-        """The bytes behind a signed address, as they come."""
+        """Return the bytes behind a signed address, as they come."""
         try:
             async with self._http.stream("GET", urljoin(self.url, url)) as answer:
                 if answer.is_error:
@@ -101,7 +101,7 @@ class Connection:
             raise self._unreachable(error) from None
 
     async def job_events(self, job_id: str, interrupted: Callable[[], None] = lambda: None) -> AsyncGenerator[Any]:
-        """The events of a job to its end: no gap and no repeat, however often the connection breaks in between."""
+        """Yield the events of a job to its end: no gap, no repeat, however often the connection breaks."""
         after: str | None = None
         last_seen, pause = time.monotonic(), 0.2
         while True:
@@ -153,6 +153,6 @@ class Connection:
 
 
 def _first(error: TransportQueryError) -> Failure:
-    """The first of the errors of an operation; they are the same four facts as everywhere, in `extensions`."""
+    """Return the first of the errors of an operation; they are the same four facts as everywhere, in `extensions`."""
     told = (error.errors or [{}])[0]
     return failure_of({"message": told.get("message", str(error))} | (told.get("extensions") or {}))

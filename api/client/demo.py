@@ -57,7 +57,7 @@ async def demo(home: Path, output: Path) -> None:
 
 
 def sample() -> Path:
-    """The recording in pyannote.audio's wheel, found without importing it. Raises `Failure`."""
+    """Return the recording in pyannote.audio's wheel, found without importing it. Raises `Failure`."""
     package = importlib.util.find_spec("pyannote.audio")
     for place in (package.submodule_search_locations if package else None) or []:
         file = Path(place) / "sample" / "sample.wav"
@@ -67,14 +67,14 @@ def sample() -> Path:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, `01:23.4`."""
+    """Return minutes and seconds, `01:23.4`."""
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes):02}:{rest:04.1f}"
 
 
 @asynccontextmanager
 async def _server(home: Path) -> AsyncIterator[tuple[str, str]]:
-    """A server on a free port: its address and token. Raises `Failure` with its last words if it does not start."""
+    """Yield a started server's address and token. Raises `Failure` with its last words if it does not start."""
     process, log = _start(home)
     try:
         store = StoreSettings(home=home)

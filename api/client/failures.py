@@ -60,7 +60,7 @@ _BY_CODE = {code.value: _BY_EXIT_CODE[code.exit_code] for code in ErrorCode}
 
 
 def failure_of(error: dict[str, Any]) -> Failure:
-    """An error or a problem, as the API tells it, as an exception."""
+    """Return an error or a problem, as the API tells it, as an exception."""
     code = error.get("code", "INTERNAL")
     remedy = error.get("remedy") or (error.get("details") or {}).get("remedy")
     remedy = f" {remedy}" if remedy else ""

@@ -35,7 +35,7 @@ async def transcribe(
 
 
 async def document(connection: Connection, transcript_id: str, file_format: str) -> AsyncGenerator[bytes]:
-    """The transcript in one of the API's formats, as it comes."""
+    """Return the transcript in one of the API's formats, as it comes."""
     wanted = {"transcriptId": transcript_id, "format": file_format}
     export_id = (await connection.execute(CREATE_EXPORT, input=wanted))["export"]["id"]
     pause = 0.05
@@ -49,7 +49,7 @@ async def document(connection: Connection, transcript_id: str, file_format: str)
 
 
 async def transcript(connection: Connection, transcript_id: str) -> dict[str, Any]:
-    """A transcript with all of its segments, a page at a time."""
+    """Return a transcript with all of its segments, a page at a time."""
     segments: list[dict[str, Any]] = []
     after: str | None = None
     while True:
@@ -62,7 +62,7 @@ async def transcript(connection: Connection, transcript_id: str) -> dict[str, An
 
 
 async def _accepted(connection: Connection, wanted: dict[str, Any], report: Reporter) -> str:
-    """The id of the job, once the queue has room for it."""
+    """Return the id of the job, once the queue has room for it."""
     while True:
         try:
             created = await connection.execute(CREATE_JOB, input=wanted)

@@ -16,25 +16,25 @@ class Reporter(Protocol):
     """Told what happens, in the order in which it happens."""
 
     def __enter__(self) -> Self:
-        """Begins to show."""
+        """Begin to show."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends; what is on the screen is left in order."""
+        """End, and leave what is on the screen in order."""
 
     def uploaded(self, done: int, total: int) -> None:
         """So many bytes of the recording are gone out."""
 
     def told(self, event: dict[str, Any]) -> None:
-        """An event of the job."""
+        """Show an event of the job."""
 
     def note(self, line: str) -> None:
         """Something else worth a line."""
 
 
 def reporter(console: Console) -> Reporter:
-    """The one that suits where standard error goes."""
+    """Return the one that suits where standard error goes."""
     return Bar(console) if console.is_terminal else Lines(console)
 
 
@@ -62,13 +62,13 @@ class Bar:
         self._progress.stop()
 
     def uploaded(self, done: int, total: int) -> None:
-        """Moves the first bar."""
+        """Move the first bar."""
         if self._upload is None:
             self._upload = self._progress.add_task("upload", total=total, remark="")
         self._progress.update(self._upload, completed=done, remark=f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")
 
     def told(self, event: dict[str, Any]) -> None:
-        """Moves the second bar."""
+        """Move the second bar."""
         job = event["job"]
         if self._job is None:
             self._job = self._progress.add_task("waiting", total=1.0, remark="")
@@ -76,7 +76,7 @@ class Bar:
         self._progress.update(self._job, completed=job["progress"], description=stage, remark=remark(job))
 
     def note(self, line: str) -> None:
-        """Prints above the bars."""
+        """Print above the bars."""
         self._progress.console.print(printable(line), markup=False, highlight=False)
 
 
@@ -96,12 +96,12 @@ class Lines:
         pass
 
     def uploaded(self, done: int, total: int) -> None:
-        """Says when the upload is complete."""
+        """Say when the upload is complete."""
         if done == total:
             self.note(f"upload: {total / 1e6:.1f} MB sent")
 
     def told(self, event: dict[str, Any]) -> None:
-        """Says when a stage begins, and each quarter of the way."""
+        """Say when a stage begins, and each quarter of the way."""
         job = event["job"]
         now = (doing(event), int(job["progress"] / EVERY))
         if now != self._last:
@@ -109,12 +109,12 @@ class Lines:
             self.note(f"{now[0]}: {job['progress']:.0%} {remark(job)}".rstrip())
 
     def note(self, line: str) -> None:
-        """Prints it."""
+        """Print it."""
         self._console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def doing(event: dict[str, Any]) -> str:
-    """What the job is at: the stage that this event tells of, else the running one, else its state."""
+    """Return what the job is at: the stage that this event tells of, else the running one, else its state."""
     report = event.get("report") or {}
     told = report.get("stage") if report.get("state") == "RUNNING" else None
     now: str = told or event["job"]["stage"] or event["job"]["state"]

@@ -33,7 +33,7 @@ def graphql_routes(
     broadcast: EventKey | None = None,
     path: str = "/graphql",
 ) -> list[BaseRoute]:
-    """The routes of the endpoint.
+    """Return the routes of the endpoint.
 
     `broadcast` tells events apart: subscribers that sent the same document and variables, and are the same viewer
     (equal, hashable), share one execution and one encoding of events with equal keys. Without it nothing is shared.
@@ -70,7 +70,7 @@ def graphql_routes(
 
 
 def _cross_origin(settings: GraphQLSettings) -> list[Middleware]:
-    """Lets the pages of allowed origins ask, without cookies: they bring a token."""
+    """Let the pages of allowed origins ask, without cookies: they bring a token."""
     if not settings.allowed_origins:
         return []
     allowed = ["authorization", "content-type", "last-event-id", "x-request-id", *PREFLIGHT_HEADERS]

@@ -31,7 +31,7 @@ class Subscribe:
 
 
 def check_message(text: str) -> dict[str, Any]:
-    """The decoded message; raises `BadMessage`."""
+    """Return the decoded message; raises `BadMessage`."""
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -68,7 +68,7 @@ def _check(value: Any, kind: type, complaint: str, *, optional: bool = True, emp
 
 
 def headers_of(headers: Mapping[str, str], payload: Mapping[str, Any]) -> dict[str, str]:
-    """The credentials of a connection: its headers, over them the `connection_init` payload.
+    """Return the credentials of a connection: its headers, over them the `connection_init` payload.
 
     A payload may hold headers (`{"Authorization": "Bearer …"}`), those within `headers`, or a bare `token`.
     """

@@ -37,7 +37,7 @@ class UploadedFile:
     sha256: str
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Its bytes, read in a thread."""
+        """Return its bytes, read in a thread."""
         with self.path.open("rb") as opened:
             while chunk := await to_thread(opened.read, BUFFER):
                 yield chunk
@@ -51,14 +51,14 @@ class Uploads:
         self.paths: list[Path] = []
 
     def create(self) -> tuple[int, Path]:
-        """A new file, readable by us only."""
+        """Open a new file, readable by us only."""
         self.folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix="upload-", dir=self.folder)
         self.paths.append(Path(name))
         return handle, Path(name)
 
     def delete(self) -> None:
-        """Removes the files that nobody moved."""
+        """Remove the files that nobody moved."""
         for path in self.paths:
             path.unlink(missing_ok=True)
 
@@ -78,14 +78,14 @@ class Part:
 
 
 def bad_part(message: str) -> HttpProblem:
-    """A multipart body that does not follow the specification."""
+    """Return the problem of a multipart body that does not follow the specification."""
     return HttpProblem(400, ErrorCode.INVALID_INPUT, f"In the multipart body: {message}.")
 
 
 async def read_multipart(
     chunks: AsyncIterator[bytes], boundary: bytes, settings: GraphQLSettings, uploads: Uploads
 ) -> Any:
-    """The operation with its files in their places; raises `HttpProblem`."""
+    """Return the operation with its files in their places; raises `HttpProblem`."""
     if not boundary:
         raise bad_part("the content type names no boundary")
     reader = _Reader(settings, uploads)
@@ -201,7 +201,7 @@ class _Reader:
         self.ended = True
 
     async def flush(self, threshold: int) -> None:
-        """Writes what has gathered, and closes the files that are whole."""
+        """Write what has gathered, and close the files that are whole."""
         if self.pending and (self.pending_bytes > threshold or self.finished):
             pending, self.pending, self.pending_bytes = self.pending, [], 0
             await to_thread(_write, pending)
@@ -268,7 +268,7 @@ def _map(text: bytes | bytearray, operations: Any, max_files: int) -> dict[str, 
 
 
 def _put(operations: Any, place: str, file: UploadedFile | None) -> None:
-    """Puts a file where `map` says, or (None) only checks that there is a null in that place, under `variables`."""
+    """Put a file where `map` says, or (None) only check that there is a null in that place, under `variables`."""
     steps = place.split(".")
     target: Any = operations
     if steps[0] != "variables" or len(steps) == 1:

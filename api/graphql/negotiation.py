@@ -36,7 +36,7 @@ class Accepted:
 
 
 def accepted(header: str) -> Accepted:
-    """Reads an `Accept` header. An empty one means `application/json`."""
+    """Read an `Accept` header. An empty one means `application/json`."""
     if not header.strip():
         return Accepted(JSON, 1.0, 0.0, 0.0)
     ranges: dict[str, float] = {}

@@ -8,7 +8,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def may_open(headers: Mapping[str, str], allowed: AbstractSet[str]) -> bool:
-    """Programs (no `Origin`), pages of our own origin, and pages of the allowed origins."""
+    """Admit programs (no `Origin`), pages of our own origin, and pages of the allowed origins."""
     origin = headers.get("origin")
     if origin is None or "*" in allowed or origin in allowed:
         return True

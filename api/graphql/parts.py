@@ -20,14 +20,14 @@ END = b"--\r\n"
 
 
 def encode_part(answer: GraphQLResponse) -> bytes:
-    """An event as a part; one that was not executed ends the stream as an error of the transport."""
+    """Return an event as a part; one that was not executed ends the stream as an error of the transport."""
     if not answer.executed:
         return HEAD + encode({"payload": None, "errors": answer.errors}) + BOUNDARY
     return HEAD + b'{"payload":' + answer.json() + b"}" + BOUNDARY
 
 
 def encode_patch(answer: GraphQLResponse) -> bytes:
-    """A part of an answer, as it is."""
+    """Return a part of an answer, as it is."""
     return HEAD + answer.json() + BOUNDARY
 
 
@@ -54,7 +54,7 @@ class Paths:
         self.pending: dict[str, Mapping[str, Any]] = {}
 
     def encode(self, answer: GraphQLResponse) -> bytes:
-        """The part in the older shape."""
+        """Return the part in the older shape."""
         if not isinstance(answer, Part):
             return encode_patch(answer)
         self.pending.update((one["id"], one) for one in answer.pending)

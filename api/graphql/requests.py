@@ -19,12 +19,12 @@ PREFLIGHT_HEADERS = ("graphql-preflight", "apollo-require-preflight", "x-request
 
 
 def bad_request(message: str, details: dict[str, Any] | None = None, status: int = 400) -> HttpProblem:
-    """A request that is not well formed."""
+    """Return the problem of a request that is not well formed."""
     return HttpProblem(status, ErrorCode.INVALID_INPUT, message, details)
 
 
 def check_head(http: HttpRequest, settings: GraphQLSettings) -> None:
-    """Refuses a head that is too long, or that can be read in two ways; raises `HttpProblem`."""
+    """Refuse a head that is too long, or that can be read in two ways; raises `HttpProblem`."""
     if len(http.scope["raw_path"]) + len(http.scope["query_string"]) > settings.max_target_bytes:
         raise too_large("address", settings.max_target_bytes, 414)
     if sum(len(name) + len(value) for name, value in http.scope["headers"]) > settings.max_header_bytes:
@@ -37,7 +37,7 @@ def check_head(http: HttpRequest, settings: GraphQLSettings) -> None:
 
 
 async def read_request(http: HttpRequest, settings: GraphQLSettings, uploads: Uploads) -> Request:
-    """The GraphQL request; raises `HttpProblem`."""
+    """Return the GraphQL request; raises `HttpProblem`."""
     if http.method != "POST":
         _refuse_forged(http, multipart=False)
         return request_from_query_string(http.scope["query_string"])
@@ -61,7 +61,7 @@ async def read_request(http: HttpRequest, settings: GraphQLSettings, uploads: Up
 
 
 def _refuse_forged(http: HttpRequest, *, multipart: bool) -> None:
-    """A page of another origin can send these requests without asking first: they need a header that it cannot set."""
+    """Refuse what another origin's page can send without asking first, unless it has a header that no page sets."""
     if any(name in http.headers for name in PREFLIGHT_HEADERS):
         return
     if not multipart and ("authorization" in http.headers or "cookie" not in http.headers):
@@ -89,7 +89,7 @@ def too_large(what: str, limit: int, status: int = 413) -> HttpProblem:
 
 
 def request_from_query_string(query_string: bytes) -> Request:
-    """A request out of `query`, `variables`, `operationName` and `extensions` in an address."""
+    """Return a request out of `query`, `variables`, `operationName` and `extensions` in an address."""
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
@@ -108,7 +108,7 @@ def request_from_query_string(query_string: bytes) -> Request:
 
 
 def request_from_json(body: bytes) -> Request:
-    """A request out of a JSON body."""
+    """Return a request out of a JSON body."""
     return request_from_object(_json(body, "The body"))
 
 
@@ -120,7 +120,7 @@ def _json(text: bytes, what: str) -> Any:
 
 
 def request_from_object(value: Any) -> Request:
-    """A request out of decoded JSON; each parameter has its type or is null."""
+    """Return a request out of decoded JSON; each parameter has its type or is null."""
     if isinstance(value, list):
         raise bad_request("Batching is off: send one operation in a request.")
     if not isinstance(value, dict):

@@ -53,7 +53,7 @@ class AnswerStream(Response):
 
     @classmethod
     def of(cls, answer: GraphQLResponse, framing: Framing, heartbeat_seconds: float) -> "AnswerStream":
-        """A stream of one answer."""
+        """Return a stream of one answer."""
 
         async def one() -> AsyncGenerator[GraphQLResponse, None]:
             yield answer
@@ -61,7 +61,7 @@ class AnswerStream(Response):
         return cls(one(), framing, heartbeat_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's arguments
-        """Sends the stream. `answers` is closed whatever happens."""
+        """Send the stream. `answers` is closed whatever happens."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sending = create_task(self._send(send))
         leaving = create_task(_gone(receive))

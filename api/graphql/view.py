@@ -59,7 +59,7 @@ class Endpoint:
     streams: Crowd
 
     def call(self, operation: Operation, request: Request, viewer: Any, correlation_id: str) -> Execution:
-        """An operation with a new context for itself and for each of its events."""
+        """Return an operation with a new context for itself and for each of its events."""
         return Execution(
             operation, request, partial(self.context_factory, viewer, correlation_id), correlation_id, viewer
         )
@@ -77,7 +77,7 @@ class GraphQLView:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one HTTP request."""
+        """Answer one HTTP request."""
         correlation_id: str = scope["correlation_id"]
         uploads = Uploads(self.endpoint.settings.upload_folder)
         try:

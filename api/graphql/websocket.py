@@ -40,7 +40,7 @@ class GraphQLWebSocket:
         self.endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one connection."""
+        """Serve one connection."""
         websocket = WebSocket(scope, receive, send)
         if not may_open(websocket.headers, self.endpoint.settings.allowed_origins):
             await websocket.close()  # before it is accepted: HTTP 403
@@ -71,7 +71,7 @@ class Connection:
         self.answering = asyncio.Semaphore(self.settings.answers_per_connection)
 
     async def serve(self) -> None:
-        """Answers messages until either side closes."""
+        """Answer messages until either side closes."""
         try:
             while True:
                 try:
@@ -99,7 +99,7 @@ class Connection:
     # ------------------------------------------------------------ time
 
     def _patience(self) -> float:
-        """Seconds until something must be done although the client is silent."""
+        """Return the seconds until something must be done although the client is silent."""
         now = time.monotonic()
         if not self.initialised:
             return max(0.0, self.opened + self.settings.connection_init_seconds - now)
@@ -204,7 +204,7 @@ class Connection:
             await self._last(message.id, last)
 
     async def _run(self, message: Subscribe, head: str, correlation_id: str, *, crowded: bool) -> bool:
-        """Sends the answers; False when an `error` message has ended the operation."""
+        """Send the answers; False when an `error` message has ended the operation."""
         engine = self.endpoint.engine
 
         async def failed(errors: Any) -> bool:
@@ -240,7 +240,7 @@ class Connection:
         return True
 
     async def _last(self, identifier: str, text: str) -> None:
-        """The last message of an operation; its id is free again before the client can see it."""
+        """Return the last message of an operation; its id is free again before the client can see it."""
         self.operations.pop(identifier, None)
         self.busy = time.monotonic()
         await self._send(text)

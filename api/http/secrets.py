@@ -10,12 +10,12 @@ from db.settings import StoreSettings
 
 
 def access_token(server: ServerSettings, store: StoreSettings) -> str:
-    """The token that lets a client in: the one that was preset, or the data folder's own."""
+    """Return the token that lets a client in: the one that was preset, or the data folder's own."""
     return server.token.get_secret_value() if server.token else _kept(store.home / "token")
 
 
 def known_token(server: ServerSettings, store: StoreSettings) -> str | None:
-    """The same for a client on this machine, which must not make one: None if the data folder has none yet."""
+    """Return the same for a client on this machine, which must not make one: None if the data folder has none yet."""
     return access_token(server, store) if server.token or (store.home / "token").exists() else None
 
 
@@ -32,7 +32,7 @@ def derived(key: bytes, purpose: str) -> bytes:
 
 
 def _kept(file: Path) -> str:
-    """The secret in a file, made by whoever comes first: web and workers may start on a new folder at once."""
+    """Return the secret in a file, made by whoever comes first: web and workers may start on a new folder at once."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         # Complete before it gets its name, so that nobody reads half of it; a link fails where the name is taken.

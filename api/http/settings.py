@@ -110,7 +110,7 @@ class ProviderSettings(BaseModel):
     @field_validator("issuer")
     @classmethod
     def _is_safe(cls, issuer: str) -> str:
-        """What travels to a provider and back must not be read on the way."""
+        """Refuse an address where what travels to a provider and back could be read on the way."""
         url = urlsplit(issuer)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
             raise ValueError("an issuer begins with https://")
@@ -135,7 +135,7 @@ class AuthSettings(Settings):
     @field_validator("oidc", mode="after")
     @classmethod
     def _have_names_of_their_own(cls, providers: tuple[ProviderSettings, ...]) -> tuple[ProviderSettings, ...]:
-        """The name stands in the callback's address, and the issuer in each account."""
+        """Refuse a name or an issuer that stands twice: one is in the callback's address, one in each account."""
         for values in ([one.name for one in providers], [one.issuer for one in providers]):
             if len(set(values)) < len(values):
                 raise ValueError("each provider has a name and an issuer of its own")
@@ -144,7 +144,7 @@ class AuthSettings(Settings):
     @field_validator("signing_key", mode="after")
     @classmethod
     def _is_long(cls, key: SecretStr | None) -> Any:
-        """An empty variable is no key."""
+        """Drop empty values: an empty variable is no key."""
         keys = keys_of(key)
         if any(len(one) < SHORTEST_KEY for one in keys):
             raise ValueError(f"{SHORTEST_KEY} characters or more, of any but spaces")

@@ -34,7 +34,7 @@ class AccessToken(Node):
 
     @classmethod
     def is_type_of(cls, value: object, _info: object) -> bool:
-        """Rows stand for this type."""
+        """Let rows stand for this type."""
         return isinstance(value, tables.AccessToken)
 
 

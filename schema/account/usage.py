@@ -65,6 +65,6 @@ async def check_audio(context: Context, duration_ms: int) -> None:
 
 
 def _month() -> int:
-    """The beginning of this month (UTC), in epoch milliseconds."""
+    """Return the beginning of this month (UTC), in epoch milliseconds."""
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return round(month.timestamp() * 1000)

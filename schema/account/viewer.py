@@ -104,5 +104,5 @@ class Viewer:
 
 
 def viewer(info: Info) -> Context:
-    """The viewer: whoever asks."""
+    """Return the viewer: whoever asks."""
     return info.context

@@ -78,12 +78,12 @@ class Connection(Generic[Node]):
 
 
 def encode(*parts: int | str) -> str:
-    """An opaque cursor."""
+    """Return an opaque cursor."""
     return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
 
 
 def decode(cursor: str, *kinds: type, name: str, argument: str) -> Key:
-    """A cursor's parts behind its name. Raises InvalidInput when it is no such cursor."""
+    """Return a cursor's parts behind its name. Raises InvalidInput when it is no such cursor."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         parts = msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=list[int | str])
@@ -96,7 +96,7 @@ def decode(cursor: str, *kinds: type, name: str, argument: str) -> Key:
 
 
 def check(argument: str, value: int | None, most: int) -> None:
-    """Raises InvalidInput for a page size that is not allowed."""
+    """Check a page size; raises InvalidInput for one that is not allowed."""
     if value is not None and not 0 <= value <= most:
         raise InvalidInput(argument, f"Between 0 and {most}.")
 
@@ -111,7 +111,7 @@ def window(
     default: int = 20,
     most: int = MOST,
 ) -> Window:
-    """What the arguments ask for; with `last`, `first` does not count. Raises InvalidInput."""
+    """Return what the arguments ask for; with `last`, `first` does not count. Raises InvalidInput."""
     check("first", first, most)
     check("last", last, most)
     kinds = [int if column.type.python_type is int else str for column in order.columns]
@@ -125,7 +125,7 @@ def window(
 
 def connection(edges: Sequence[EdgeView], count: Callable[[], Awaitable[int]], *, more: bool, less: bool
                ) -> ConnectionView:  # fmt: skip
-    """A page, made of its edges and of what lies on either side."""
+    """Return a page, made of its edges and of what lies on either side."""
     start, end = (edges[0].cursor, edges[-1].cursor) if edges else (None, None)
     return ConnectionView(edges, PageInfoView(more, less, start, end), count)
 

@@ -105,11 +105,11 @@ class Context:
         return self.viewer.owner_id
 
     def renew(self) -> None:
-        """Forgets what was loaded."""
+        """Forget what was loaded."""
         self.load = Loaders(self.db, self.viewer.owner_id)
 
     def signed_url(self, path: str, expires: int) -> str:
-        """A link that works without credentials until `expires`; the path is what the server will read, unquoted."""
+        """Sign a link that works without credentials until `expires`; the path is unquoted, as the server reads it."""
         signed = self.settings.sign(path, self.owner_id, expires)
         return (self.public_url or self.settings.public_url).rstrip("/") + quote(path) + signed.removeprefix(path)
 
@@ -120,7 +120,7 @@ class Context:
         return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
 
     async def charge(self) -> None:
-        """Takes the operation's cost from the viewer's budget. Raises RateLimited."""
+        """Take the operation's cost from the viewer's budget. Raises RateLimited."""
         if self.rates is not None:
             await self.rates.charge(self.owner_id, self.cost, self.viewer.quota.points_per_minute)
 

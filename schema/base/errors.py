@@ -46,7 +46,7 @@ class UserError:
 
     @classmethod
     def of(cls, error: domain.GraphophoneError, correlation_id: str) -> "UserError":
-        """The answer for a domain exception, whose own facts are attributes of the same names."""
+        """Return the answer for a domain exception, whose own facts are attributes of the same names."""
         own = {name: getattr(error, name) for name in inspect.get_annotations(cls)}
         return cls(
             code=error.code,
@@ -80,7 +80,7 @@ class _Handler:
         self.error_type = error_type
 
     def handle(self, exception: domain.GraphophoneError, *, field: StrawberryField, info: strawberry.Info) -> UserError:  # noqa: ARG002  strawberry's signature
-        """The union member for an exception."""
+        """Return the union member for an exception."""
         if isinstance(exception, domain.InvalidValue):
             exception = in_input(exception)
         return self.error_type.of(exception, info.context.correlation_id)

@@ -31,13 +31,13 @@ def field(
 
 
 def link(name: str, module: str, of: Any = None) -> Any:
-    """A type of another module, named so that neither imports the other."""
+    """Return a type of another module, named so that neither imports the other."""
     type_: Any = Annotated[name, strawberry.lazy(module)]
     return type_ if of is None else of[type_]
 
 
 def arg(description: str, **options: Any) -> Any:
-    """An argument's description, for `Annotated`."""
+    """Return an argument's description, for `Annotated`."""
     return strawberry.argument(description=description, **options)
 
 

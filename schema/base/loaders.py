@@ -33,7 +33,7 @@ class Loader(DataLoader[str, Found]):
         self._waiting: Counter[asyncio.Future[Found]] = Counter()
 
     def load(self, key: str) -> Awaitable[Found]:
-        """What the key stands for."""
+        """Return what the key stands for."""
         future = asyncio.ensure_future(super().load(key))
         self._waiting[future] += 1
         return self._wait(future)

@@ -81,7 +81,7 @@ class Rates:
 
 
 def _window(what: str, who: str, seconds: int) -> tuple[str, int]:
-    """The counter's name in this window of the clock, and when the next one begins (epoch milliseconds)."""
+    """Return the counter's name in this window of the clock, and when the next one begins (epoch milliseconds)."""
     number = int(time.time() // seconds)
     return f"graphophone:rate:{what}:{who}:{number}", (number + 1) * seconds * 1000
 

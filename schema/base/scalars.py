@@ -23,7 +23,7 @@ class UploadedFile(Protocol):
     filename: str
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Its bytes."""
+        """Return its bytes."""
 
 
 def iso(ms: int) -> str:
@@ -60,7 +60,7 @@ def _same(value: Any) -> Any:
 
 
 def scalar_map() -> dict[object, ScalarDefinition]:
-    """The scalars for the schema's configuration."""
+    """Return the scalars for the schema's configuration."""
     return {
         Instant: strawberry.scalar(
             name="DateTime",

@@ -70,7 +70,7 @@ def text(field: str, value: str, most: int, *, lines: bool = False) -> str:
 
 
 def filename(field: str, value: str) -> str:
-    """A file's name without its folders."""
+    """Return a file's name without its folders."""
     name = text(field, re.split(r"[/\\]", value.rstrip("/\\"))[-1], FILENAME_CHARS)
     if _BIDI & set(name) or name in {".", ".."}:
         raise InvalidInput(field, "This is not a file's name.")
@@ -102,7 +102,7 @@ def language(field: str, value: str) -> str:
 
 
 def model(field: str, value: str) -> str:
-    """A model's name as the hub has them: `small`, `owner/name`."""
+    """Return a model's name as the hub has them: `small`, `owner/name`."""
     if len(value) > 100 or ".." in value or not _MODEL.fullmatch(value):
         raise InvalidInput(field, "A model's name, such as small or owner/name; `capabilities.models` lists them.")
     return value
@@ -154,7 +154,7 @@ def metadata(field: str, value: Any) -> Any:
 
 
 def time_range(field: str, start: float, end: float) -> tuple[float, float]:
-    """A stretch of time in seconds."""
+    """Return a stretch of time in seconds."""
     if not (math.isfinite(start) and math.isfinite(end) and 0 <= start < end <= 1e9):
         raise InvalidInput(field, "Seconds with 0 <= start < end.")
     return start, end

@@ -30,7 +30,7 @@ class CoalescedResponses:
     async def answer(
         self, call: Execution, payload: Any, run: Callable[[], Awaitable[GraphQLResponse]]
     ) -> GraphQLResponse:
-        """The answer to this event, computed by whoever asks first."""
+        """Return the answer to this event, computed by whoever asks first."""
         event = self.event_key(payload)
         if event is None:
             return await run()
@@ -47,7 +47,7 @@ class CoalescedResponses:
                 return shared.result() if not shared.result().errors else await run()
 
     async def _first(self, key: Hashable, run: Callable[[], Awaitable[GraphQLResponse]]) -> GraphQLResponse:
-        """Runs it here and now: what needs no waiting is there before the next one asks. If it fails, or whoever asked
+        """Run it here and now: what needs no waiting is there before the next one asks. If it fails, or whoever asked
         is gone, one of those who wait is the first.
         """
         shared: asyncio.Future[GraphQLResponse] = asyncio.get_running_loop().create_future()

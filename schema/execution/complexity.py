@@ -104,7 +104,7 @@ class CostVisitor:
         self.lengths = {"__Schema.types": len(schema.type_map), **INTROSPECTION_LENGTHS}
 
     def measure(self, operation: OperationDefinitionNode) -> Cost:
-        """The operation's cost; raises `TooComplex` when a limit is passed."""
+        """Return the operation's cost; raises `TooComplex` when a limit is passed."""
         root = self.schema.get_root_type(operation.operation)
         roots = self._root_fields(operation.selection_set, set())
         self._check("root fields", roots, self.limits.root_fields)
@@ -203,7 +203,7 @@ class CostVisitor:
         return Measure(fields, aliases, depth, 0, weight + below, streams, parts)
 
     def _page(self, node: FieldNode, field: GraphQLField | None, parent: GraphQLNamedType | None) -> int | None:
-        """The page size that the field asks for; None when it has no such argument."""
+        """Return the page size that the field asks for; None when it has no such argument."""
         if (size := self.lengths.get(f"{parent}.{node.name.value}")) is not None:
             return size
         if field is None or not any(name in field.args for name in PAGE_ARGUMENTS):

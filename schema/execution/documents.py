@@ -95,7 +95,7 @@ class Documents:
         self.characters = 0
 
     def operation(self, source: str, name: str | None, variables: Mapping[str, Any] | None) -> Operation:
-        """The operation to execute; raises `RequestRejected`."""
+        """Return the operation to execute; raises `RequestRejected`."""
         checked = self.remembered.get(source)
         if checked is None:
             checked = self._check(source)
@@ -176,13 +176,13 @@ class Documents:
 
 
 def too_complex(refusal: TooComplex) -> GraphQLError:
-    """The limit that was passed, as the error that the client sees."""
+    """Return the limit that was passed, as the error that the client sees."""
     extensions = {"code": Code.QUERY_TOO_COMPLEX.value, "details": refusal.details}
     return GraphQLError(str(refusal), extensions=extensions)
 
 
 def directives_of(document: DocumentNode, limit: int) -> set[str]:
-    """The names of a document's directives; refuses very many of them, in all or in one place."""
+    """Return the names of a document's directives; refuse very many of them, in all or in one place."""
     count = 0
     names: set[str] = set()
     todo: list[Node] = list(document.definitions)
@@ -202,7 +202,7 @@ def directives_of(document: DocumentNode, limit: int) -> set[str]:
 
 
 def validation_rules(limits: Limits) -> tuple[type[ASTValidationRule], ...]:
-    """The rules of the specification and Strawberry's, with bounded work for the one that is not linear."""
+    """Return the rules of the specification and Strawberry's, with bounded work for the one that is not linear."""
 
     class BoundedMergingRule(OverlappingFieldsCanBeMergedRule):
         """Fields of one response name can be merged; gives up with `QUERY_TOO_COMPLEX` beyond `limits.merging`."""

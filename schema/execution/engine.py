@@ -52,15 +52,15 @@ class Engine:
         self._explain = explain
 
     def operation(self, request: Request) -> Operation:
-        """The operation that the request names; raises `RequestRejected`."""
+        """Return the operation that the request names; raises `RequestRejected`."""
         return self.documents.operation(request.query, request.operation_name, request.variables)
 
     def refusal(self, refused: RequestRejected, correlation_id: str) -> GraphQLResponse:
-        """The answer to a request that is not executed."""
+        """Return the answer to a request that is not executed."""
         return self._not_executed(refused.errors, correlation_id)
 
     async def execute(self, call: Execution) -> GraphQLResponse:
-        """Runs a query or a mutation."""
+        """Run a query or a mutation."""
         async with self._ready(call) as ready:
             if isinstance(ready, GraphQLResponse):
                 return ready
@@ -113,7 +113,7 @@ class Engine:
                     yield part
 
     async def subscribe(self, call: Execution, after: str | None = None) -> AsyncGenerator[GraphQLResponse, None]:
-        """Runs a subscription. An answer that was not executed is the last one.
+        """Run a subscription. An answer that was not executed is the last one.
 
         `after` resumes behind an event: it takes the place of the root field's argument `after`.
         """
@@ -141,7 +141,7 @@ class Engine:
                     await aclose()
 
     async def _source(self, executor: FastExecutor, call: Execution) -> Any:
-        """The subscription's events, or why there are none."""
+        """Return the subscription's events, or why there are none."""
         source: Any = create_source_event_stream(executor)
         if not optimized_is_awaitable(source):
             return source
@@ -152,7 +152,7 @@ class Engine:
             return self._not_executed([self._blame(late)], call.correlation_id, executing=True)
 
     def _blame(self, fault: Exception) -> GraphQLError:
-        """What is wrong with an operation that did not run to its end: it was stopped, or the server is at fault."""
+        """Return the error of an operation that did not run to its end: it was stopped, or the server is at fault."""
         if not isinstance(fault, TimeoutError):
             return _wrapped(fault)
         message = f"The operation took longer than {self.limits.seconds:g} seconds and was stopped."
@@ -176,7 +176,7 @@ class Engine:
     async def _ready(
         self, call: Execution, kind: type[FastExecutor] = FastExecutor
     ) -> AsyncIterator[FastExecutor | GraphQLResponse]:
-        """What will execute the operation, or why it is not executed: for its variables, or for the viewer's budget."""
+        """Return the operation's executor, or why it is not executed: for its variables, or for the viewer's budget."""
         async with _opened(call, self.limits.cost) as context:
             executor: FastExecutor | list[GraphQLError] = kind.build(  # type: ignore[assignment]  # of the class it is called on
                 self.schema,
@@ -210,7 +210,7 @@ class Engine:
         return None
 
     async def _run(self, executor: Any, call: Execution) -> Any:
-        """The result of one execution, which is stopped when it takes too long."""
+        """Return the result of one execution, which is stopped when it takes too long."""
         try:
             if call.operation.introspection:  # pure CPU, up to a tenth of a second
                 result = await asyncio.to_thread(executor.execute_operation)
@@ -224,7 +224,7 @@ class Engine:
         return result
 
     def _executed(self, result: Any, call: Execution) -> dict[str, Any]:
-        """The data and the errors of an answer."""
+        """Return the data and the errors of an answer."""
         found = result.errors
         shown = self._present(found, call.correlation_id, executing=True) if found else None
         return {"executed": True, "data": result.data, "errors": shown}
@@ -251,7 +251,7 @@ def _wrapped(fault: Exception) -> GraphQLError:
 
 @asynccontextmanager
 async def _opened(call: Execution, limit: int) -> AsyncIterator[Any]:
-    """A fresh context, told what the operation costs if it has a `cost`, and closed afterwards."""
+    """Open a fresh context, told what the operation costs if it has a `cost`, and closed afterwards."""
     context = call.new_context()
     if hasattr(context, "cost"):
         context.cost, context.cost_limit = call.operation.cost, limit

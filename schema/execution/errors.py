@@ -61,7 +61,7 @@ def facts(code: str, message: str, details: Any, correlation_id: str) -> dict[st
 
 
 def extensions(code: str, message: str, details: Any, correlation_id: str) -> dict[str, Any]:
-    """The four facts."""
+    """Return the four facts."""
     return {"code": code, "message": message, "details": details, "correlationId": correlation_id}
 
 

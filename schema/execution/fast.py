@@ -62,7 +62,7 @@ class FastExecutor(Executor[Any]):
         items: Iterable[Any],
         position_context: Any,
     ) -> Any:
-        """The list's values, completed column by column where that is possible."""
+        """Return the list's values, completed column by column where that is possible."""
         if (
             isinstance(items, (list, tuple))
             and len(items) >= FEW
@@ -245,7 +245,7 @@ def _ordinary(types: Iterable[type]) -> None:
 
 @lru_cache(maxsize=512)
 def row_maker(names: tuple[str, ...]) -> Callable[..., list[dict[str, Any]]]:
-    """A function from columns to rows with these keys, which are GraphQL names (letters, digits, underscores)."""
+    """Build a function from columns to rows with these keys, which are GraphQL names (letters, digits, underscores)."""
     if not all(name.isidentifier() for name in names):
         raise GraphQLError("A response name is not a name.")
     if not names:

@@ -33,7 +33,7 @@ class Execution:
     viewer: Hashable = None
 
     def of(self, operation: Operation) -> "Execution":
-        """The same call of another operation."""
+        """Return the same call of another operation."""
         return replace(self, operation=operation)
 
 
@@ -49,7 +49,7 @@ class GraphQLResponse:
     encoded: bytes | None = None
 
     def body(self) -> dict[str, Any]:
-        """The response as the specification orders it: errors first."""
+        """Return the response as the specification orders it: errors first."""
         body: dict[str, Any] = {}
         if self.errors:
             body["errors"] = self.errors
@@ -60,7 +60,7 @@ class GraphQLResponse:
         return body
 
     def json(self) -> bytes:
-        """The response, encoded once."""
+        """Return the response, encoded once."""
         return self.encoded if self.encoded is not None else encode(self.body())
 
     @property

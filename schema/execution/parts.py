@@ -38,7 +38,7 @@ class Part(GraphQLResponse):
     first: bool = False
 
     def body(self) -> dict[str, Any]:
-        """The part, as the draft of incremental delivery shapes it."""
+        """Return the part, as the draft of incremental delivery shapes it."""
         body = super().body() if self.first else {}
         for name in ("pending", "incremental", "completed"):
             if value := getattr(self, name):
@@ -53,7 +53,7 @@ async def later_parts(
     present: Present,
     blame: Callable[[Exception], GraphQLError],
 ) -> AsyncGenerator[Part, None]:
-    """The parts after the first. Too late, or when they fail: a last one that completes what is pending with an error.
+    """Yield the parts after the first. Too late, or when they fail, the last completes what is pending with an error.
 
     `deadline` is in the event loop's time.
     """

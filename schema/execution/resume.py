@@ -25,7 +25,7 @@ N = TypeVar("N", bound=Node)
 
 
 def resumed(operation: Operation, schema: GraphQLSchema, after: str) -> Operation:
-    """The operation with `after` as the root field's argument of that name, where the field has one."""
+    """Return the operation with `after` as the root field's argument of that name, where the field has one."""
     if schema.subscription_type is None:
         return operation
     fragments = {d.name.value: d for d in operation.document.definitions if isinstance(d, FragmentDefinitionNode)}
@@ -42,7 +42,7 @@ def _selections(
     fragments: Mapping[str, FragmentDefinitionNode],
     argument: ArgumentNode,
 ) -> SelectionSetNode:
-    """The same selections, the root field with the argument; fragments stand in their place, with their condition."""
+    """Return the same selections, the root field with the argument; fragments stand in place, with their condition."""
 
     def changed(node: SelectionNode) -> SelectionNode:
         if isinstance(node, FieldNode):
@@ -62,5 +62,5 @@ def _selections(
 
 
 def _with(node: N, **changes: Any) -> N:
-    """A copy of a node, which is immutable, with other children."""
+    """Return a copy of a node, which is immutable, with other children."""
     return type(node)(**{key: getattr(node, key) for key in node.keys} | changes)

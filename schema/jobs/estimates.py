@@ -52,7 +52,7 @@ EstimateResult = Annotated[
 async def estimate(
     info: Info, data: Annotated[CreateJobInput, arg("The input that `createJob` would be given.", name="input")]
 ) -> EstimatePayload:
-    """Checks as createJob does, a file included, and looks at the queue."""
+    """Check as createJob does, a file included, and look at the queue."""
     context = info.context
     wanted = await submissions.checked(context, data)
     async with submissions.recording(context, data.source) as recording:

@@ -45,7 +45,7 @@ class HallucinationRulesInput:
 
 
 def chosen(given: HallucinationRulesInput | None) -> Rules:
-    """The rules that are on, with their bounds."""
+    """Return the rules that are on, with their bounds."""
     default = Rules()
     off = set() if given is None else {name for name, on in asdict(given).items() if on is False}
     return Rules(

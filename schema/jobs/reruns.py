@@ -32,7 +32,7 @@ RetryJobResult = Annotated[
 
 
 async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
-    """Queues a FAILED, CANCELED or PARTIAL job again."""
+    """Queue a FAILED, CANCELED or PARTIAL job again."""
     context = info.context
     async with context.db.write() as session:
         row = await jobs.retry(session, context.owner_id, _checked(id_), context.queue_limits)
@@ -65,7 +65,7 @@ RerunStageResult = Annotated[
 async def rerun_stage(
     info: Info, id_: JobId, data: Annotated[RerunStageInput, arg("The stage and its options.", name="input")]
 ) -> RerunStagePayload:
-    """Queues a finished job for one stage."""
+    """Queue a finished job for one stage."""
     context = info.context
     if data.stage not in {Stage.ALIGN, Stage.DIARIZE}:
         raise InvalidInput("input.stage", "ALIGN or DIARIZE.")
@@ -105,7 +105,7 @@ DeleteJobResult = Annotated[
 
 
 async def delete_job(info: Info, id_: JobId) -> DeleteJobPayload:
-    """Deletes a job in any state, with its transcript, exports and, unless another job uses it, its recording."""
+    """Delete a job in any state, with its transcript, exports and, unless another job uses it, its recording."""
     context = info.context
     async with context.db.write() as session:
         await jobs.delete(session, context.owner_id, _checked(id_))

@@ -117,7 +117,7 @@ CreateJobResult = Annotated[
 async def create_job(
     info: Info, data: Annotated[CreateJobInput, arg("The recording, and what to make of it.", name="input")]
 ) -> CreateJobPayload:
-    """Accepts a job; the row is committed before the answer."""
+    """Accept a job; the row is committed before the answer."""
     context = info.context
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
@@ -138,7 +138,7 @@ class Recording:
 
 @asynccontextmanager
 async def recording(context: Context, source: MediaSource) -> AsyncIterator[Recording]:
-    """The recording; one that came with the request is only kept when it was used."""
+    """Return the recording; one that came with the request is only kept when it was used."""
     if not isinstance(source.file, UploadedFile):
         row = await _known_recording(context, await _uploaded(context, source) or source.media_id or "")
         yield Recording(row, row.id)

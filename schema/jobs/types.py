@@ -121,7 +121,7 @@ async def _events(
     first: Annotated[int | None, arg("The number of entries from the start, at most 100.")] = 100,
     after: After = None,
 ) -> ConnectionView:
-    """The job's past, in order; its cursors are those of `jobEvents`."""
+    """Return the job's past, in order; its cursors are those of `jobEvents`."""
     context = info.context
     connections.check("first", first, connections.MOST)
     return await past.paginate(context, parent, connections.MOST if first is None else first, after)
@@ -207,7 +207,7 @@ async def job_list(
     wanted: Annotated[JobFilter | None, arg("The filter.", name="filter")] = None,
     order_by: Annotated[JobOrder | None, arg("The order.")] = JobOrder.CREATED_AT_DESC,
 ) -> ConnectionView:
-    """The viewer's jobs."""
+    """Return the viewer's jobs."""
     context = info.context
     order = (
         listing.by_end()
@@ -243,7 +243,7 @@ CancelJobResult = Annotated[
 
 
 async def cancel_job(info: Info, id_: Annotated[strawberry.ID, arg("The job's id.", name="id")]) -> CancelJobPayload:
-    """Cancels a job that has not ended."""
+    """Cancel a job that has not ended."""
     context = info.context
     async with context.db.write() as session:
         row = await jobs.cancel(session, context.owner_id, id_ if known(id_, "job") else "")

@@ -58,7 +58,7 @@ class EventBuffer:
         self.fault: Exception | None = None
 
     async def run(self) -> None:
-        """Reads whenever there may be something new, until cancelled."""
+        """Read whenever there may be something new, until cancelled."""
         try:
             async with self._live.subscribe(self._owner_id) as signals:
                 await self._begin()
@@ -70,15 +70,15 @@ class EventBuffer:
         self._tell()
 
     async def ready(self) -> None:
-        """Waits until there is something to follow."""
+        """Wait until there is something to follow."""
         await self._ready.wait()
 
     async def notifications(self) -> None:
-        """Waits for anything new."""
+        """Wait for anything new."""
         await self._notifications.wait()
 
     def behind(self, number: int) -> list[Event] | None:
-        """The events behind this number; None when some of them are no longer in memory."""
+        """Return the events behind this number; None when some of them are no longer in memory."""
         if number < self._start:
             return None
         newest = []
@@ -116,7 +116,7 @@ class EventBuffer:
             self._ready.set()
 
     async def _read(self) -> None:
-        """What is new. While the database is away that is nothing; the next poll asks again."""
+        """Return what is new. While the database is away that is nothing; the next poll asks again."""
         try:
             newest = await self._log.newest()
             if newest is None:
@@ -150,7 +150,7 @@ class EventBuffer:
     # ------------------------------------------------------------ what only travels live
 
     def _progress(self) -> None:
-        """Tells the newest percentages, but for jobs of which one was told just now: those are kept for a while."""
+        """Tell the newest percentages, but for jobs of which one was told just now: those are kept for a while."""
         due = [
             latest
             for job_id, latest in self._pending.items()
@@ -180,7 +180,7 @@ class EventBuffer:
 
 
 def _at(job: models.Job, progress: Progress) -> models.Job:
-    """The job's row with what only travels live."""
+    """Return the job's row with what only travels live."""
     changed = models.Job(**{name: getattr(job, name) for name in models.Job.model_fields})
     changed.stage, changed.progress, changed.eta_seconds = progress.stage, progress.progress, progress.eta_seconds
     changed.stages = [
@@ -200,7 +200,7 @@ class Broadcaster:
 
     @asynccontextmanager
     async def follow(self, owner_id: str, subject: Subject) -> AsyncIterator[EventBuffer]:
-        """The tail of a job, or of all of an owner's, once it can be followed."""
+        """Return the tail of a job, or of all of an owner's, once it can be followed."""
         key = owner_id, subject
         self._followers[key] += 1
         try:

@@ -32,7 +32,7 @@ class SubscriptionStream:
         self._seen: dict[str, int] = {}  # job -> percentages, sent or left out
 
     async def open(self, after: str | None) -> None:
-        """Finds the place to start from. Raises NotFound, InvalidInput and CursorExpired."""
+        """Find the place to start from. Raises NotFound, InvalidInput and CursorExpired."""
         head = await self._log.head()
         if head is None:
             raise NotFound(self._subject.kind, self._subject.id)
@@ -44,7 +44,7 @@ class SubscriptionStream:
             await self._log.check(self._number)
 
     async def stream(self) -> AsyncGenerator[Event]:
-        """The jobs as they stand, what was recorded since, and whatever happens until nothing more can."""
+        """Return the jobs as they stand, what was recorded since, and whatever happens until nothing more can."""
         async with self._broadcaster.follow(self._owner_id, self._subject) as buffer:
             self._seen = {id_: told.number for id_, told in buffer.percentages.items()}
             cursor = self._log.cursor(self._number)
@@ -67,7 +67,7 @@ class SubscriptionStream:
                     await buffer.notifications()
 
     async def _recorded(self, buffer: EventBuffer) -> Sequence[Event]:
-        """The next events. A subscription outlives an outage of the database."""
+        """Yield the next events. A subscription outlives an outage of the database."""
         found, upto = buffer.behind(self._number), buffer.upto
         if found is None:
             try:
@@ -85,7 +85,7 @@ class SubscriptionStream:
         return found if self._sees_exports else [one for one in found if not isinstance(one, ExportReported)]
 
     def _percentages(self, buffer: EventBuffer) -> Sequence[Event]:
-        """The newest percentage of each job, and how many were left out, if many were."""
+        """Return the newest percentage of each job, and how many were left out, if many were."""
         told: list[Event] = []
         for job_id, (number, heard) in buffer.percentages.items():
             event = heard

@@ -68,7 +68,7 @@ class Provenance:
 
 
 def of(transcript: models.Transcript, job: models.Job) -> Facts:
-    """The recorded facts, with the seconds of stages that were done again since."""
+    """Return the recorded facts, with the seconds of stages that were done again since."""
     told = {report.stage.value: report.seconds for report in job.stages if report.seconds is not None}
     if transcript.provenance is None:
         return Facts(asr_model=job.options.model, device="", compute_type="", stage_seconds=told)

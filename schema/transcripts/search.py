@@ -87,7 +87,7 @@ async def find(info: Info, query: Query, first: First = 20, after: After = None)
 async def paginate(
     context: Context, query: str, first: int | None, after: str | None, *, transcript_id: str | None = None
 ) -> ConnectionView:
-    """A page of hits, in one transcript or in all."""
+    """Return a page of hits, in one transcript or in all."""
     connections.check("first", first, connections.MOST)
     size = 20 if first is None else first
     phrases = terms.parse(query)

@@ -42,7 +42,7 @@ class SegmentView(msgspec.Struct):
 
 
 def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[SegmentView]:
-    """Rows of one transcript as they are shown."""
+    """Return rows of one transcript as they are shown."""
     by_position: dict[int | None, SpeakerView] = {speaker.position: speaker for speaker in speakers}
     return [
         SegmentView(
@@ -66,7 +66,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
 
 
 def words_of(view: SegmentView) -> list[WordView]:
-    """A segment's words, unpacked."""
+    """Return a segment's words, unpacked."""
     return words.unpack(view.packed, view.first_word, view.by_position)
 
 

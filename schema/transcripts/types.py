@@ -208,7 +208,7 @@ async def transcript_list(
     before: Before = None,
     language: Annotated[str | None, arg("Only transcripts in this language, an ISO 639-1 code.")] = None,
 ) -> ConnectionView:
-    """The viewer's transcripts, newest first."""
+    """Return the viewer's transcripts, newest first."""
     context = info.context
     code = None if language is None else validation.language("language", language)
     order = listing.by_creation(models.Transcript, descending=True)

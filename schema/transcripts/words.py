@@ -79,7 +79,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def unpack(packed: str, first: int, by_position: Mapping[int | None, SpeakerView]) -> list[WordView]:
-    """A segment's words; `first` is the index of its first."""
+    """Return a segment's words; `first` is the index of its first."""
     c = columns(packed)
     reviewed = set(c.reviewed)
     return [

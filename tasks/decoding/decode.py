@@ -128,7 +128,7 @@ class _Frames:
 def _resampled(
     frames: Iterable[AudioFrame], timeline: Timeline
 ) -> Iterator[np.ndarray[tuple[int], np.dtype[np.int16]]]:
-    """Frames as 16 kHz mono samples, holes as silence.
+    """Yield frames as 16 kHz mono samples, holes as silence.
 
     A stream that changes its rate or channels on the way gets a new resampler.
     """

@@ -31,7 +31,7 @@ class TranscriptBuilder:
         return "en" if self.options.task is TranscriptionTask.TRANSLATE else self.language or ""
 
     def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
-        """Segments that were just recognised in a chunk."""
+        """Add segments that were just recognised in a chunk."""
         self.add_speech(chunk)
         self.segments += segments
         self._hand_on(segments)
@@ -53,7 +53,7 @@ class TranscriptBuilder:
         self._stored = ()
 
     def windows(self) -> Iterator[tuple[Segment, ...]]:
-        """Segments as they come, until all are there."""
+        """Yield segments as they come, until all are there."""
         yield from iter(self._windows.get, None)
 
     def trim_pause(self, word: Word) -> Word:

@@ -47,7 +47,7 @@ def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
 
 
 def _decoded(work: Work, target: Path) -> Iterator[Told]:
-    """What the child tells. It is ended when nobody listens any more."""
+    """Yield what the child tells. It is ended when nobody listens any more."""
     command = [sys.executable, "-m", "tasks.decoding.decode", work.source, str(target), str(work.max_seconds)]
     child = subprocess.Popen(
         [*command, str(os.getpid())], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=bare_environment()

@@ -73,7 +73,7 @@ def _too_few(found: int, wanted: int) -> Problem:
 def assign(
     segments: Sequence[Segment], turns: Sequence[Turn], language: str
 ) -> tuple[tuple[SpeakerLabel, ...], list[Segment]]:
-    """Speakers in order of first appearance, and the segments split where the speaker changes."""
+    """Return speakers in order of first appearance, and the segments split where the speaker changes."""
     turns = sorted(turns, key=lambda turn: (turn.start, turn.end))
     index = TurnIndex(turns)
     told: list[tuple[Segment, list[str]]] = []
@@ -158,7 +158,7 @@ class TurnIndex:
         return min(around, key=lambda turn: max(turn.start - moment, moment - turn.end)).speaker
 
     def overlap(self, start: float, end: float) -> float:
-        """Seconds within a stretch in which two or more speak at once."""
+        """Return the seconds within a stretch in which two or more speak at once."""
         total, reached = 0.0, start
         for turn in self.during(start, end):
             total += max(0.0, min(reached, turn.end) - turn.start)

@@ -37,7 +37,7 @@ def open_engine(settings: SpeechSettings | None = None) -> SpeechEngine:
 
 
 def _hold_memory() -> None:
-    """Lets freed memory stay in the process for the next tensor; it goes when the process does.
+    """Let freed memory stay in the process for the next tensor; it goes when the process does.
 
     Else glibc returns each large one to the system, which fills every page with zeros when the next is asked for: a
     quarter of the processor's time in a job. C libraries without these options stay as they are.
@@ -58,7 +58,7 @@ def _tidy_up() -> None:
 
 
 def quieten() -> None:
-    """Lets the libraries' log lines go where ours go, and only those that an operator needs."""
+    """Let the libraries' log lines go where ours go, and only those that an operator needs."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric", "whisperx", "faster_whisper", "transformers"):
         logger = logging.getLogger(name)
         logger.handlers.clear()  # they bring handlers of their own, straight to the terminal

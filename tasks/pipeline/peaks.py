@@ -29,6 +29,6 @@ def peaks(recording: Recording) -> bytes:
 
 
 def keep(recording: Recording, work: Work, tell: Emit) -> None:
-    """Leaves the peaks with the job."""
+    """Leave the peaks with the job."""
     scratch_file(work, PEAKS).write_bytes(peaks(recording))
     tell(CheckpointSaved(stage=Stage.DECODE, name=PEAKS))

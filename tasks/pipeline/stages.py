@@ -112,7 +112,7 @@ class Beside:
 
 @contextmanager
 def beside(stages: Stages, ended: Callable[[], None], *, parallel: bool) -> Iterator[Beside]:
-    """Threads that end with the block; after a failure `ended` is called, so that none waits for what never comes."""
+    """Start threads that end with the block; after a failure `ended` is called: none waits for what never comes."""
     if not parallel:
         yield Beside(None)
         return

@@ -58,7 +58,7 @@ class Asset:
 
 
 def asset(name: str, body: bytes) -> Asset:
-    """A file, hashed and compressed."""
+    """Return a file, hashed and compressed."""
     return Asset(body, gzip.compress(body, 6, mtime=0), TYPES[Path(name).suffix], sha384(body).digest())
 
 
@@ -77,7 +77,7 @@ def assets() -> Mapping[str, Asset]:
 
 
 def examples(schema: GraphQLSchema) -> bytes:
-    """The example operations that this schema can answer, as JSON for the page."""
+    """Return the example operations that this schema can answer, as JSON for the page."""
     found = []
     for path in sorted((Path(__file__).parent / "examples").glob("*.graphql")):
         query = path.read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def examples(schema: GraphQLSchema) -> bytes:
 
 
 def page(request: Request) -> Response:
-    """The page itself."""
+    """Return the page itself."""
     base = f"{request.url.path.rstrip('/')}/assets"
 
     def address(name: str) -> str:

@@ -60,7 +60,7 @@ def _span(group: Sequence[Segment], builder: TranscriptBuilder, seconds: float) 
 
 
 def placed(span: AlignmentSpan, places: Sequence[WordSpan | None], seconds: float) -> list[Word]:
-    """Words with the times that the aligner found; the others between their neighbours, by length."""
+    """Return words with the times that the aligner found; the others between their neighbours, by length."""
     known = _forward(places, seconds)
     words: list[Word] = []
     for index, (text, place) in enumerate(zip(span.words, known, strict=True)):
@@ -77,7 +77,7 @@ def _timing(known: Sequence[WordSpan | None]) -> WordTiming:
 
 
 def _forward(places: Sequence[WordSpan | None], seconds: float) -> list[WordSpan | None]:
-    """Places inside the recording whose starts never decrease and whose ends do not come before."""
+    """Return places inside the recording whose starts never decrease and whose ends do not come before."""
     last = 0.0
     result: list[WordSpan | None] = []
     for place in places:

@@ -44,7 +44,7 @@ def words(text: str, language: str) -> list[str]:
 
 
 def join(parts: Sequence[str], language: str) -> str:
-    """Words as text again."""
+    """Return words as text again."""
     return ("" if language in LANGUAGES_WITHOUT_SPACES else " ").join(parts)
 
 

@@ -51,7 +51,7 @@ class Sources:
         return Found(fetched, f"{name}@{fetched.name}")
 
     def here(self) -> list[str]:
-        """Names of the models in the models' folder that are whole, as they were when first asked for."""
+        """Return the names of the models in the models' folder that are whole, as they were when first asked for."""
         if self._here is None:
             folders = sorted(path.parent.name for path in self.models.glob(f"*/{WEIGHTS}"))
             self._here = [name for name in folders if name not in names() or not pack.faults(self.models, name)]
