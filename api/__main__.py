@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from api.http.settings import AuthSettings, ServerSettings, explain
+from api.process import copies
 from api.process.people_commands import clients, users
 from api.process.supervisor import EXIT_CONFIGURATION
 from db.settings import UnreadableSecret
@@ -119,6 +120,8 @@ def schema() -> None:
     typer.echo(sdl())
 
 
+for command in (copies.backup, copies.restore, copies.move):
+    app.command()(command)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
 jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")

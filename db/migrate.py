@@ -61,22 +61,32 @@ async def _upgrade(url: str) -> None:
         await engine.dispose()
 
 
-def _run(connection: Connection) -> None:
+def revision_of(connection: Connection) -> tuple[str | None, str | None]:
+    """Return the revision of a database (None: it is new), and this version's own."""
+    newest = ScriptDirectory.from_config(config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision(), newest
+
+
+def upgrade_within(connection: Connection, revision: str) -> None:
+    """Upgrade to a revision in the transaction that is open; a database that is there or further stays as it is."""
     alembic = config()
-    scripts = ScriptDirectory.from_config(alembic)
-    newest = scripts.get_current_head()
-    current = MigrationContext.configure(connection).get_current_revision()
+    alembic.attributes["connection"] = connection
+    command.upgrade(alembic, revision)
+
+
+def _run(connection: Connection) -> None:
+    current, newest = revision_of(connection)
     if current == newest:
         return
     if current is not None:
+        scripts = ScriptDirectory.from_config(config())
         if current not in {script.revision for script in scripts.walk_revisions()}:
             raise NewerDatabase(
                 f"The database is at revision {current}, which a newer version made; this one knows those up to"
                 f" {newest}. Start the newer version, or put the copy back that it made before."
             )
         _copy(connection, current)
-    alembic.attributes["connection"] = connection
-    command.upgrade(alembic, "head")
+    upgrade_within(connection, "head")
 
 
 def _copy(connection: Connection, revision: str) -> None:

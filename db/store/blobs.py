@@ -90,6 +90,12 @@ class Blobs:
         """Copy a file in."""
         await obstore.put_async(self._store, key, source)
 
+    async def all_keys(self) -> AsyncIterator[str]:
+        """List the files that are there."""
+        async for part in obstore.list(self._store):
+            for file in part:
+                yield file["path"]
+
     async def delete(self, key: str) -> None:
         """Remove a file and what a writer that was killed left of it; one that is not there is no error."""
         with suppress(FileNotFoundError):
