@@ -124,7 +124,7 @@ for command in (copies.backup, copies.restore, copies.move):
     app.command()(command)
 app.add_typer(users, name="users")
 app.add_typer(clients, name="clients")
-jobs = typer.Typer(invoke_without_command=True, help="What runs, waits or is quarantined; requeue or cancel by hand.")
+jobs = typer.Typer(invoke_without_command=True, help="Work that runs, waits or is quarantined; requeue or cancel.")
 app.add_typer(jobs, name="jobs")
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
@@ -160,9 +160,9 @@ def cancel(job: JobId) -> None:
 def transcribe(  # noqa: PLR0917 - options of the command line
     recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video; see `capabilities.audioFormats`.")],
     file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = _TEXT,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; else standard output.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; else standard output.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
-    speakers: Annotated[int | None, typer.Option(help="How many there are, if known.")] = None,
+    speakers: Annotated[int | None, typer.Option(help="The number of speakers, if known.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Text that tells Whisper names and style.")] = None,
     model: Annotated[str | None, typer.Option(help="One of those that the server has.")] = None,
     url: Annotated[str | None, typer.Option(help="The server; else the one of this data folder.")] = None,

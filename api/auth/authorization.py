@@ -191,7 +191,7 @@ class _Finder:
 
 
 class Revocation(_Finder, RevocationEndpoint):  # type: ignore[misc]  # Authlib has no types
-    """RFC 7009. With one token goes all that came of the same sign-in."""
+    """RFC 7009. With one token, all others of the same sign-in are revoked."""
 
     CLIENT_AUTH_METHODS = AUTH_METHODS
 

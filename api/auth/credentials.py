@@ -1,4 +1,4 @@
-"""Who asks: found from the credentials of a request or a WebSocket."""
+"""The viewer, found from the credentials of a request or a WebSocket."""
 
 import hashlib
 import hmac
@@ -25,7 +25,7 @@ KNOWN_SECONDS = 1.0
 """So long a credential is believed without asking the database again: revoked ones are refused after that."""
 
 KNOWN = 10_000
-"""How many credentials are remembered."""
+"""The number of credentials that are remembered."""
 
 LONGEST = 8192
 """Characters of the header with a token; longer ones are refused unread."""
@@ -35,7 +35,7 @@ Find = Callable[[str], Awaitable[Principal | None]]
 
 
 class Credentials:
-    """Lets in whoever has a token, as `Authorization: Bearer …` or in a WebSocket's `connection_init`."""
+    """Lets in any client that has a token, as `Authorization: Bearer …` or in a WebSocket's `connection_init`."""
 
     def __init__(
         self,

@@ -92,7 +92,7 @@ def _page(body: str, status: int = 200) -> Response:
 
 
 def _from_here(request: Request) -> bool:
-    """Whether a page of this server has sent the form; browsers that do not say so keep the cookie to themselves."""
+    """Return True if a page of this server has sent the form; browsers that do not say so withhold the cookie."""
     return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 

@@ -1,4 +1,4 @@
-"""The public keys of a provider: fetched seldom, whatever key ids strangers invent."""
+"""The public keys of a provider: fetched seldom, whatever key ids a client invents."""
 
 import asyncio
 import time

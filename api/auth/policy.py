@@ -1,4 +1,4 @@
-"""Who of a provider's people may sign in, and as what: decided by the claims."""
+"""The sign-in policy: the claims decide which of a provider's people may sign in, and in which role."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

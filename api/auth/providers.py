@@ -31,11 +31,11 @@ _REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
 class NotAccepted(Exception):
-    """What a provider or a browser sent does not hold; the message is for the log."""
+    """A message of a provider or a browser that failed its checks; the text is for the log."""
 
 
 class Discovered(msgspec.Struct, frozen=True):
-    """What is used of a provider's metadata (OpenID Connect Discovery 1.0)."""
+    """The part of a provider's metadata that is used (OpenID Connect Discovery 1.0)."""
 
     issuer: str
     authorization_endpoint: str

@@ -1,4 +1,4 @@
-"""What is there to sign in with: its routes, and the finder of viewers that all transports share."""
+"""The ways to sign in: their routes, and the finder of viewers that all transports share."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
 """Sign-in for people, at any of the configured OpenID Connect providers (authorization code with PKCE).
 
-What an attempt must remember travels in a sealed cookie of its own, named by its state: two tabs do not disturb each
-other. The session's cookie only names a row, so a session can be ended from anywhere.
+The data of an attempt travels in a sealed cookie of its own, named by its state: two tabs do not disturb each other.
+ The session's cookie only names a row, so a session can be ended from anywhere.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from db.domain.values import ErrorCode
 from db.store.session import Database
 
 ATTEMPT_SECONDS = 600.0
-"""How long a person may take at the provider."""
+"""The seconds that a person may take at the provider."""
 
 LONGEST_CODE = 4096
 START = "/graphql"

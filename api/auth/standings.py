@@ -12,7 +12,7 @@ from db.store.session import Database, DatabaseDown
 from schema.base.context import Standing
 
 LOOK_SECONDS = 4.0
-"""How often. A transport looks at a standing every few seconds in its turn; together that stays below ten."""
+"""The seconds between two looks. A transport, too, looks at a standing every few seconds; together, below ten."""
 
 _log = structlog.get_logger(__name__)
 

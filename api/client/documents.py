@@ -1,4 +1,4 @@
-"""What the command line asks of the API, in GraphQL. A test holds it to the schema."""
+"""The GraphQL documents that the command line sends. A test holds them to the schema."""
 
 ERROR = "... on UserError { code message details correlationId }"
 SEGMENT = "id start end text speaker { label name }"

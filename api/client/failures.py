@@ -1,4 +1,4 @@
-"""How the command line fails, and the exit codes that a script can tell it by.
+"""The failures of the command line, and the exit codes by which a script can tell them apart.
 
 Failure                 1  something unexpected
   (usage)               2  the command line was not understood

@@ -1,4 +1,4 @@
-"""What a person sees while a job runs: a bar on a terminal, plain lines elsewhere; always on standard error."""
+"""The progress of a job as a person sees it: a bar on a terminal, plain lines elsewhere; always on standard error."""
 
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -81,7 +81,7 @@ class Bar:
 
 
 class Lines:
-    """A line whenever something new began, for logs and for those who read with their ears."""
+    """A line for each thing that begins, for logs and screen readers."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -122,7 +122,7 @@ def doing(event: dict[str, Any]) -> str:
 
 
 def remark(job: dict[str, Any]) -> str:
-    """When it will be done, or how many are before it."""
+    """Return the time that is left, or the place in the queue."""
     if job["queuePosition"]:
         return f"number {job['queuePosition']} in the queue"
     if job["etaSeconds"] is not None and job["state"] == "RUNNING":

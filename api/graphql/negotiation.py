@@ -1,4 +1,4 @@
-"""Which media type a client prefers, from its `Accept` header (RFC 9110, section 12.5.1)."""
+"""The media type that a client prefers, from its `Accept` header (RFC 9110, section 12.5.1)."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ PARTS = "multipart/mixed"
 
 @dataclass(frozen=True)
 class Accepted:
-    """How much a client likes each kind of answer: 0 (not at all) to 1. Streams and pages count only when named."""
+    """The quality that a client gives each kind of answer, 0 (refused) to 1. Streams and pages count only if named."""
 
     json: str | None
     """The JSON media type to answer with; None when none is accepted."""
@@ -20,7 +20,7 @@ class Accepted:
     html_quality: float
     parts_quality: float = 0.0
     parts_by_id: bool = False
-    """Whether it names today's draft of answers in parts; those that name none read the one of August 2022."""
+    """True if it names today's draft of answers in parts; clients that name none read the one of August 2022."""
 
     @property
     def prefers_stream(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which pages may open a WebSocket: browsers send cookies along whatever page asks, and no preflight."""
+"""The pages that may open a WebSocket: browsers send cookies along whatever page asks, and no preflight."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet

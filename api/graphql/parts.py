@@ -32,7 +32,7 @@ def encode_patch(answer: GraphQLResponse) -> bytes:
 
 
 def framing_of_parts(accept: Accepted) -> Framing | None:
-    """How to send an answer in parts, in today's draft or in that of August 2022; None when nobody asked for that."""
+    """Return the framing of an answer in parts, in today's draft or in that of August 2022; None if nobody asked."""
     if not accept.parts_quality or accept.parts_quality < accept.stream_quality:
         named = accept.stream_quality and (accept.json is None or accept.prefers_stream)
         return SERVER_SENT_EVENTS if named else None

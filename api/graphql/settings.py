@@ -1,4 +1,4 @@
-"""What can be set about the GraphQL endpoint."""
+"""The settings of the GraphQL endpoint."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ class GraphQLSettings:
     """Sizes are bytes, times are seconds."""
 
     upload_folder: Path
-    """Where uploaded files are written while they arrive; a resolver moves those that it keeps."""
+    """The folder to which uploaded files are written while they arrive; a resolver moves those that it keeps."""
     max_upload_bytes: int = 2 * 2**30
     """Of one file in a multipart request."""
     max_files: int = 4
@@ -42,12 +42,12 @@ class GraphQLSettings:
     max_message_bytes: int = 256 * 2**10
     """Of one WebSocket message."""
     recheck_seconds: float = 2.5
-    """How often whatever is open looks whether the viewer's credentials still hold."""
+    """The seconds between two checks, by all that is open, that the viewer's credentials still hold."""
     heartbeat_seconds: float = 15.0
     """Between two signs of life on an event stream."""
     compress_from_bytes: int = 1024
     """Smaller answers are not compressed."""
     playground: bool = True
-    """Whether browsers get the playground."""
+    """True if browsers get the playground."""
     get_queries: bool = True
-    """Whether queries may also be asked by GET."""
+    """True if queries may also be asked by GET."""

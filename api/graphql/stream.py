@@ -15,7 +15,7 @@ from schema.execution import GraphQLResponse
 
 @dataclass(frozen=True)
 class Framing:
-    """How answers are told apart in a response."""
+    """The framing by which answers are told apart in a response."""
 
     media_type: str
     encode: Callable[[GraphQLResponse], bytes]

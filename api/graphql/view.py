@@ -49,7 +49,7 @@ METHODS = "GET, HEAD, POST, OPTIONS"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What all transports share."""
+    """The parts of the endpoint that all transports share."""
 
     engine: Engine
     authenticate: Authenticate

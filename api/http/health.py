@@ -1,4 +1,4 @@
-"""Whether this process lives (`/healthz`), and whether what it needs is there (`/readyz`)."""
+"""The health of this process (`/healthz`) and of everything that it needs (`/readyz`)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

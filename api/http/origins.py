@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 Network: TypeAlias = IPv4Network | IPv6Network
 
 public_base: ContextVar[str] = ContextVar("public_base", default="")
-"""Where the client of this request sees the server: `https://example.org`, or nothing when it did not say."""
+"""The server's address as this request's client sees it: `https://example.org`, or nothing if it did not say."""
 
 EXPOSED = (
     *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Location"),

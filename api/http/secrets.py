@@ -21,7 +21,8 @@ def known_token(server: ServerSettings, store: StoreSettings) -> str | None:
 
 def signing_keys(auth: AuthSettings, store: StoreSettings) -> list[bytes]:
     """Return the keys from which all that the server signs and seals is derived, the newest first: those that were set,
-    so that several web processes take each other's, or the data folder's own. What a key signed is void without it.
+    so that several web processes take each other's, or the data folder's own. Without a key,
+    all that it signed is void.
     """
     return [key.encode() for key in keys_of(auth.signing_key) or [_kept(store.home / "signing-key")]]
 
@@ -32,7 +33,7 @@ def derived(key: bytes, purpose: str) -> bytes:
 
 
 def _kept(file: Path) -> str:
-    """Return the secret in a file, made by whoever comes first: web and workers may start on a new folder at once."""
+    """Return the secret in a file, made by the first to come: web and workers may start on a new folder at once."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         # Complete before it gets its name, so that nobody reads half of it; a link fails where the name is taken.

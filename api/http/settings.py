@@ -1,4 +1,4 @@
-"""Where the server listens, who may enter, and what it accepts."""
+"""The settings of the server: its address, its providers and keys, and its bounds."""
 
 import re
 from ipaddress import ip_network
@@ -33,15 +33,15 @@ class ServerSettings(Settings):
         default="", description="Origins whose pages may ask, `https://app.example`, with commas; `*` for all."
     )
     points_per_minute: int = Field(
-        default=200_000, ge=20_000, description="How much one owner may ask for in a minute, in points of query cost."
+        default=200_000, ge=20_000, description="The points of query cost that one owner may use in a minute."
     )
-    playground: bool = Field(default=True, description="Whether browsers find the playground at `/graphql`.")
-    introspection: bool = Field(default=True, description="Whether clients may ask for the schema.")
-    get_queries: bool = Field(default=True, description="Whether queries may also be asked by GET.")
+    playground: bool = Field(default=True, description="True if browsers find the playground at `/graphql`.")
+    introspection: bool = Field(default=True, description="True if clients may ask for the schema.")
+    get_queries: bool = Field(default=True, description="True if queries may also be asked by GET.")
 
     @property
     def resolved_public_url(self) -> str:
-        """Where signed addresses begin; without the setting, where we listen."""
+        """The beginning of signed addresses; without the setting, the address that the server listens at."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  nobody can go there
         host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"
@@ -104,7 +104,7 @@ class ProviderSettings(BaseModel):
 
     @property
     def shown(self) -> str:
-        """What the button says."""
+        """The label of the button."""
         return self.label or self.name
 
     @field_validator("issuer")
@@ -127,10 +127,10 @@ class AuthSettings(Settings):
     )
     signing_key: SecretStr | None = Field(
         default=None,
-        description="What signs addresses and seals sessions, 32 characters or more; of several, separated by spaces,"
-        " the first signs and all are taken. Empty: made at the first start.",
+        description="The key that signs addresses and seals sessions, 32 characters or more; of several, with"
+        " spaces between, the first signs and all are taken. Empty: made at the first start.",
     )
-    session_hours: float = Field(default=12.0, gt=0, le=720, description="How long a sign-in of a browser holds.")
+    session_hours: float = Field(default=12.0, gt=0, le=720, description="The hours that a sign-in of a browser holds.")
 
     @field_validator("oidc", mode="after")
     @classmethod

@@ -1,4 +1,4 @@
-"""What the web process has at hand: one of each, made by `api.app` and shared by all requests."""
+"""The state of the web process: one of each part, made by `api.app` and shared by all requests."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Where the server of a data folder can be reached: told by the one that runs, for clients on the same machine."""
+"""The address of a data folder's server: told by the one that runs, for clients on the same machine."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +20,7 @@ def forget_address(store: StoreSettings) -> None:
 
 
 def known_address(store: StoreSettings, pid: int | None = None) -> str | None:
-    """Where the server of this data folder, or the very one of process `pid`, is ready; None if none has said so."""
+    """Return the address at which this data folder's server (that of process `pid`) is ready; None if none said so."""
     with suppress(OSError):
         told_by, _, url = _file(store).read_text().partition(" ")
         if pid is None or told_by == str(pid):
@@ -29,7 +29,7 @@ def known_address(store: StoreSettings, pid: int | None = None) -> str | None:
 
 
 def default_address(server: ServerSettings, store: StoreSettings) -> str:
-    """Where a client looks when it is not told otherwise."""
+    """Return the address at which a client looks when it is not told otherwise."""
     return known_address(store) or f"http://{server.host}:{server.port}"
 
 

@@ -1,4 +1,4 @@
-"""Whether strangers can reach the server, and what then has to be set."""
+"""The check that a server which other machines can reach has a token or a provider set."""
 
 from ipaddress import ip_address
 

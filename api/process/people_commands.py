@@ -71,8 +71,8 @@ def list_clients(context: typer.Context) -> None:
 
 @clients.command()
 def add(
-    name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[list[str], typer.Option(help=f"What it may; repeat for several: {', '.join(SCOPES)}.")],
+    name: Annotated[str, typer.Argument(help="Its purpose.")],
+    scope: Annotated[list[str], typer.Option(help=f"A scope of it; repeat for several: {', '.join(SCOPES)}.")],
 ) -> None:
     """Make a service account; its secret is printed this once."""
     from api.process.people import add_client

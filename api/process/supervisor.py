@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.text import Text
 
 ASK_AGAIN_AFTER = 4.0
-"""Seconds after which, in a hurry, a process that was asked to stop is asked again; a worker then hands its job back at
-once."""
+"""Seconds after which, when it is urgent, a process that was asked to stop is asked again; a worker then hands its
+job back at once."""
 KILL_AFTER = 8.0
 """Seconds after which it is killed. With what Valkey takes to stop, a Ctrl-C stays below ten."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds until a process that died is started again: doubled each time, the first again after a long life."""
 EXIT_CONFIGURATION = 78
-"""How a process ends whose settings are wrong (`EX_CONFIG` of sysexits.h): starting it again would not help."""
+"""The exit status of a process whose settings are wrong (`EX_CONFIG` of sysexits.h): a restart would not help."""
 
 
 class Voice(Console):
@@ -72,7 +72,7 @@ class Supervisor:
         self._kept[child] = asyncio.create_task(self._watch(child))
 
     def ask_to_stop(self, *, patient: bool = False) -> None:
-        """Begin to stop: quickly, or giving all the time that they need to finish what is at hand. Asked again, it is
+        """Begin to stop: quickly, or giving all the time that they need to finish their work. Asked again, it is
         quick in any case, and those who are still at it are asked again, too.
         """
         if self.stopping.is_set() or not patient:

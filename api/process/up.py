@@ -22,7 +22,7 @@ from tasks.system.processes import dies_with_parent
 from tasks.wakeups import valkey
 
 STOP_SECONDS = 2.0
-"""What a worker takes to end after it has handed back its work."""
+"""The seconds that a worker takes to end after it has handed back its work."""
 
 
 class CannotStart(Exception):
@@ -30,7 +30,7 @@ class CannotStart(Exception):
 
 
 def up(server: ServerSettings, store: StoreSettings, worker: WorkerSettings) -> int:
-    """Run everything until Ctrl-C, which is quick, or SIGTERM, upon which workers finish what they have at hand (asked
+    """Run everything until Ctrl-C, which is quick, or SIGTERM, upon which workers finish the work that they hold (asked
     twice, they do not); returns the exit code. Raises `CannotStart`.
     """
     try:

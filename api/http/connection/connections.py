@@ -1,7 +1,7 @@
 """All open connections of this process: how many there may be, and how long each may keep us waiting.
 
 Nothing here knows HTTP. A protocol (`.protocol`) enters a connection, and is asked each second whether its time is up.
-Where there is no room, the connection that has waited longest for a request makes room, of the address that has most
+If there is no room, the connection that has waited longest for a request makes room, of the address that has most
 of them: a flood of silent connections costs its own, and a lawful request is served in the middle of it.
 """
 
@@ -53,15 +53,15 @@ class ConnectionLimits:
 
 
 class Connection(Protocol):
-    """What is asked of each connection."""
+    """The interface of each connection."""
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """The address that it comes from."""
 
     @property
     def waiting(self) -> bool:
-        """Whether nothing is being done for it: it has not sent a whole request, or the last one is answered."""
+        """True if nothing is being done for it: it has not sent a whole request, or the last one is answered."""
 
     def end(self, reason: str) -> None:
         """End it at once."""
@@ -76,7 +76,7 @@ class Connections:
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
         self.ended: Counter[str] = Counter()
-        """How many were ended early, by reason."""
+        """The number of connections that were ended early, by reason."""
         self._count = 0
         self._open: dict[str, dict[Connection, None]] = {}  # by address, the oldest first
         self._untold: Counter[str] = Counter()
@@ -149,7 +149,7 @@ class Connections:
 
 
 class Crowd:
-    """How many streams or sockets each owner has open at the same time."""
+    """The number of streams or sockets that each owner has open at the same time."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -1,4 +1,4 @@
-"""How long a connection may keep the server waiting, and when it is read on."""
+"""The time that a connection may keep the server waiting, and the conditions under which it is read on."""
 
 import time
 from math import inf
@@ -20,7 +20,7 @@ class Flow(FlowControl):
 
 
 class Patience:
-    """How long one connection may still keep us waiting: for the client to take what was written, or to be gone."""
+    """The time that one connection may still keep us waiting: until the client takes what was written, or is gone."""
 
     def __init__(self, connections: Connections) -> None:
         self._limits = connections.limits

@@ -49,12 +49,12 @@ class HttpConnection(HttpToolsProtocol):
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """The address that it comes from."""
         return self.client[0] if self.client else ""
 
     @property
     def waiting(self) -> bool:
-        """Whether nothing is being done for it."""
+        """True if nothing is being done for it."""
         return self._in_head and self._idle
 
     @property

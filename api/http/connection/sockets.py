@@ -18,12 +18,12 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """The address that it comes from."""
         return self.client[0] if self.client else ""
 
     @property
     def waiting(self) -> bool:
-        """Whether nothing is being done for it: who opened it is asked for a sign of life, and so it never waits."""
+        """Always False: its client is asked for a sign of life, so it never waits."""
         return False
 
     def end(self, reason: str) -> None:

@@ -10,7 +10,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 class Validators:
-    """What tells one content of an address from another: a strong tag, and when it was made (epoch milliseconds)."""
+    """The marks that tell one content of an address from another: a strong tag, and its age (epoch milliseconds)."""
 
     def __init__(self, sha256: str | None, made_at: int) -> None:
         self.tag = f'"{sha256}"'
@@ -21,7 +21,7 @@ class Validators:
         return {"ETag": self.tag, "Last-Modified": formatdate(self._seconds, usegmt=True)}
 
     def known_to(self, request: Request) -> bool:
-        """Whether the client has this content already: a 304 will do."""
+        """Return True if the client has this content already: a 304 will do."""
         if (tags := request.headers.get("if-none-match")) is not None:
             return tags.strip() == "*" or self.tag.strip('"') in _TAG.findall(tags)
         since = _seconds(request.headers.get("if-modified-since"))
