@@ -231,6 +231,6 @@ async def erase(session: AsyncSession, owner_id: str, job_id: str) -> None:
 
 
 async def count(session: AsyncSession, owner_id: str, job_id: str) -> int:
-    """How many events of a job are recorded."""
+    """Return the number of recorded events of a job."""
     statement = select(func.count()).where(*_mine(owner_id, job_id, EventScope.JOB))
     return int((await session.execute(statement)).scalar_one())

@@ -12,7 +12,7 @@ from db.store.pages import Order
 
 
 class JobFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which jobs; a job must carry all the tags. Instants are epoch milliseconds, both bounds inclusive."""
+    """A filter of jobs; a job must carry all the tags. Instants are epoch milliseconds, both bounds inclusive."""
 
     states: tuple[JobState, ...] | None = None
     created_after: int | None = None

@@ -54,7 +54,7 @@ def main(name: str) -> None:
 
 
 def is_synced(wanted: str) -> bool:
-    """Whether the last sync was of this very lock, ran to its end, and its interpreter is still there."""
+    """Return True if the last sync was of this very lock and ran to its end, and its interpreter is still there."""
     return SYNCED.is_file() and SYNCED.read_text() == wanted and not SYNCING.exists() and PYTHON.exists()
 
 
@@ -110,7 +110,7 @@ def make_venv() -> None:
 
 
 def has_uv() -> bool:
-    """Whether uv is there, after an attempt to install it beside the packages (among them, a sync would remove it)."""
+    """Return True if uv is there, after an attempt to install it beside the packages (a sync would remove it there)."""
     lock = LOCKS / "uv.txt"
     made = UV.parent.parent / ".made"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()

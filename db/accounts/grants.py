@@ -1,7 +1,7 @@
-"""What the token endpoint keeps: clients, the tokens that they were given, and devices that wait to be let in.
+"""The rows of the token endpoint: clients, the tokens that they were given, and devices that wait to be let in.
 
 Authlib's server is synchronous, so these functions are too; they run within `AsyncSession.run_sync`. Of every secret a
-SHA-256 is kept. Times are epoch milliseconds.
+SHA-256 is stored. Times are epoch milliseconds.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an account may do at most."""
+    """The upper bound of what an account may do."""
 
     MEMBER = "MEMBER"
     ADMIN = "ADMIN"

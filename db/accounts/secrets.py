@@ -9,7 +9,7 @@ _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM, _CHECK = 30, 6  # characters: 178 bits, and a CRC-32
 
 PERSONAL, ACCESS, REFRESH, CLIENT, DEVICE = "gph_", "gpa_", "gpr_", "gpc_", "gpd_"
-"""How secrets begin: personal tokens; access and refresh tokens, client secrets and device codes of the token
+"""The prefixes of secrets: personal tokens; access and refresh tokens, client secrets and device codes of the token
 endpoint.
 """
 

@@ -12,7 +12,7 @@ _OWNER = "owner.id"
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account may use; None stands for the server's default."""
+    """The amounts that an account may use; None stands for the server's default."""
 
     points_per_minute: int | None = None
     queued_jobs: int | None = None

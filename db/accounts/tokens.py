@@ -16,7 +16,7 @@ from db.domain.ids import new_id
 from db.store.pages import Order
 
 MOST = 100
-"""How many an account may have."""
+"""The number of tokens that an account may have."""
 
 USE_WRITTEN_MS = 60_000
 """The last use is written at most once in this time."""

@@ -37,7 +37,7 @@ class GraphophoneError(Exception):
 
 
 class FieldFault(NamedTuple):
-    """What is wrong with one value of an input; `path` leads to it from the outside in."""
+    """A fault in one value of an input; `path` leads to it from the outside in."""
 
     path: list[str]
     message: str

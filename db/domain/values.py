@@ -84,7 +84,7 @@ class ErrorCode(StrEnum):
 
 
 class EventScope(StrEnum):
-    """Whose followers a recorded event concerns, beside those of everything that its owner has."""
+    """The object whose followers a recorded event concerns, beside the followers of everything that its owner has."""
 
     JOB = "JOB"
     TRANSCRIPT = "TRANSCRIPT"
@@ -201,7 +201,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence or a speaker's turn within one.
 
     `key` is unique in the transcript, sorts in time order and stays while the segment is revised. Its first three
-    digits are the number of its window. When a segment is split, the first part keeps the key and the others get
+    digits are the number of its window. If a segment is split, the first part keeps the key and the others get
     longer ones (`00000012`, then `00000012.01`).
     """
 

@@ -1,4 +1,4 @@
-"""What waits, for the operator's metrics: one query over all kinds of background work."""
+"""The rows that wait, for the operator's metrics: one query over all kinds of background work."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """Files that nothing refers to: noted in a transaction, deleted by the io worker for as long as it takes.
 
 No file is ever without a row: a new one is noted before its first byte is written, and the note goes in the transaction
-that makes a row refer to it. Whoever dies in between leaves the note.
+that makes a row refer to it. A process that dies in between leaves the note.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the operating system, the database and the object store say when they are away or full, told as one thing."""
+"""Outages: the operating system's, the database's and the object store's errors for "away" and "full", as one."""
 
 import errno
 

@@ -19,7 +19,7 @@ class Order(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Which part of a list: so many from its start, or from its end, between two keys (both exclusive)."""
+    """A part of a list: so many from its start, or from its end, between two keys (both exclusive)."""
 
     size: int
     backward: bool = False

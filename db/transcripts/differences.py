@@ -1,4 +1,4 @@
-"""What revisions changed: rows, and texts side by side."""
+"""The changes that revisions made: rows, and texts side by side."""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from db.models import PastSegment, PastSpeaker, SegmentRow, SpeakerRow
 
 
 class Changes(NamedTuple):
-    """What a revision changed: the rows that it made what they are now, and the identities that it took away."""
+    """The changes of one revision: the rows that it made what they are now, and the identities that it took away."""
 
     segments: list[SegmentRow]
     speakers: list[SpeakerRow]
@@ -24,7 +24,7 @@ async def changes(
 ) -> dict[tuple[str, int], Changes]:
     """Return what each of these revisions, by transcript and number, changed; by four statements in all.
 
-    What a later revision has changed again is told of that one only.
+    A row that a later revision has changed again is told of that one only.
     """
     found = {revision: Changes([], [], [], []) for revision in revisions}
     if not found:
@@ -69,8 +69,8 @@ async def _changed(
 
 
 class Difference(NamedTuple):
-    """What a revision did to a segment. `before` is None when it made it, `after` when it took it away; the speakers
-    are as they were called.
+    """The change of a segment by a revision. `before` is None when it made it, `after` when it took it away; the
+    speakers are as they were called.
     """
 
     key: str

@@ -36,7 +36,7 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """What a segment is to say (None: as it is), and who says it (None: nobody that is known)."""
+    """The text that a segment is to have (None: as it is), and its speaker (None: nobody that is known)."""
 
     key: str
     text: str | None = None

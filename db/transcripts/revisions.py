@@ -1,6 +1,6 @@
 """Revisions: what a transcript was after each change. Nothing that was ever written is lost.
 
-A segment's or a speaker's row says since which revision it stands. Whoever changes it first copies it to the past,
+A segment's or a speaker's row says since which revision it stands. Each change first copies it to the past,
 with the revision until which it stood; so a revision is read back from both tables, and the machine's own stays.
 """
 
@@ -131,7 +131,7 @@ async def revert(session: AsyncSession, transcript: Transcript, number: int) -> 
 
 
 _PLACES = frozenset({"since", "position", "first_word", "terms", "terms_id"})
-"""What may differ between a segment's past and present row although it says the same."""
+"""The columns that may differ between a segment's past and present row although it says the same."""
 
 
 def _differing(present: Mapping[Key, Any], wanted: Mapping[Key, Any]) -> list[Key]:

@@ -22,7 +22,7 @@ ORDER = Order(
 
 
 class SegmentFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which segments: those that touch a stretch of time (seconds), of one speaker, with any of the flags."""
+    """A filter of segments: those that touch a stretch of time (seconds), of one speaker, with any of the flags."""
 
     between: tuple[float, float] | None = None
     speaker: int | None = None
