@@ -1,4 +1,4 @@
-"""What can be asked: types, queries, mutations and subscriptions."""
+"""The graph: types, queries, mutations and subscriptions."""
 
 from schema.graph import build_schema, sdl
 

@@ -1,4 +1,4 @@
-"""What this installation can do right now, as its workers report it."""
+"""The capabilities of this installation right now, as its workers report them."""
 
 from collections.abc import Sequence
 

@@ -23,7 +23,7 @@ from tasks.documents.guard import file_name
 from tasks.documents.registry import FORMATS
 
 DOWNLOAD_MS = 3_600_000
-"""How long a link to a document holds."""
+"""The milliseconds for which a link to a document holds."""
 
 Parent = strawberry.Parent[models.Export]
 _STATES = {
@@ -84,7 +84,7 @@ async def export(info: Info, id_: Annotated[strawberry.ID, arg("The export's id.
 
 @strawberry.input(description="The document to make, and the transcript to make it of.")
 class CreateExportInput:
-    """What createExport takes."""
+    """The input of `createExport`."""
 
     transcript_id: strawberry.ID = field("The transcript.")
     format: ExportFormat = field("The kind of document.")
@@ -104,7 +104,7 @@ class CreateExportInput:
 
 @strawberry.type(description="The document was asked for, or is there already.")
 class CreateExportPayload:
-    """What createExport gives."""
+    """The result of `createExport`."""
 
     export: Export = field("The export.")
     reused: bool = field("True when an earlier request had asked for the same.")
@@ -148,7 +148,7 @@ async def create_export(
 
 @strawberry.type(description="The export is gone.")
 class DeleteExportPayload:
-    """What deleteExport gives."""
+    """The result of `deleteExport`."""
 
     deleted_id: strawberry.ID = field("The id that it had.")
 

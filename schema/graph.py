@@ -63,7 +63,7 @@ class Query:
 
     node: Node | None = field("One thing by its id; null when there is none that the viewer may see.", node)
     nodes: list[Node | None] = field("Things by their ids, in the same order; at most 100.", nodes)
-    viewer: Viewer = field("The viewer: whoever asks.", viewer)
+    viewer: Viewer = field("The viewer: the person or the program that asks.", viewer)
     capabilities: Capabilities = field("The abilities of this installation.", capabilities)
     job: Job | None = field("One job.", job, scope="jobs:read")
     jobs: Connection[Job] = field("The viewer's jobs.", job_list, scope="jobs:read")

@@ -20,7 +20,7 @@ from schema.base.scalars import BigInt, Instant
 MAX_BUCKETS = 20_000
 
 PLAYBACK_MS = 3_600_000
-"""How long a link to a recording holds."""
+"""The milliseconds for which a link to a recording holds."""
 
 
 def _duration(parent: strawberry.Parent[models.Media]) -> float:
@@ -118,7 +118,7 @@ class UploadSession:
 
 @strawberry.input(description="The bytes to come.")
 class CreateUploadInput:
-    """What createUpload takes."""
+    """The input of `createUpload`."""
 
     filename: str = field("The file's name; folders are dropped. It never decides what the file is taken for.")
     byte_size: BigInt = field("Its size in bytes.")
@@ -129,7 +129,7 @@ class CreateUploadInput:
 
 @strawberry.type(description="The upload was announced.")
 class CreateUploadPayload:
-    """What createUpload gives."""
+    """The result of `createUpload`."""
 
     upload: UploadSession = field("The upload, with the address for its bytes.")
 
@@ -167,7 +167,7 @@ async def recording(
 
 @strawberry.type(description="The recording's bytes are gone; what was made of it stays.")
 class DeleteMediaPayload:
-    """What deleteMedia gives."""
+    """The result of `deleteMedia`."""
 
     media: Media = field("The recording, without its audio.")
 

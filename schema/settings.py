@@ -1,4 +1,4 @@
-"""What is accepted from clients."""
+"""The settings of what is accepted from clients."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -8,13 +8,13 @@ from db.settings import SETTINGS
 
 
 class IntakeSettings(BaseSettings):
-    """How much a client may send and have waiting."""
+    """The bounds of what a client may send and have waiting."""
 
     model_config = SETTINGS
 
     max_upload_bytes: int = Field(default=4 << 30, ge=1, description="The largest recording that is accepted, bytes.")
-    max_queued: int = Field(default=10_000, ge=1, description="How many jobs may wait, in all.")
-    max_queued_per_owner: int = Field(default=1_000, ge=1, description="How many jobs of one owner may wait.")
+    max_queued: int = Field(default=10_000, ge=1, description="The number of jobs that may wait, in all.")
+    max_queued_per_owner: int = Field(default=1_000, ge=1, description="The number of jobs of one owner that may wait.")
 
     @property
     def queue(self) -> QueueLimits:

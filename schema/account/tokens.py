@@ -51,7 +51,7 @@ async def access_tokens(
 
 @strawberry.input(description="The token to make.")
 class CreateAccessTokenInput:
-    """What createAccessToken takes."""
+    """The input of `createAccessToken`."""
 
     name: str = field("Its purpose, at most 100 characters.")
     scopes: list[str] = field(
@@ -64,7 +64,7 @@ class CreateAccessTokenInput:
 
 @strawberry.type(description="The token was made.")
 class CreateAccessTokenPayload:
-    """What createAccessToken gives."""
+    """The result of `createAccessToken`."""
 
     access_token: AccessToken = field("The token.")
     secret: str = field("The text that the program sends as `Authorization: Bearer …`. Nobody can see it again.")
@@ -107,7 +107,7 @@ def _scopes(context: Context, wanted: list[str]) -> list[str]:
 
 @strawberry.type(description="The token is void.")
 class RevokeAccessTokenPayload:
-    """What revokeAccessToken gives."""
+    """The result of `revokeAccessToken`."""
 
     deleted_id: strawberry.ID = field("The id that the token had.")
 

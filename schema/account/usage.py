@@ -1,4 +1,4 @@
-"""What a viewer has used, and what is allowed."""
+"""A viewer's usage, and the bounds of it."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The viewer: whoever asks."""
+"""The viewer: the person or the program that asks."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -104,5 +104,5 @@ class Viewer:
 
 
 def viewer(info: Info) -> Context:
-    """Return the viewer: whoever asks."""
+    """Return the viewer: the person or the program that asks."""
     return info.context

@@ -1,4 +1,4 @@
-"""How many values a list that a client sends may have: declared beside the argument, checked before the resolver.
+"""The bounds of lists that clients send: declared beside the argument, checked before the resolver.
 
     ids: Annotated[list[strawberry.ID], arg("…", metadata=at_most(100))]
 

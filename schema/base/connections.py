@@ -166,7 +166,7 @@ async def paginate_each(
     wanted: Hashable = None,
     view: Callable[[Sequence[Any]], Sequence[Any]] = list,
 ) -> ConnectionView:
-    """Return one page of a parent's list. What many parents are asked for alike is read by one statement."""
+    """Return one page of a parent's list. Equal pages of many parents are read by one statement."""
     page = await context.load.each(_pages, (listing, wanted, window)).load(parent)
     rows = () if page is None else page.rows
 

@@ -1,4 +1,4 @@
-"""What every resolver can reach: who asks, where things are kept, and this operation's own loaders."""
+"""The context of every resolver: the viewer, the stores, and this operation's own loaders."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,7 +21,7 @@ from tasks.settings import WorkerSettings
 
 
 class Follows(Protocol):
-    """What subscribers find the newest events with: `schema.subscriptions.broadcaster.Broadcaster`."""
+    """The source of the newest events for subscribers: `schema.subscriptions.broadcaster.Broadcaster`."""
 
     def follow(self, owner_id: str, subject: Any) -> AbstractAsyncContextManager[Any]:
         """Follow what happens to a subject."""
@@ -29,10 +29,10 @@ class Follows(Protocol):
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Standing:
-    """Whether credentials still hold, for as long as something is open to them.
+    """The standing of credentials, looked at for as long as something is open to them: valid, or ended.
 
-    `credential` is the id of its row, `expires_at` in epoch seconds; whoever learns that it was revoked puts the end
-    into the past.
+    `credential` is the id of its row, `expires_at` in epoch seconds; the part that learns of a revocation puts the
+    end into the past.
     """
 
     owner_id: str
@@ -52,19 +52,19 @@ class Viewer:
 
     @property
     def expires_at(self) -> float | None:
-        """When the credentials end, in epoch seconds."""
+        """The end of the credentials, in epoch seconds."""
         return self.standing.expires_at
 
     @property
     def token_end(self) -> int | None:
-        """When a personal token ends (epoch milliseconds) that asks; None for one that does not, and for people."""
+        """The end of the personal token that asks (epoch milliseconds); None if it has no end, and for people."""
         own = self.standing.credential.startswith("tok_") and self.standing.expires_at is not None
         return round((self.standing.expires_at or 0) * 1000) if own else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaSettings:
-    """What the schema must know of the installation.
+    """The facts of the installation that the schema needs.
 
     `sign(path, owner_id, expires)` gives the path with a query that works for this owner until `expires` (epoch
     milliseconds).
@@ -115,7 +115,7 @@ class Context:
 
     @property
     def queue_limits(self) -> QueueLimits:
-        """How many jobs may wait: the account's own number, or the server's."""
+        """The number of jobs that may wait: the account's own, or the server's."""
         queue, own = self.settings.intake.queue, self.viewer.quota.queued_jobs
         return queue if own is None else QueueLimits(max_queued=queue.max_queued, max_queued_per_owner=own)
 

@@ -57,7 +57,7 @@ _describe(
         "SUCCEEDED": "Everything that was asked for is there.",
         "PARTIAL": "A transcript is there, but an optional stage (alignment, diarization) failed: see `problems`.",
         "FAILED": "No complete transcript could be made: see `problems`.",
-        "CANCELED": "Stopped at the client's wish.",
+        "CANCELED": "Stopped at the client's request.",
     },
 )
 _describe(

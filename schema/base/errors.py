@@ -1,6 +1,6 @@
 """Errors of the graph: each domain exception of `db.domain.errors` mapped once to its GraphQL type.
 
-Where a mutation's union holds that type the error is the mutation's answer; anywhere else it becomes an entry of the
+If a mutation's union holds that type, the error is the mutation's answer; anywhere else it becomes an entry of the
 top-level `errors`, with the same four facts in its `extensions` (`schema.execution.errors`).
 """
 
@@ -64,7 +64,7 @@ _PATHS = {
     "speakers": "input.speakerIds",
     "revision": "input.toRevision",
 }
-"""Where the domain's values stand in a mutation's input."""
+"""The places of the domain's values in a mutation's input."""
 
 
 def in_input(error: domain.InvalidValue) -> domain.InvalidInput:

@@ -1,4 +1,4 @@
-"""What all events of the graph have."""
+"""The fields that all events of the graph have."""
 
 from typing import Annotated
 

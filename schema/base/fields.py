@@ -1,7 +1,7 @@
-"""How types and arguments of the graph are declared: each with its description.
+"""Declarations of the graph's types and arguments: each with its description.
 
-What a resolver returns at run time is a row of `db` or a plain struct, not an instance of the declared type: fields
-without a resolver are read off it by name, so nothing is copied on the way out.
+At run time, a resolver returns a row of `db` or a plain struct, not an instance of the declared type: fields without
+a resolver are read off it by name, so nothing is copied on the way out.
 """
 
 import inspect

@@ -24,7 +24,7 @@ Fetch = Callable[[AsyncSession, str, Sequence[str]], Awaitable[Mapping[str, Foun
 class Loader(DataLoader[str, Found]):
     """Many fields may wait for one key: when some of them are cancelled, the others still get what they asked for.
 
-    Where one field fails, graphql-core cancels those beside it, and so the future that a plain loader gave to all.
+    If one field fails, graphql-core cancels those beside it, and so the future that a plain loader gave to all.
     Only when nobody waits any more is the statement cancelled, too.
     """
 
@@ -75,7 +75,7 @@ class Loaders:
 
     @cached_property
     def peaks(self) -> Loader[str | None]:
-        """Load where waveforms are kept, by recording."""
+        """Load the keys of waveforms, by recording."""
         return self._by_id(media.peaks)
 
     @cached_property

@@ -1,6 +1,6 @@
-"""How much may be asked for in a time, counted by the `limits` library's storages.
+"""Rate limits: points of query cost in a time, counted by the `limits` library's storages.
 
-On one machine the web process counts by itself. Where a broker is configured for many, they count together in it; while
+On one machine the web process counts by itself. If a broker is configured for many, they count together in it; while
 it is slow or away each counts for itself again, so that no request waits for it.
 """
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Left(NamedTuple):
-    """What is left of this minute; `reset_at` in epoch milliseconds."""
+    """The rest of this minute's points; `reset_at` in epoch milliseconds."""
 
     limit: int
     remaining: int
@@ -36,7 +36,7 @@ class Left(NamedTuple):
 
 
 COUNTED: ContextVar[list[Left] | None] = ContextVar("counted", default=None)
-"""A list that whoever answers the request has put here: what was left when its cost was taken, for the headers."""
+"""A list that the request's handler has put here: the points left when the cost was taken, for the headers."""
 
 
 class Rates:

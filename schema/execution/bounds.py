@@ -28,7 +28,7 @@ from graphql import (
 
 
 class Bound(NamedTuple):
-    """How many values a list may have: different ones, or, where their order counts, any."""
+    """The number of values that a list may have: different ones, or, where their order counts, any."""
 
     most: int
     ordered: bool

@@ -12,13 +12,13 @@ import orjson
 from schema.execution.messages import Execution, GraphQLResponse
 
 EventKey: TypeAlias = Callable[[Any], Hashable | None]
-"""What tells an event apart: equal keys mean the same event. None: this event's answer is not shared."""
+"""The identity of an event: equal keys mean the same event. None: this event's answer is not shared."""
 
 
 class CoalescedResponses:
     """The newest answers by (document, operation, variables, viewer, event). Answers with errors are not shared.
 
-    They are kept for a moment only: who replays an event later must see what it tells of as it is then.
+    They are stored for a moment only: a later replay of an event must show what it tells of as it is then.
     """
 
     def __init__(self, event_key: EventKey, *, seconds: float = 2.0, kept: int = 512) -> None:
@@ -30,7 +30,7 @@ class CoalescedResponses:
     async def answer(
         self, call: Execution, payload: Any, run: Callable[[], Awaitable[GraphQLResponse]]
     ) -> GraphQLResponse:
-        """Return the answer to this event, computed by whoever asks first."""
+        """Return the answer to this event, computed by the first that asks."""
         event = self.event_key(payload)
         if event is None:
             return await run()

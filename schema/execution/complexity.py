@@ -1,7 +1,7 @@
-"""What a query will cost, measured before it runs in one walk that visits every fragment once.
+"""The cost of a query, measured before it runs, in one walk that visits every fragment once.
 
 A field with sub-fields costs its weight (1, or `metadata={"cost": n}` on the Strawberry field), a leaf with arguments
-too, other leaves nothing. What stands in a list is multiplied by the list's length: the `first` or `last` of the field,
+too, other leaves nothing. Fields within a list are multiplied by the list's length: the `first` or `last` of the field,
 or of the connection that the list belongs to; else an assumed length. So the cost of a selection set is a linear
 function of the page size around it, `fixed + per_item * size`, and a fragment needs to be measured only once.
 """
@@ -85,7 +85,7 @@ class Cost:
     points: int
     variable: bool
     introspection: bool
-    """Whether it asks for nothing but the schema: an answer that is made once, for a point."""
+    """True if it asks for nothing but the schema: an answer that is made once, for a point."""
 
 
 class CostVisitor:

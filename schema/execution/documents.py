@@ -37,7 +37,7 @@ DIRECTIVES_IN_ONE_PLACE = 4
 IN_PARTS = frozenset({"defer", "stream"})
 TOO_LARGE, TOO_NESTED = "Document contains more than", "Document is nested too deeply"
 TOO_DEEP_INTROSPECTION = "Maximum introspection depth exceeded"
-"""What graphql-core says of documents beyond its bounds; pinned by a test."""
+"""graphql-core's messages for documents beyond its bounds; pinned by a test."""
 
 
 class RequestRejected(Exception):
@@ -58,9 +58,9 @@ class Operation:
     cost: int
     introspection: bool = False
     in_parts: bool = False
-    """Whether the document holds `@defer` or `@stream`."""
+    """True if the document holds `@defer` or `@stream`."""
     bounds: Mapping[str, Bound] = field(default_factory=dict)
-    """How many values the lists in variables may have, by the variables' names."""
+    """The number of values that the lists in variables may have, by the variables' names."""
 
     @property
     def name(self) -> str | None:

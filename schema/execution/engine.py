@@ -263,5 +263,5 @@ async def _opened(call: Execution, limit: int) -> AsyncIterator[Any]:
 
 
 def is_subscription(operation: Operation) -> bool:
-    """Whether the operation answers more than once."""
+    """Return True if the operation answers more than once."""
     return operation.type is OperationType.SUBSCRIPTION

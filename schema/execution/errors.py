@@ -1,6 +1,6 @@
 """Errors as clients see them: `message`, `locations`, `path`, and in `extensions` code, details and correlation id.
 
-Whatever is not meant for the client is logged with its trace and shown as INTERNAL with the correlation id only.
+Any error that is not meant for the client is logged with its trace and shown as INTERNAL with the correlation id only.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ class Code(StrEnum):
 
 
 class Facts(NamedTuple):
-    """What a client may know of an exception: a code for programs, a message for people, details for both."""
+    """The facts of an exception that a client may know: a code for programs, a message for people, details for both."""
 
     code: str
     message: str

@@ -1,6 +1,6 @@
 """Lists at the speed of a loop: columns are read and checked whole instead of value by value.
 
-graphql-core completes every leaf of every row by itself, which for 10,000 words of five fields costs 170 ms. Where all
+graphql-core completes every leaf of every row by itself, which for 10,000 words of five fields costs 170 ms. If all
 the selected fields are plain attributes (or methods that take nothing), the same answer comes from reading one column
 after the other. Anything out of the ordinary (an awaitable, an exception, a missing attribute, a null that is not
 allowed, a value that its scalar refuses) raises `NotVectorizable`, and the whole list goes the ordinary way, errors
@@ -80,7 +80,7 @@ class FastExecutor(Executor[Any]):
         return None
 
     def plan(self, type_: GraphQLOutputType, fields: FieldDetailsList, info: GraphQLResolveInfo[Any]) -> Plan:
-        """How to complete a column of this type with this selection. Made once for an operation."""
+        """Return the plan to complete a column of this type with this selection, made once for an operation."""
         plans: dict[tuple[int, int], Plan | None] = self.__dict__.setdefault("_plans", {})
         key = (id(type_), id(fields))
         if key not in plans:
@@ -145,12 +145,12 @@ class FastExecutor(Executor[Any]):
 
 
 def _has_odd_directives(fields: FieldDetailsList) -> bool:
-    """Whether anything but @skip and @include, which the collecting of fields has dealt with, stands on the field."""
+    """Return True if the field has directives other than @skip and @include, which its collection has dealt with."""
     return any(d.name.value not in ("skip", "include") for field in fields for d in field.node.directives or ())
 
 
 def _getter(field: GraphQLField) -> Callable[[Any], Any]:
-    """How to read the field from its object; `NotVectorizable` where the resolver does more than that."""
+    """Return the function that reads the field from its object; `NotVectorizable` if the resolver does more."""
     if field.resolve is None or not (definition := field.extensions.get("strawberry-definition")):
         raise NotVectorizable
     if not getattr(field.resolve, "__qualname__", "").startswith("GraphQLCoreConverter.from_resolver.<locals>."):
@@ -224,7 +224,7 @@ def _leaf(type_: GraphQLLeafType) -> Plan:
 
 
 def _is_built_in(type_: GraphQLLeafType) -> bool:
-    """Whether the scalar is GraphQL's own and not one of ours with the same name."""
+    """Return True if the scalar is GraphQL's own and not one of ours with the same name."""
     known = {"Int": GraphQLInt, "Float": GraphQLFloat, **BUILT_IN}.get(type_.name)
     return known is not None and type_.coerce_output_value == known.coerce_output_value
 

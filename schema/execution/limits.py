@@ -1,4 +1,4 @@
-"""How much one operation may ask for."""
+"""The limits of one operation."""
 
 from dataclasses import dataclass
 

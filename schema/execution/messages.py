@@ -1,4 +1,4 @@
-"""What goes into an execution and what comes out of it."""
+"""The input and the output of an execution."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from schema.execution.errors import Code
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks: the document, which of its operations, and the values of its variables."""
+    """The request of a client: the document, the name of the operation, and the values of its variables."""
 
     query: str
     variables: Mapping[str, Any] | None = None
@@ -73,5 +73,5 @@ class GraphQLResponse:
 
     @property
     def faulty(self) -> bool:
-        """Whether the server is to blame that nothing was executed."""
+        """True if the server is to blame that nothing was executed."""
         return not self.executed and any(e["extensions"]["code"] == Code.INTERNAL for e in self.errors or ())

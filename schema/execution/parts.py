@@ -23,7 +23,7 @@ class PartsExecutor(FastExecutor, IncrementalExecutor):
     """The executor with both: the quick way for lists, and parts that come later."""
 
     def get_stream_usage(self, field_details_list: FieldDetailsList, path: Path) -> StreamUsage | None:
-        """How the list at this place is streamed, if it is."""
+        """Return the stream usage of the list at this place, if it is streamed."""
         return Executor.get_stream_usage(self, field_details_list, path)
 
 

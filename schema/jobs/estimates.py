@@ -25,7 +25,7 @@ from schema.jobs.submissions import CreateJobInput
 
 @strawberry.type(description="The time that such a job would take.")
 class EstimatePayload:
-    """What estimate gives."""
+    """The result of `estimate`."""
 
     duration_seconds: float = field("The recording's length in seconds.")
     processing_seconds: float | None = field("The time that the work takes, judged by recent jobs; null: none yet.")

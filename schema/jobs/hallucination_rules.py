@@ -33,7 +33,7 @@ class HallucinationRules:
 
 @strawberry.input(description="Filters against text that nobody spoke: all of them, unless switched off here.")
 class HallucinationRulesInput:
-    """What createJob takes; a null is the default."""
+    """The rules in the input of `createJob`; a null is the default."""
 
     voice_detector: bool | None = strawberry.field(default=True, description=DESCRIPTIONS["voice_detector"])
     temperature_fallback: bool | None = strawberry.field(default=True, description=DESCRIPTIONS["temperature_fallback"])
@@ -60,7 +60,7 @@ def chosen(given: HallucinationRulesInput | None) -> Rules:
 
 
 def view(rules: Rules) -> HallucinationRules:
-    """Which rules are on."""
+    """Return the rules, each on or off."""
     return HallucinationRules(
         voice_detector=rules.voice_detector,
         temperature_fallback=len(rules.temperatures) > 1,

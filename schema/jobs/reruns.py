@@ -20,7 +20,7 @@ JobId = Annotated[strawberry.ID, arg("The job's id.", name="id")]
 
 @strawberry.type(description="The job, queued again.")
 class RetryJobPayload:
-    """What retryJob gives."""
+    """The result of `retryJob`."""
 
     job: Job = field("The job. It resumes behind the last finished stage and window.")
 
@@ -41,7 +41,7 @@ async def retry_job(info: Info, id_: JobId) -> RetryJobPayload:
 
 @strawberry.input(description="The stage to do again, and its options.")
 class RerunStageInput:
-    """What rerunStage takes."""
+    """The input of `rerunStage`."""
 
     stage: Stage = field("ALIGN or DIARIZE. ALIGN brings DIARIZE with it: new word times need their speakers anew.")
     num_speakers: int | None = strawberry.field(default=None, description="The exact number of speakers.")
@@ -51,9 +51,9 @@ class RerunStageInput:
 
 @strawberry.type(description="The job, queued for the stage.")
 class RerunStagePayload:
-    """What rerunStage gives."""
+    """The result of `rerunStage`."""
 
-    job: Job = field("The job. What other stages made stays.")
+    job: Job = field("The job. The results of other stages stay.")
 
 
 RerunStageResult = Annotated[
@@ -93,7 +93,7 @@ async def rerun_stage(
 
 @strawberry.type(description="The job is gone.")
 class DeleteJobPayload:
-    """What deleteJob gives."""
+    """The result of `deleteJob`."""
 
     deleted_id: strawberry.ID = field("The id that it had.")
 

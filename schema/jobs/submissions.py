@@ -57,7 +57,7 @@ class MediaSource:
 
 @strawberry.input(description="The recording, and what to make of it.")
 class CreateJobInput:
-    """What createJob takes."""
+    """The input of `createJob`."""
 
     source: MediaSource = field("The recording.")
     model: str | None = _optional("The Whisper model; the server's default when left out.")
@@ -95,7 +95,7 @@ class CreateJobInput:
 
 @strawberry.type(description="The job was accepted: it is stored and will be done.")
 class CreateJobPayload:
-    """What createJob gives."""
+    """The result of `createJob`."""
 
     job: Job = field("The job.")
     reused: bool = field("True when this is the job of an earlier request with the same idempotency key.")
@@ -129,7 +129,7 @@ async def create_job(
 
 @dataclass
 class Recording:
-    """Where the recording of a request is. `identity` tells it from others: its id, or a file's SHA-256."""
+    """The recording of a request. `identity` tells it from others: its id, or a file's SHA-256."""
 
     row: models.Media
     identity: str

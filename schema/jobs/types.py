@@ -231,7 +231,7 @@ async def job_list(
 
 @strawberry.type(description="The job after the request to cancel it.")
 class CancelJobPayload:
-    """What cancelJob gives."""
+    """The result of `cancelJob`."""
 
     job: Job = field("The job. A running one is CANCELED as soon as its worker has let go, in seconds.")
 

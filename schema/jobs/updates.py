@@ -18,7 +18,7 @@ from schema.jobs.types import Job
 
 @strawberry.input(description="The changes to a job; what is left out stays.")
 class UpdateJobInput:
-    """What updateJob takes."""
+    """The input of `updateJob`."""
 
     tags: list[str] | None = strawberry.field(
         default=strawberry.UNSET,
@@ -36,7 +36,7 @@ class UpdateJobInput:
 
 @strawberry.type(description="The job with its changes.")
 class UpdateJobPayload:
-    """What updateJob gives."""
+    """The result of `updateJob`."""
 
     job: Job = field("The job.")
 

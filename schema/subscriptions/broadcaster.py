@@ -200,7 +200,7 @@ class Broadcaster:
 
     @asynccontextmanager
     async def follow(self, owner_id: str, subject: Subject) -> AsyncIterator[EventBuffer]:
-        """Return the tail of a job, or of all of an owner's, once it can be followed."""
+        """Return the event buffer of a job, or of all of an owner's, once it can be followed."""
         key = owner_id, subject
         self._followers[key] += 1
         try:

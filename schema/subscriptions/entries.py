@@ -1,4 +1,4 @@
-"""What happened, as it is at run time: the graph's event types read their fields off these."""
+"""Events as they are at run time: the graph's event types read their fields off these."""
 
 from collections.abc import Hashable
 from typing import Literal, NamedTuple

@@ -24,18 +24,18 @@ from schema.transcripts.segments import SegmentView, views
 CURSOR = "Event"
 
 BATCH = 200
-"""How many recorded events are read at once."""
+"""The number of recorded events that are read at once."""
 
 
 class Page(NamedTuple):
-    """What happened, and the number up to which the log was read for it."""
+    """Events, and the number up to which the log was read for them."""
 
     events: list[Event]
     upto: int
 
 
 class EventLog:
-    """What was recorded of a job, of a transcript, or of everything that an owner has."""
+    """The recorded events of a job, of a transcript, or of everything that an owner has."""
 
     def __init__(self, db: Database, owner_id: str, subject: Subject) -> None:
         self._db = db
@@ -125,7 +125,7 @@ async def shown_with(
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What recorded events tell of, as it is now."""
+    """The objects that recorded events tell of, as they are now."""
 
     jobs: Mapping[str, models.Job]
     segments: Mapping[tuple[str, str], SegmentView]

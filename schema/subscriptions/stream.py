@@ -1,4 +1,4 @@
-"""A feed of events: what was recorded, in order, then what happens live; no gap and no repeat."""
+"""A subscription stream: recorded events in order, then live ones; no gap and no repeat."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence

@@ -1,4 +1,4 @@
-"""What a correction changed, for whoever made it and for whoever looks on."""
+"""The changes of a correction, for the client that made it and for those that look on."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""What corrections take."""
+"""The inputs of corrections."""
 
 import strawberry
 
@@ -11,7 +11,7 @@ _SEEN = "The revision that the editor has seen; another one is a ConflictError."
 
 @strawberry.input(description="A segment's new text or speaker; what is left out stays.")
 class EditSegmentInput:
-    """What editSegment takes."""
+    """The input of `editSegment`."""
 
     expected_revision: int = field(_SEEN)
     text: str | None = strawberry.field(
@@ -24,7 +24,7 @@ class EditSegmentInput:
 
 @strawberry.input(description="The place at which to cut a segment.")
 class SplitSegmentInput:
-    """What splitSegment takes."""
+    """The input of `splitSegment`."""
 
     expected_revision: int = field(_SEEN)
     at_word: int = field("The second part's first word, counted in the segment from 0.")
@@ -32,7 +32,7 @@ class SplitSegmentInput:
 
 @strawberry.input(description="The segments to make one.")
 class MergeSegmentsInput:
-    """What mergeSegments takes."""
+    """The input of `mergeSegments`."""
 
     expected_revision: int = field(_SEEN)
     segment_ids: list[strawberry.ID] = field(
@@ -42,7 +42,7 @@ class MergeSegmentsInput:
 
 @strawberry.input(description="The new name of a speaker.")
 class RenameSpeakerInput:
-    """What renameSpeaker takes."""
+    """The input of `renameSpeaker`."""
 
     expected_revision: int = field(_SEEN)
     name: str = field("The name, at most 100 characters.")
@@ -50,7 +50,7 @@ class RenameSpeakerInput:
 
 @strawberry.input(description="The speakers to make one.")
 class MergeSpeakersInput:
-    """What mergeSpeakers takes."""
+    """The input of `mergeSpeakers`."""
 
     expected_revision: int = field(_SEEN)
     speaker_ids: list[strawberry.ID] = field("The speakers that go, at most 100.", metadata=at_most(MOST_AT_ONCE))
@@ -59,7 +59,7 @@ class MergeSpeakersInput:
 
 @strawberry.input(description="The revision to go back to.")
 class RevertTranscriptInput:
-    """What revertTranscript takes."""
+    """The input of `revertTranscript`."""
 
     expected_revision: int = field(_SEEN)
     to_revision: int = field("An earlier revision; 1 is the machine's own.")
@@ -80,7 +80,7 @@ class SegmentEdit:
 
 @strawberry.input(description="Corrections of many segments, made as one revision.")
 class EditSegmentsInput:
-    """What editSegments takes."""
+    """The input of `editSegments`."""
 
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
@@ -89,7 +89,7 @@ class EditSegmentsInput:
 
 @strawberry.input(description="Words that a person found right.")
 class ConfirmWordsInput:
-    """What confirmWords takes."""
+    """The input of `confirmWords`."""
 
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)
@@ -100,7 +100,7 @@ class ConfirmWordsInput:
 
 @strawberry.input(description="A speaker who was not told apart.")
 class CreateSpeakerInput:
-    """What createSpeaker takes."""
+    """The input of `createSpeaker`."""
 
     transcript_id: strawberry.ID = field("The transcript.")
     expected_revision: int = field(_SEEN)

@@ -42,7 +42,7 @@ SegmentId = Annotated[strawberry.ID, arg("The segment's id.", name="id")]
 
 @strawberry.type(description="The transcript at its new revision, and everything that the correction changed.")
 class EditTranscriptPayload(StandIn):
-    """What every correction gives."""
+    """The result of every correction."""
 
     stands_for = CorrectionView
 

@@ -1,4 +1,4 @@
-"""A transcript's text without its words, read once for whoever needs it in an operation."""
+"""A transcript's text without its words, read once for all that need it in an operation."""
 
 from collections.abc import Sequence
 

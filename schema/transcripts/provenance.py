@@ -1,4 +1,4 @@
-"""What exactly made a transcript."""
+"""The provenance of a transcript: exactly what made it."""
 
 from typing import Any, NamedTuple
 

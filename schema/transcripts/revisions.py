@@ -1,4 +1,4 @@
-"""What a transcript was, change by change."""
+"""The revisions of a transcript, change by change."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple

@@ -120,7 +120,7 @@ async def _views(context: Context, found: Sequence[models.SegmentRow], phrases: 
 
 
 def _times(view: SegmentView, span: tuple[int, int]) -> tuple[float, float]:
-    """When the words that a stretch of the text covers are said."""
+    """Return the start and the end of the words that a stretch of the text covers, in seconds."""
     position, said = 0, list[WordView]()
     for word in segments.words_of(view):
         place = view.text.find(word.text, position)

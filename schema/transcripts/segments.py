@@ -100,7 +100,7 @@ class Segment(StandIn, Node):
 
 
 def speaker_position(id_: str, transcript_id: str) -> int | None:
-    """Which speaker of this transcript an id means; None when it is none of this transcript's."""
+    """Return the position of the speaker that an id means; None if it is none of this transcript's."""
     parts = split_child_id(id_, "spk", "trn")
     if parts is None or parts[0] != transcript_id or not (parts[1].isascii() and parts[1].isdigit()):
         return None

@@ -18,7 +18,7 @@ TITLE_CHARS = 255
 
 @strawberry.input(description="The changes to a transcript; what is left out, or null, stays.")
 class UpdateTranscriptInput:
-    """What updateTranscript takes."""
+    """The input of `updateTranscript`."""
 
     title: str | None = strawberry.field(default=None, description=f"The title, at most {TITLE_CHARS} characters.")
     language: str | None = strawberry.field(default=None, description="The language spoken, such as `de` or `en-US`.")
@@ -26,7 +26,7 @@ class UpdateTranscriptInput:
 
 @strawberry.type(description="The transcript with its changes.")
 class UpdateTranscriptPayload:
-    """What updateTranscript gives."""
+    """The result of `updateTranscript`."""
 
     transcript: Transcript = field("The transcript, at the same revision.")
 

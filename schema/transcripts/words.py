@@ -58,13 +58,13 @@ class Word:
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which words: those that touch a stretch of time (seconds), those not surer than a confidence."""
+    """A filter of words: those that touch a stretch of time (seconds), those not surer than a confidence."""
 
     between: tuple[float, float] | None = None
     max_confidence: float | None = None
 
     def takes(self, word: WordView, segment: SegmentRow) -> bool:
-        """Whether this is one; a word without times counts as lying over its whole segment."""
+        """Return True if this word passes; a word without times counts as lying over its whole segment."""
         if self.between is not None:
             start = segment.start_ms / 1000 if word.start is None else word.start
             end = segment.end_ms / 1000 if word.end is None else word.end
@@ -74,7 +74,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     @property
     def everything(self) -> bool:
-        """Whether every word is one."""
+        """True if every word passes."""
         return self.between is None and self.max_confidence is None
 
 
