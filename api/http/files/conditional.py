@@ -10,7 +10,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 class Validators:
-    """The marks that tell one content of an address from another: a strong tag, and its age (epoch milliseconds)."""
+    """The marks that tell one content of an address from another: a strong tag and its date (epoch milliseconds)."""
 
     def __init__(self, sha256: str | None, made_at: int) -> None:
         self.tag = f'"{sha256}"'
