@@ -24,10 +24,10 @@ class WorkerSettings(Settings):
     model: str = Field(default="base", description="The Whisper model that is used when a job names none.")
     engine: str = Field(
         default="tasks.pipeline.engine:open_engine",
-        description="What makes the engine that recognises speech, as `module:name`; it implements `SpeechEngine`.",
+        description="The function that opens the speech engine, as `module:name`; it implements `SpeechEngine`.",
     )
     preload: bool = Field(
-        default=True, description="Whether a speech worker loads its models at the start, so that no job waits for it."
+        default=True, description="Load a speech worker's models at the start, so that no job waits for it."
     )
     unload_seconds: float = Field(
         default=900.0, ge=0, description="Seconds without work after which the models' memory is given back; 0: never."
@@ -41,16 +41,18 @@ class WorkerSettings(Settings):
         description='The same for single stages, as JSON: `{"DIARIZE": 3600}`.',
     )
     lease_seconds: float = Field(
-        default=15.0, gt=0, description="How long a worker may be silent before its work is given to another."
+        default=15.0, gt=0, description="Seconds that a worker may be silent before its work is given to another."
     )
     heartbeat_seconds: float = Field(
-        default=1.0, gt=0, description="How often a worker gives a sign of life; at most a third of the lease."
+        default=1.0, gt=0, description="Seconds between a worker's heartbeats; at most a third of the lease."
     )
     sweep_seconds: float = Field(
-        default=1.0, gt=0, description="How often each worker looks for work that silent ones hold or nobody heard of."
+        default=1.0,
+        gt=0,
+        description="Seconds between two looks of each worker for work that silent ones hold or nobody heard of.",
     )
     drain_seconds: float = Field(
-        default=10.0, ge=0, description="How long a worker that is asked to stop may take to finish its window."
+        default=10.0, ge=0, description="Seconds that a worker that is asked to stop may take to finish its window."
     )
     export_timeout: float = Field(default=600.0, gt=0, description="Seconds that rendering a document may take.")
     export_max_bytes: int = Field(default=268_435_456, gt=0, description="The largest document, in bytes.")
@@ -58,14 +60,14 @@ class WorkerSettings(Settings):
     keep_events_days: float = Field(
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )
-    max_attempts: int = Field(default=5, ge=1, description="How often a job is tried when passing faults hit it.")
+    max_attempts: int = Field(default=5, ge=1, description="Attempts at a job that passing faults hit.")
     jobs_per_owner: int = Field(
         default=0,
         ge=0,
-        description="How many jobs of one owner run at the same time; 0: as many as there are workers, which go in "
+        description="Jobs of one owner that run at the same time; 0: as many as there are workers, which go in "
         "turn to the owner with the fewest running.",
     )
-    io_threads: int = Field(default=4, ge=1, le=64, description="How many documents one io worker renders at once.")
+    io_threads: int = Field(default=4, ge=1, le=64, description="Documents that one io worker renders at once.")
     status_host: str = Field(default="127.0.0.1", description="The address at which a worker tells how it is.")
     status_port: int = Field(
         default=0,

@@ -28,6 +28,10 @@ ENTER, ESCAPE, END = "\ue007", "\ue00c", "\ue010"
 """Keys without a letter, as WebDriver writes them."""
 
 
+class Stale(Exception):
+    """An element is no longer in the page."""
+
+
 class Browser:
     """One browser window."""
 
@@ -37,6 +41,8 @@ class Browser:
 
     def command(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.client.request(method, f"/session/{self.session}{path}", json=body)
+        if answer.status_code == 404 and answer.json()["value"]["error"] == "stale element reference":
+            raise Stale
         answer.raise_for_status()
         return answer.json()["value"]
 
@@ -71,15 +77,20 @@ class Browser:
         seen = "(e.checkVisibility() || e.type === 'file')"
         return self.wait(f"return {found}.find(e => {seen} && e.textContent.includes({json.dumps(text)}))")
 
-    def click(self, selector: str, text: str = "", *, times: int = 1, x: int = 0, y: int = 0) -> None:
+    def click(self, selector: str, text: str = "", *, times: int = 1, x: int = 0, y: int = 0) -> Any:
         """Press the mouse on an element, off its middle by so many pixels."""
-        element = self.find(selector, text)
         script = "arguments[0].scrollIntoView({block: 'nearest'})"
-        self.command("POST", "/execute/sync", {"script": script, "args": [element]})
-        move = {"type": "pointerMove", "duration": 0, "origin": element, "x": x, "y": y}
         presses = [{"type": kind, "button": 0} for _ in range(times) for kind in ("pointerDown", "pointerUp")]
-        mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move, *presses]}
-        self.command("POST", "/actions", {"actions": [mouse]})
+        for _ in range(5):
+            element = self.find(selector, text)
+            move = {"type": "pointerMove", "duration": 0, "origin": element, "x": x, "y": y}
+            mouse = {"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}}
+            try:
+                self.command("POST", "/execute/sync", {"script": script, "args": [element]})
+                return self.command("POST", "/actions", {"actions": [mouse | {"actions": [move, *presses]}]})
+            except Stale:  # the page has drawn it anew meanwhile; nothing was pressed
+                continue
+        raise AssertionError(f"{selector} {text!r} never stays as it is")
 
     def press(self, *keys: str) -> None:
         """Type texts and keys (such as `ENTER`), one after the other, into whatever has the focus."""

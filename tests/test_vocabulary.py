@@ -1,10 +1,13 @@
 """The words of the field: the private ones that this code once spoke do not come back. The README has a glossary."""
 
 import ast
+import inspect
 import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+
+import schema
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("api", "schema", "tasks", "db")
@@ -51,6 +54,11 @@ IN_PROSE = {
     r"\bnews\b": "notification", r"\btails\b": "broadcaster", r"\bvoices\b": "speakers, or speech",
 }  # fmt: skip
 
+# A sentence begins with its subject or its verb, and says what a thing is instead of asking it.
+ASKING = re.compile(
+    r"(?:\A|[.!?]\s+|\n\n)\s*((?:Whether|Where|What|Who|Whose|When|How|Which|Why|Whoever|Whatever)\b[^.]*)"
+)
+
 
 def names(file: Path) -> Iterator[tuple[int, str, str]]:
     """Yield the private names that a module gives, each with its line and the field's word."""
@@ -89,6 +97,22 @@ def private_words(file: Path) -> Iterator[str]:
 
 def test_the_code_speaks_the_words_of_the_field() -> None:
     found = [word for file in SOURCES for word in private_words(file)]
+    assert not found, "\n".join(found)
+
+
+def test_descriptions_begin_with_a_verb_or_a_noun() -> None:
+    strings = (
+        (file, node)
+        for file in SOURCES
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    )
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {hit}"
+        for file, node in strings
+        for hit in ASKING.findall(re.sub(r"(?m)^    .*$", "", inspect.cleandoc(str(ast.literal_eval(node.value)))))
+    ]
+    found += ASKING.findall("\n\n".join(re.findall(r'"""\n?(.*?)"""', schema.sdl(), re.DOTALL)))
     assert not found, "\n".join(found)
 
 

@@ -102,12 +102,12 @@ def check_sound(audio: AudioStream) -> None:
 
 
 def clock_may_be_set_anew(container: InputContainer) -> bool:
-    """Whether the format allows that; its first and last moment then say nothing about its length."""
+    """Return whether the format allows that; its first and last moment then say nothing about its length."""
     return bool(container.format.flags & TS_DISCONT)
 
 
 class Timeline:
-    """Where each piece belongs by the container's clock, so that times stay true in an edited or live recording."""
+    """The place of each piece by the container's clock, so that times stay true in an edited or live recording."""
 
     def __init__(self, container: InputContainer, seconds: float = math.inf) -> None:
         self.shift, self.seconds = -(container.start_time or 0) / CLOCK, seconds
@@ -212,7 +212,7 @@ def promised(path: Path) -> float:
 
 
 def _encrypted(path: Path) -> bool:
-    """Whether an MP4's index describes protected audio: FFmpeg reads on and finds noise."""
+    """Return whether an MP4's index describes protected audio: FFmpeg reads on and finds noise."""
     with path.open("rb") as file:
         if file.read(8)[4:] not in (b"ftyp", b"moov", b"wide", b"free", b"skip", b"mdat"):
             return False
@@ -222,7 +222,7 @@ def _encrypted(path: Path) -> bool:
 
 
 def _protected(file: BinaryIO, start: int, end: int) -> bool:
-    """Whether a sample description of this track is of a protected kind."""
+    """Return whether a sample description of this track is of a protected kind."""
     for inner in (b"mdia", b"minf", b"stbl", b"stsd"):
         start, end = boxes(file, start + 8, end).get(inner, (end, end))
     return any(kind in DRM for kind, _ in _boxes(file, start + 16, end))  # behind version, flags and a count

@@ -1,4 +1,4 @@
-"""What a recording is refused for."""
+"""The faults for which a recording is refused."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""What recordings may be: containers, codecs and bounds. What is not named here is not even looked at.
+"""The containers, codecs and bounds of recordings. Anything else is not even looked at.
 
 FFmpeg reads some 350 formats. Most of them nobody has looked at for years, some are scripts that make sound, and some
 name other files; those below are promised (`capabilities.audioFormats`) and tested.
@@ -44,6 +44,6 @@ CODECS = (
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 """Samples a second. Below, a small file is a recording of days; above, a resampler asks for gigabytes."""
 MOST_CHANNELS = 64
-"""What FFmpeg can mix down."""
+"""The most channels that FFmpeg can mix down."""
 LARGEST_PACKET = 64 << 20
 """Bytes. A packet holds a moment of sound; only a file that lies has a longer one."""

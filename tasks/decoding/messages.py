@@ -1,4 +1,4 @@
-"""What the process that decodes tells the one that started it."""
+"""The messages of the process that decodes to the one that started it."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from db.domain.values import MediaFacts, Problem
 
 
 class Known(msgspec.Struct, frozen=True, tag=True):
-    """What the recording is."""
+    """The facts of the recording."""
 
     facts: MediaFacts
 

@@ -25,7 +25,7 @@ SECONDS = 15.0
 
 
 class Found(msgspec.Struct, omit_defaults=True):
-    """What the probe prints: one of the two."""
+    """The probe's answer: one of the two."""
 
     facts: MediaFacts | None = None
     problem: Problem | None = None

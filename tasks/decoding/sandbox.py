@@ -35,8 +35,8 @@ REFUSED = {
 
 
 def enter(*, memory: int, seconds: float, written: int, files: int = 64) -> None:
-    """Limit this process: bytes of memory, seconds of processor time, bytes in a file that it writes, open files. Where
-    the kernel can (Linux on these machines), it also gets no network and no other program.
+    """Limit this process: bytes of memory, seconds of processor time, bytes in a file that it writes, open files. On
+    Linux it also gets no network and no other program.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":  # elsewhere it counts what is only reserved
@@ -62,7 +62,9 @@ def end_with(parent: int) -> None:
 
 
 def _refuse_calls(libc: ctypes.CDLL) -> None:
-    """Ask the kernel to refuse these calls from now on. Where it does not know how, the other limits have to do."""
+    """Ask the kernel to refuse these calls from now on. On a kernel that does not know how, the other limits have to
+    do.
+    """
     if platform.machine() not in REFUSED or sys.maxsize < 2**32:
         return
     audit, numbers = REFUSED[platform.machine()]

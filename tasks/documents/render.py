@@ -24,7 +24,7 @@ class Rendering(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How the rendering went: the number of pages where there are any, or why there is no document."""
+    """The outcome of rendering: the number of pages where there are any, or why there is no document."""
 
     pages: int | None = None
     problem: Problem | None = None

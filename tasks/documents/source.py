@@ -1,4 +1,4 @@
-"""What an export needs of the worker: the transcript from the database, and the bytes from a process of its own."""
+"""The worker's part of an export: the transcript from the database, and the bytes from a process of its own."""
 
 from collections.abc import Sequence
 

@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Found(msgspec.Struct):
-    """What the probe prints: one of the two."""
+    """The probe's answer: one of the two."""
 
     facts: MediaFacts | None = None
     problem: Problem | None = None

@@ -1,4 +1,4 @@
-"""Which files make up the offline model pack, out of which wheels of the package index, with their hashes."""
+"""The files of the offline model pack, the wheels of the package index that hold them, and their hashes."""
 
 from typing import NamedTuple
 

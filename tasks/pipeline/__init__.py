@@ -30,7 +30,7 @@ CORES = 4  # from so many on, stages run side by side
 
 
 def run(work: Work, engine: SpeechEngine, emit: Emit, *, parallel: bool | None = None) -> None:
-    """Do the work, telling `emit` of everything as it becomes known. Whatever `emit` raises stops it at that point."""
+    """Do the work, telling `emit` of everything as it becomes known. An exception of `emit` stops it at that point."""
     stages = Stages(emit, work.resume)
     try:
         _run(work, engine, stages, parallel=(os.cpu_count() or 1) >= CORES if parallel is None else parallel)

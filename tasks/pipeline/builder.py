@@ -73,7 +73,7 @@ class TranscriptBuilder:
         return replace(word, end=round(paused, 3)) if paused - start >= later else word
 
     def span(self, start: float, end: float) -> tuple[float, float]:
-        """Where words of this stretch can be: in the speech of the chunk around it, if one is known.
+        """Return the span in which words of this stretch can be: in the speech of the chunk around it, if one is known.
 
         So words that are aligned again, when their times are exact and no estimates, are looked for in the same place.
         """

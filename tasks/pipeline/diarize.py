@@ -143,7 +143,7 @@ class TurnIndex:
                 yield Turn(max(turn.start, start), min(turn.end, end), turn.speaker)
 
     def shares(self, word: Word) -> dict[str, float]:
-        """How much of a word each speaker is heard; in silence, the nearest one is."""
+        """Return the seconds of a word in which each speaker is heard; in silence, the nearest one is."""
         if not self.turns or word.start is None or word.end is None:
             return {}
         end = max(word.end, word.start + 0.001)
@@ -175,7 +175,7 @@ def _whole(parts: Sequence[Segment], language: str) -> Segment:
 
 
 def _breaks(word: Word, after: Word) -> bool:
-    """Whether another part begins: another speaker's, or after a long pause."""
+    """Return whether another part begins: another speaker's, or after a long pause."""
     return word.speaker != after.speaker or (after.start or 0.0) - (word.end or 0.0) >= PAUSE
 
 

@@ -28,7 +28,7 @@ class Recording:
 
     @property
     def samples(self) -> int:
-        """How many samples it has."""
+        """Return the number of samples."""
         return self.last - self.first
 
     @property

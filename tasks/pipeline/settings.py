@@ -1,4 +1,4 @@
-"""What the speech engine can be told by the operator."""
+"""The operator's settings of the speech engine."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ class SpeechSettings(BaseSettings):
     models: Path = Field(
         default=Path("data/models"), description="The folder of the models, shared by all data folders."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where the models run.")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="The device that the models run on.")
     compute_type: str = Field(
         default="auto",
         description="CTranslate2's type of numbers, such as int8 or float16; auto: what suits the device.",
@@ -27,7 +27,7 @@ class SpeechSettings(BaseSettings):
     diarization: str = Field(
         default="", description="A pyannote pipeline, by folder or name on the hub; empty: the one of the offline pack."
     )
-    hub: bool = Field(default=False, description="Whether models may be fetched from the Hugging Face hub by name.")
+    hub: bool = Field(default=False, description="Fetch models from the Hugging Face hub by name.")
     hf_token: str = Field(
         default="", validation_alias="HF_TOKEN", description="The hub's token, for models behind a licence."
     )

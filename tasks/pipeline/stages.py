@@ -1,4 +1,4 @@
-"""What surrounds each stage: its beginning and end are told, its time taken, its failure sorted."""
+"""The surroundings of each stage: its beginning and end are told, its time taken, its failure sorted."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ class Stages:
         self._speaking = threading.RLock()
 
     def tell(self, update: Update) -> None:
-        """Tell an update. What `emit` raises stops the job: from then on it is raised in every thread."""
+        """Tell an update. An exception of `emit` stops the job: from then on it is raised in every thread."""
         with self._speaking:
             if self.stopped is not None:
                 raise self.stopped
@@ -54,7 +54,7 @@ class Stages:
             self.tell(StageStarted(stage=stage))
 
     def needed(self, stage: Stage) -> bool:
-        """Whether an earlier attempt has not done it already."""
+        """Return whether no earlier attempt has done it."""
         return stage not in self._done
 
     def do(self, stage: Stage, work: Callable[[], Problem | None]) -> None:

@@ -1,4 +1,4 @@
-"""What goes into the pipeline, what comes out of it, and what it asks of a speech engine."""
+"""The pipeline's input and output, and what it asks of a speech engine."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Resume(msgspec.Struct, frozen=True, kw_only=True):
-    """What an earlier attempt already finished and stored, so that it is not done again."""
+    """The part that an earlier attempt already finished and stored, so that it is not done again."""
 
     stages: tuple[Stage, ...] = ()  # finished (or skipped) stages
     windows: int = 0  # transcribed windows
@@ -104,7 +104,7 @@ class CheckpointSaved(msgspec.Struct, frozen=True, tag=True):
 
 
 class SpeakersFound(msgspec.Struct, frozen=True, tag=True):
-    """Who speaks in the recording, in order of first appearance."""
+    """The speakers of the recording, in order of first appearance."""
 
     speakers: tuple[SpeakerLabel, ...]
 
@@ -174,7 +174,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
     @property
     def stretches(self) -> tuple[tuple[float, float], ...]:
-        """Where its words can be: in its speech, or anywhere when the voice detector heard none."""
+        """The span in which its words can be: its speech, or anywhere when the voice detector heard none."""
         return self.speech or ((self.start, self.end),)
 
 
@@ -211,7 +211,7 @@ class AlignmentSpan(msgspec.Struct, frozen=True):
 
 
 class WordSpan(msgspec.Struct, frozen=True):
-    """Where a word is in the recording. `certain` is False for one that the aligner could enclose, but not spell."""
+    """The place of a word in the recording. `certain` is False for one that the aligner could enclose, not spell."""
 
     start: float
     end: float
@@ -257,7 +257,7 @@ class SpeechEngine(Protocol):
         """Return speaker embeddings of the detected speech: the slow part of diarization, which knows no count."""
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
-        """Who speaks when, over the whole recording; the number of speakers is as the options say."""
+        """Return the turns of the speakers over the whole recording; the number of speakers is as the options say."""
 
     def provenance(self, options: Options, language: str | None) -> Provenance:
         """Exact models, device and versions used for such a job."""

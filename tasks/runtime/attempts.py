@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 class Attempt(ABC, Generic[Work]):
     """The part that every kind of work has in common; a kind says what `work` is and how it fails.
 
-    Whatever happens, the row ends, is put back, or is left to whoever has its lease now.
+    In every case the row ends, is put back, or is left to whoever has its lease now.
     """
 
     def __init__(self, runtime: Runtime, row: Work, lease: Lease) -> None:
@@ -31,7 +31,7 @@ class Attempt(ABC, Generic[Work]):
         self.lease = lease
         self.keeper = LeaseKeeper(runtime, lease, self)
         self.outcome = "done"
-        """What became of the attempt, for the metrics."""
+        """The outcome of the attempt, for the metrics."""
         self._name = table_of(type(row)).name
 
     @abstractmethod

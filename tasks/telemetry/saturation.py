@@ -1,4 +1,4 @@
-"""How full a process and the queues are, looked at every few seconds while metrics are on."""
+"""The saturation of a process and the queues, measured every few seconds while metrics are on."""
 
 import asyncio
 import os

@@ -33,8 +33,8 @@ def run(main: Callable[..., None], *arguments: str) -> tuple[int, str]:
     with os.fdopen(reading) as printed:
         told = printed.read()
     _, status, used = os.wait4(child, 0)
-    took = used.ru_utime + used.ru_stime
-    return (os.waitstatus_to_exitcode(status) if took < SECONDS else os.EX_SOFTWARE), told
+    modest = used.ru_utime + used.ru_stime < SECONDS and used.ru_maxrss << 10 < decode.MEMORY
+    return (os.waitstatus_to_exitcode(status) if modest else os.EX_SOFTWARE), told
 
 
 def outcome(path: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 
 from db.domain.values import ErrorCode, Options
 from tasks.decoding.containers import probe
-from tasks.decoding.decode import MEMORY
 from tasks.decoding.faults import InputFault
 from tasks.media.ingestion import Probes
 from tasks.pipeline.decoding import DecodingFailed, decode
@@ -35,7 +33,6 @@ def test_two_hundred_hostile_recordings_are_each_read_or_refused_in_time(tmp_pat
     outcomes = dict(json.loads(line) for line in ran.stdout.splitlines())
     assert len(outcomes) == len(files)
     assert set(outcomes.values()) == {"refused by the probe", "refused when decoded", "read"}
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10 < MEMORY
     assert not list(tmp_path.glob("*.partial"))
 
 

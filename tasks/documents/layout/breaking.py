@@ -15,7 +15,7 @@ _NEVER_FIRST = tuple("。、，．・：；？！」』）］｝〉》】ー々�
 """Marks and small kana that no line begins with (JIS X 4051, kinsoku)."""
 _PAUSE_SECONDS = 0.4
 CHEAP_CUT = 2.0
-"""What one caption may cost in discomfort before two could be better, where no mark of `INNER_END` stands inside:
+"""The discomfort that one caption may cost before two could be better, where no mark of `INNER_END` stands inside:
 two cost 1 more and a cut of at least 1, a word's end at a long pause.
 """
 _FIRST_WIDE = "\u1100"

@@ -170,7 +170,7 @@ def _discomfort(chars: int, seconds: float, room: int, layout: Layout) -> float:
 def _readable(spoken: Sequence[Caption], layout: Layout) -> Iterator[Caption]:
     """Yield the captions with longer times where that helps, and a gap between them.
 
-    What people say at the same time may be on the screen at the same time.
+    Words said at the same time may be on the screen at the same time.
     """
     starts = [*(caption.start for caption in spoken), inf][1:]
     for caption, after in zip(spoken, starts, strict=True):

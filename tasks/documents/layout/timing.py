@@ -7,7 +7,9 @@ import msgspec
 from db.domain.values import Segment
 
 _GAP_CHARS = 32
-"""How far behind a word the next one is looked for in the segment's text; what lies farther off is another text."""
+"""The distance behind a word at which the next one is looked for in the segment's text; what lies farther off is
+another text.
+"""
 
 
 class TimedWord(msgspec.Struct, frozen=True, gc=False):

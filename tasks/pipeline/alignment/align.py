@@ -124,7 +124,9 @@ def _revised(group: Sequence[Segment], words: Sequence[Word]) -> Iterator[Segmen
 
 
 def ordered(words: Iterable[Word], seconds: float) -> bool:
-    """Whether every word has a place inside the recording, starts never decrease and no end comes before its start."""
+    """Return whether every word has a place inside the recording, starts never decrease and no end comes before its
+    start.
+    """
     found = list(words)
     if any(word.start is None or word.end is None or not 0 <= word.start <= word.end <= seconds for word in found):
         return False

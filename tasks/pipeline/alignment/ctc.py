@@ -34,7 +34,9 @@ def align(emission: Emission, tokens: Sequence[int], blank: int) -> list[Span] |
 def _trellis(
     emission: Emission, tokens: Sequence[int], blank: int
 ) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.bool_]], int]:
-    """Whether the best path into (frame, token) moved on there, and the frame by which all was most likely said."""
+    """For each (frame, token): True if the best path into it moved on there, and the frame by which all was most likely
+    said.
+    """
     frames, length = len(emission), len(tokens)
     picked, blanks = emission[:, list(tokens)], emission[:, blank]
     before = np.concatenate([np.zeros(1, np.float32), np.cumsum(blanks, dtype=np.float32)])

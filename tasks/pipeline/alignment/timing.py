@@ -1,4 +1,4 @@
-"""When words are said as far as the recogniser tells: by the tokens' own times, or else by the length of the words."""
+"""The times of words as far as the recogniser tells: by the tokens' own times, or else by the length of the words."""
 
 import math
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""Where somebody speaks, in pieces that Whisper can hear at once, and in which language."""
+"""Detected speech, in pieces that Whisper can hear at once, and its language."""
 
 import threading
 from collections import defaultdict

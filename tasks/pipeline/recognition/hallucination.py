@@ -22,13 +22,13 @@ UNLIKELY = -1.0  # mean log probability of a token, as Whisper has it, where `lo
 
 
 def compression_ratio(text: str) -> float:
-    """How much shorter a text becomes when compressed, as Whisper measures repetition."""
+    """Return the ratio by which a text shrinks when compressed, as Whisper measures repetition."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw))
 
 
 def suspect(text: str, avg_logprob: float, no_speech_prob: float, rules: Rules) -> bool:
-    """Whether a text should be recognised again at a higher temperature."""
+    """Return whether a text should be recognised again at a higher temperature."""
     unlikely = rules.log_prob is not None and avg_logprob < rules.log_prob
     if unlikely and rules.no_speech is not None and no_speech_prob > rules.no_speech:
         return False  # silence: it will be dropped, no use in trying again

@@ -1,4 +1,4 @@
-"""What Whisper writes of a chunk, and a second hearing of what it left out or doubted.
+"""The text that Whisper writes of a chunk, and a second hearing of what it left out or doubted.
 
 A soft speaker beside a loud one may get no words at all: the loudest sound of a chunk sets the level below which
 Whisper hears nothing. Recognised alone, the same speech has a level of its own. So detected speech without words is

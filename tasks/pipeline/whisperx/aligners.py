@@ -36,7 +36,9 @@ class Aligner(Protocol):
 def align(
     aligner: Aligner, recording: Recording, spans: Sequence[AlignmentSpan], threads: int
 ) -> Iterator[list[WordSpan | None]]:
-    """Where the words of each span are, in order. Passages are independent, so they are worked on side by side."""
+    """Return the places of the words of each span, in order. Passages are independent, so they are worked on side by
+    side.
+    """
 
     def one(span: AlignmentSpan) -> list[WordSpan | None]:
         first, last = int(span.start * SAMPLE_RATE), int(span.end * SAMPLE_RATE)

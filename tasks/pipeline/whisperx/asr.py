@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Whisper:
     """One recognition model, loaded; as many batches as it has `workers` are decoded side by side.
 
-    When the device's memory does not suffice, `batch_size` shrinks; when it is one, batches go one by one; then the
+    Without enough memory on the device, `batch_size` shrinks; when it is one, batches go one by one; then the
     model is loaded again in the next of the `compute_types`.
     """
 
@@ -54,7 +54,7 @@ class Whisper:
 
     @property
     def multilingual(self) -> bool:
-        """Whether it knows more than English."""
+        """Return whether it knows more than English."""
         return bool(self.model.model.is_multilingual)
 
     def detect_language(self, recording: Recording, chunk: Chunk) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""When each token of a text was spoken and how likely it is, by Whisper's own cross-attention.
+"""The time of each token of a text and its probability, by Whisper's own cross-attention.
 
 The heads that follow the sound (the model's `alignment_heads`) are averaged, and dynamic time warping finds the path;
 one pass of the decoder tells both, in every language. Source: openai/whisper's timing.py, as CTranslate2 has it.

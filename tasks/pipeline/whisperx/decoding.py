@@ -31,7 +31,7 @@ class Decoded(NamedTuple):
 
 
 class Decoding:
-    """What a job asks of the recogniser; it knows nothing of batches and of memory."""
+    """A job's options for the recogniser; it knows nothing of batches and of memory."""
 
     def __init__(self, model: WhisperModel, prompts: Prompts, options: Options) -> None:
         self.model, self.prompts, self.options = model, prompts, options

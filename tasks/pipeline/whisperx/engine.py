@@ -75,7 +75,7 @@ class WhisperXEngine(SpeechEngine):
     def align(
         self, recording: Recording, spans: Sequence[AlignmentSpan], language: str
     ) -> Iterator[Sequence[WordSpan | None]]:
-        """Where each word is, by the aligner of the language."""
+        """Return the place of each word, by the aligner of the language."""
         return aligners.align(self._aligner(language), recording, spans, self.threads)
 
     def extract_embeddings(self, recording: Recording, speech: Iterable[tuple[float, float]], report: Report) -> bytes:
@@ -83,7 +83,7 @@ class WhisperXEngine(SpeechEngine):
         return self._speakers().extract_embeddings(recording, speech, report)
 
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
-        """Who speaks when."""
+        """Return the turns of the speakers."""
         return self._speakers().cluster(embeddings, options)
 
     def provenance(self, options: Options, language: str | None) -> Provenance:

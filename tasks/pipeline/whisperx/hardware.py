@@ -1,4 +1,4 @@
-"""What there is to compute on, and how: what the operator asked for, and for `auto` what suits the machine."""
+"""The hardware to compute on: the operator's choice, or for `auto` what suits the machine."""
 
 from typing import NamedTuple
 
@@ -21,10 +21,8 @@ WORKERS = {"cuda": 1, "cpu": 4}
 
 
 class Hardware(NamedTuple):
-    """What to compute on.
-
-    A device, the types of numbers to try on it in turn, pieces of 30 s at once, processor threads, and how many batches
-    of Whisper share both.
+    """The hardware to compute on. A device, the types of numbers to try on it in turn, pieces of 30 s at once,
+    processor threads, and how many batches of Whisper share both.
     """
 
     device: str

@@ -19,7 +19,7 @@ MARKS = (
 
 
 def spent(error: BaseException) -> bool:
-    """Whether an error of torch, CTranslate2 or onnxruntime means that memory is spent."""
+    """Return whether an error of torch, CTranslate2 or onnxruntime means that memory is spent."""
     return isinstance(error, MemoryError) or any(mark in str(error).lower() for mark in MARKS)
 
 

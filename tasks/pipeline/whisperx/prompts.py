@@ -1,4 +1,4 @@
-"""What Whisper is told before it writes: language, task, hot words and the client's prompt."""
+"""The text and tokens that Whisper gets before it writes: language, task, hot words and the client's prompt."""
 
 from functools import cached_property
 

@@ -39,7 +39,7 @@ def reconstruct(
 def _chosen(
     votes: np.ndarray[tuple[int, int], np.dtype[np.uint16]], count: np.ndarray[tuple[int], np.dtype[np.int64]], k: int
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether cluster `k` is among the `count` with most votes in each frame; of equals the first."""
+    """For each frame and cluster: True if it is among the `count` with most votes there; of equals the first."""
     own = votes[:, k : k + 1]
     ahead = (votes[:, :k] >= own).sum(axis=1) + (votes[:, k + 1 :] > own).sum(axis=1)
     chosen: np.ndarray[tuple[int], np.dtype[np.bool_]] = ahead < count

@@ -1,4 +1,4 @@
-"""Where recognition models come from: the offline pack, a folder, or the hub."""
+"""The sources of recognition models: the offline pack, a folder, or the hub."""
 
 import re
 from pathlib import Path
