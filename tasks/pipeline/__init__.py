@@ -5,7 +5,7 @@
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
-The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. Where cores allow, no
+The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. With cores enough, no
 stage waits for what it does not need: windows are aligned, and speakers told apart, while Whisper is still running.
 """
 
