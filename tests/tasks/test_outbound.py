@@ -92,8 +92,14 @@ async def fetch(url: str, allowed: Destinations, **options: Any) -> bytes:
 @pytest.mark.parametrize("url", [*TO_LOOPBACK, *ELSEWHERE])
 async def test_nothing_leaves_for_an_address_that_is_not_public(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[Any] = []
-    connect = asyncio.get_running_loop().sock_connect
-    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", lambda *at: tried.append(at) or connect(*at), False)
+    loop = asyncio.get_running_loop()
+    connect = loop.sock_connect
+
+    async def watched(sock: socket.socket, address: Any) -> None:
+        tried.append(address)
+        await connect(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", watched)
     async with serving() as server:
         with pytest.raises((AddressRefused, Unreachable)):
             await fetch(url.replace("{port}", str(server.port)), Destinations())
