@@ -60,10 +60,12 @@ async def add(
     facts: MediaFacts,
     blob_key: str,
     upload_id: str | None = None,
+    keep_ms: int | None = None,
 ) -> Media:
-    """Add a recording whose bytes are stored and probed; fulfil the upload that brought it. Raises Conflict when the
-    upload was fulfilled already.
+    """Add a recording whose bytes are stored and probed, to be kept for `keep_ms` (None: for ever); fulfil the upload
+    that brought it. Raises Conflict when the upload was fulfilled already.
     """
+    at = now()
     media = Media(
         id=media_id,
         owner_id=owner_id,
@@ -76,7 +78,8 @@ async def add(
         channels=facts.channels,
         sample_rate=facts.sample_rate,
         blob_key=blob_key,
-        created_at=now(),
+        created_at=at,
+        expires_at=None if keep_ms is None else at + keep_ms,
     )
     session.add(media)
     await session.flush()

@@ -60,6 +60,13 @@ class WorkerSettings(Settings):
     keep_events_days: float = Field(
         default=30.0, gt=0, description="Days after which a job's recorded events are forgotten."
     )
+    keep_audio_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=36_500,
+        description="Days after which the audio of a recording that arrives from now on is deleted, once no job needs "
+        "it; the transcript stays. 0: it is kept.",
+    )
     max_attempts: int = Field(default=5, ge=1, description="Attempts at a job that passing faults hit.")
     jobs_per_owner: int = Field(
         default=0,
@@ -89,6 +96,11 @@ class WorkerSettings(Settings):
     def lease_ms(self) -> int:
         """Return how long a lease lasts, in milliseconds."""
         return round(self.lease_seconds * 1000)
+
+    @property
+    def keep_audio_ms(self) -> int | None:
+        """Return how long a new recording's audio is kept, in milliseconds; None: for ever."""
+        return round(self.keep_audio_days * 86_400_000) or None
 
     @property
     def drain_limit(self) -> float:

@@ -148,6 +148,7 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
     row = await ingest(
         context.db, context.blobs, context.owner_id, filename=filename, chunks=source.file.chunks(),
         max_bytes=settings.intake.max_upload_bytes, max_duration=settings.worker.max_duration,
+        keep_ms=settings.worker.keep_audio_ms,
     )  # fmt: skip
     found = Recording(row, row.sha256)
     try:

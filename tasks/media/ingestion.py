@@ -51,10 +51,12 @@ async def ingest(
     chunks: AsyncIterator[bytes],
     max_bytes: int,
     max_duration: float,
+    keep_ms: int | None,
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
-    """Take a recording in, in flat memory. Nothing is kept of what is refused or broken off.
+    """Take a recording in, in flat memory; its audio is kept for `keep_ms` (None: for ever). Nothing is kept of what is
+    refused or broken off.
 
     Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia, Conflict
     (the upload was fulfilled already) and Unavailable (too many are being taken in).
@@ -83,6 +85,7 @@ async def ingest(
                 facts=facts,
                 blob_key=key,
                 upload_id=upload_id,
+                keep_ms=keep_ms,
             )
 
 

@@ -281,3 +281,14 @@ async def test_a_job_is_made_of_an_upload_once_its_bytes_are_there(graph: Graph)
     query = "query($id: ID!) { job(id: $id) { media { id } } }"
     assert (await graph.data(query, id=job["id"]))["job"]["media"]["id"] == row.id
     assert (await create(graph, source={"uploadId": "upl_of_nobody"}))["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(("days", "kept_ms"), [(0.0, None), (1.5, 129_600_000)])
+async def test_the_audio_of_a_new_recording_is_kept_as_long_as_the_server_says(
+    graph: Graph, days: float, kept_ms: int | None
+) -> None:
+    graph.worker = graph.worker.model_copy(update={"keep_audio_days": days})
+    answer = await create(graph, source={"file": File(speech())})
+    async with graph.db.read() as session:
+        row = await media.get(session, graph.owner, answer["job"]["media"]["id"])
+    assert (row.expires_at and row.expires_at - row.created_at) == kept_ms

@@ -41,6 +41,7 @@ class Uploads:
             chunks=_exactly(request.stream(), upload.byte_size),
             max_bytes=state.intake.max_upload_bytes,
             max_duration=state.worker.max_duration,
+            keep_ms=state.worker.keep_audio_ms,
             sha256=upload.sha256,
             upload_id=upload.id,
         )
