@@ -23,6 +23,7 @@ from api.graphql.leftovers import remove_left
 from api.http.correlation import Correlation
 from api.http.files.downloads import Downloads
 from api.http.files.playback import Playback
+from api.http.files.tus import Tus
 from api.http.files.uploads import Uploads
 from api.http.health import Readiness, healthz
 from api.http.metrics import show_metrics
@@ -96,6 +97,7 @@ def create_app() -> Starlette:
         url=server.resolved_public_url,
     )
 
+    tus = Tus(state, signin.credentials)
     heavy = HeavyWork()
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -145,7 +147,9 @@ def create_app() -> Starlette:
             Route("/readyz", Readiness(state, lambda: _ping(client)).get),
             *signin.routes,
             Route("/metrics", show_metrics),
+            Route("/uploads", tus.collection, methods=["POST", "OPTIONS"]),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
+            Route("/uploads/{id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST", "OPTIONS"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(

@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +14,13 @@ from typing import NamedTuple
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from db.domain.errors import LimitExceeded
+from db.domain.errors import LimitExceeded, StorageFull
 from db.settings import StoreSettings
+from db.store.pieces import FilePiece, ObjectPieces, PieceWriter, Stretch, joined, sync_file
 
 CHUNK = 1 << 20
+SPARE_BYTES = 256 << 20
+"""Of a disk, that no upload may take: the database and the work in hand need some."""
 
 
 class Stored(NamedTuple):
@@ -54,11 +60,13 @@ class Blobs:
                     raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
                 digest.update(chunk)
                 await sink.write(chunk)
+        await self._sync(key)
         return Stored(size, digest.hexdigest())
 
     async def put(self, key: str, body: bytes) -> Stored:
         """Store a small document."""
         await obstore.put_async(self._store, key, body)
+        await self._sync(key)
         return Stored(len(body), hashlib.sha256(body).hexdigest())
 
     async def read(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
@@ -89,12 +97,46 @@ class Blobs:
     async def store(self, key: str, source: Path) -> None:
         """Copy a file in."""
         await obstore.put_async(self._store, key, source)
+        await self._sync(key)
+
+    async def check_room(self, byte_size: int) -> None:
+        """Raise StorageFull where so many bytes will not fit; an object store has room for them."""
+        if self._folder is not None:
+            free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+            if free < byte_size + SPARE_BYTES:
+                raise StorageFull
+
+    def pieces(self, key: str) -> PieceWriter:
+        """Return what writes a file, or files, of a part of an upload, whose keys begin with this one."""
+        return FilePiece(self._folder, key) if self._folder is not None else ObjectPieces(self._store, key)
+
+    async def join(self, key: str, stretches: Sequence[Stretch], *, final: bool = False) -> Stored:
+        """Make one file of pieces, which stay. `final`: nobody can write to them any more, so that a single one in a
+        folder need not be copied. Raises FileNotFoundError.
+        """
+        size = sum(stretch.byte_size for stretch in stretches)
+        chunks = joined(self._store, self._folder, stretches)
+        if self._folder is not None and final and len(stretches) == 1:
+            source = self._folder / stretches[0].blob_key
+            if await asyncio.to_thread(_link, source, self._folder / key, size):
+                return Stored(size, await _digest(chunks))
+        return await self.write(key, chunks, limit=size)
 
     async def all_keys(self) -> AsyncIterator[str]:
         """List the files that are there."""
+        async for key, _ in self.all_files():
+            yield key
+
+    async def all_files(self) -> AsyncIterator[tuple[str, datetime]]:
+        """List the files that are there, with the instants at which they were written last."""
         async for part in obstore.list(self._store):
             for file in part:
-                yield file["path"]
+                yield file["path"], file["last_modified"]
+
+    async def _sync(self, key: str) -> None:
+        """Wait until the disk has it: a row that refers to it must not outlive it."""
+        if self._folder is not None:
+            await asyncio.to_thread(sync_file, self._folder / key)
 
     async def delete(self, key: str) -> None:
         """Remove a file and what a writer that was killed left of it; one that is not there is no error."""
@@ -102,6 +144,25 @@ class Blobs:
             await obstore.delete_async(self._store, key)
         if self._folder is not None:
             await asyncio.to_thread(_remove_parts, self._folder / key)
+
+
+async def _digest(chunks: AsyncIterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    async for chunk in chunks:
+        await asyncio.to_thread(digest.update, chunk)
+    return digest.hexdigest()
+
+
+def _link(source: Path, target: Path, size: int) -> bool:
+    """Give a file another name, cut to what counts of it; False on a file system that has no links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    os.truncate(target, size)
+    sync_file(target)
+    return True
 
 
 def _remove_parts(file: Path) -> None:
