@@ -1,7 +1,7 @@
 """Bytes on their way in: announced, sent in pieces by whoever has the right to write, joined once all are there."""
 
 from db.uploads.lifecycle import PARTIAL, UPLOAD_TTL_MS, concatenate, create, find, get, terminate
-from db.uploads.writing import MAX_PIECES, Piece, claim, fence_off, pieces, record, release
+from db.uploads.writing import MAX_PIECES, Piece, claim, pieces, record, release
 
 __all__ = [
     "MAX_PIECES",
@@ -11,7 +11,6 @@ __all__ = [
     "claim",
     "concatenate",
     "create",
-    "fence_off",
     "find",
     "get",
     "pieces",

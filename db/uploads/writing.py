@@ -28,16 +28,6 @@ class Piece(NamedTuple):
     blob_key: str
 
 
-async def fence_off(session: AsyncSession, owner_id: str, upload_id: str) -> Upload:
-    """Take the right to write from whoever has it, and return the upload as it stays now. Raises NotFound."""
-    taken = update(Upload).where(*_mine(owner_id, upload_id)).values(fence=col(Upload.fence) + 1).returning(Upload)
-    fresh = {"populate_existing": True, "synchronize_session": False}
-    upload = (await session.execute(taken, execution_options=fresh)).scalar_one_or_none()
-    if upload is None:
-        raise NotFound("upload", upload_id)
-    return upload
-
-
 async def claim(
     session: AsyncSession, owner_id: str, upload_id: str, *, offset: int, limit: int, byte_size: int | None = None
 ) -> Upload:
@@ -46,7 +36,11 @@ async def claim(
     Raises NotFound, Conflict (the upload goes on elsewhere), InvalidInput (the length) and LimitExceeded (its length or
     its pieces).
     """
-    upload = await fence_off(session, owner_id, upload_id)
+    taken = update(Upload).where(*_mine(owner_id, upload_id)).values(fence=col(Upload.fence) + 1).returning(Upload)
+    fresh = {"populate_existing": True, "synchronize_session": False}
+    upload = (await session.execute(taken, execution_options=fresh)).scalar_one_or_none()
+    if upload is None:
+        raise NotFound("upload", upload_id)
     if upload.received != offset:
         facts = {"offset": upload.received}
         raise Conflict(f"The upload goes on at byte {upload.received}, not at {offset}.", facts)

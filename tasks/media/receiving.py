@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import time
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -14,6 +15,10 @@ from db.uploads.tables import Upload
 
 GATHERED = 1 << 20
 """Bytes that are written at once."""
+SAVE_SECONDS = 2.0
+"""Between two moments at which what came is made durable: so much is lost with a process that is killed, or that
+another one takes an upload over from.
+"""
 
 
 class ChecksumMismatch(Exception):
@@ -59,6 +64,7 @@ class _Part:
         self._hash = None if checksum is None else hashlib.new(checksum.algorithm, usedforsecurity=False)
         self._gathered = bytearray()
         self._start = upload.received  # of the piece in hand
+        self._saved_at = time.monotonic()
         self._durable: list[Piece] = []  # and not recorded yet
         self._kept: set[str] = set()
 
@@ -77,9 +83,10 @@ class _Part:
                 message = "More bytes arrive than belong to this upload."
                 raise LimitExceeded(message, limit=limit, actual=end, unit="bytes")
             self._gathered += chunk
-            if len(self._gathered) >= GATHERED:
+            late = self._checksum is None and time.monotonic() - self._saved_at > SAVE_SECONDS
+            if late or len(self._gathered) >= GATHERED:
                 await self._write()
-            if self._sink.unsaved >= self._sink.enough:
+            if late or self._sink.unsaved >= self._sink.enough:
                 await self._flush()
 
     async def finish(self, broken: Exception | None) -> None:
@@ -111,6 +118,7 @@ class _Part:
 
     async def _flush(self) -> None:
         stretch = await self._sink.flush()
+        self._saved_at = time.monotonic()
         piece = Piece(self._start, *stretch)
         if self._sink.grows:
             self._durable = [piece]

@@ -4,7 +4,8 @@
 address takes HEAD, PATCH and DELETE, and `POST` as from a client that was given it as its endpoint.
 
 A request that writes ends the one before it, in whatever process that is: here by asking it to keep what it has and to
-stop, elsewhere by the fence in the row. HEAD does the same, so that the offset it tells stays true.
+stop, elsewhere by the fence in the row. HEAD ends one that writes here, so that the offset it tells stays true; where
+one in another process keeps more bytes after that, the client is told 409 and looks again.
 """
 
 import asyncio
@@ -91,14 +92,15 @@ class Tus:
         announced = None
         if upload_id := request.path_params.get("id"):
             announced = await self._found(owner_id, upload_id)
-        concat = headers.concat(request)
+        concat, told = headers.concat(request), {}
         if concat.startswith(headers.FINAL):
             upload = await self._concatenate(request, owner_id, announced, concat)
         else:
             upload = await self._announce(request, owner_id, announced, concat)
             if request.headers.get("content-type") == headers.OFFSET_STREAM:
-                upload = await self._write(request, owner_id, upload.id, offset=upload.received)
-        return Response(None, 201, {"Location": self._location(upload), **await self._told(upload)})
+                upload = await self._write(request, owner_id, upload.id, offset=0)
+                told = {"Upload-Offset": str(upload.received)}
+        return Response(None, 201, {"Location": self._location(upload), **told, **await self._told(upload)})
 
     async def _announce(self, request: Request, owner_id: str, announced: Upload | None, concat: str) -> Upload:
         size, pairs = headers.length(request), headers.metadata(request)
@@ -138,10 +140,9 @@ class Tus:
     async def _head(self, request: Request) -> Response:
         owner_id = await self._owner(request)
         upload = await self._found(owner_id, request.path_params["id"])
-        if not upload.is_whole:
+        if upload.id in self._writers:
             await self._stop_writer(upload.id)
-            async with self._state.db.write() as session:
-                upload = await uploads.fence_off(session, owner_id, upload.id)
+            upload = await self._found(owner_id, upload.id)
         return Response(None, 200, {**headers.described(upload), **await self._told(upload)})
 
     async def _patch(self, request: Request) -> Response:
