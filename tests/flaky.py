@@ -37,9 +37,15 @@ class Flaky:
             writer.transport.abort()
             return
         pumps = [self._pump(reader, to[1], writer), self._pump(to[0], writer, None)]
-        await asyncio.gather(*pumps, return_exceptions=True)
-        for end in (writer, to[1]):
-            end.transport.abort()
+        try:
+            await asyncio.gather(*pumps)
+        except asyncio.CancelledError:  # the proxy ends
+            return
+        finally:
+            for end in (writer, to[1]):
+                end.transport.abort()
+                with suppress(OSError):
+                    await end.wait_closed()
 
     async def _pump(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, client: asyncio.StreamWriter | None
