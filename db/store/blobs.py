@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from db.domain.errors import LimitExceeded, StorageFull
 from db.settings import StoreSettings
-from db.store.pieces import FilePiece, ObjectPieces, PieceWriter, Stretch, joined, sync_file
+from db.store.pieces import FilePiece, ObjectPieces, PieceWriter, Stretch, join_files, joined, sync_file
 
 CHUNK = 1 << 20
 SPARE_BYTES = 256 << 20
@@ -53,7 +52,7 @@ class Blobs:
         `limit` bytes (LimitExceeded).
         """
         digest, size = hashlib.sha256(), 0
-        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK) as sink:
+        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK, max_concurrency=2) as sink:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > limit:
@@ -115,12 +114,10 @@ class Blobs:
         folder need not be copied. Raises FileNotFoundError.
         """
         size = sum(stretch.byte_size for stretch in stretches)
-        chunks = joined(self._store, self._folder, stretches)
-        if self._folder is not None and final and len(stretches) == 1:
-            source = self._folder / stretches[0].blob_key
-            if await asyncio.to_thread(_link, source, self._folder / key, size):
-                return Stored(size, await _digest(chunks))
-        return await self.write(key, chunks, limit=size)
+        if self._folder is None:
+            return await self.write(key, joined(self._store, stretches), limit=size)
+        digest = await asyncio.to_thread(join_files, self._folder, stretches, self._folder / key, final=final)
+        return Stored(size, digest)
 
     async def all_keys(self) -> AsyncIterator[str]:
         """List the files that are there."""
@@ -144,25 +141,6 @@ class Blobs:
             await obstore.delete_async(self._store, key)
         if self._folder is not None:
             await asyncio.to_thread(_remove_parts, self._folder / key)
-
-
-async def _digest(chunks: AsyncIterator[bytes]) -> str:
-    digest = hashlib.sha256()
-    async for chunk in chunks:
-        await asyncio.to_thread(digest.update, chunk)
-    return digest.hexdigest()
-
-
-def _link(source: Path, target: Path, size: int) -> bool:
-    """Give a file another name, cut to what counts of it; False on a file system that has no links."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        return False
-    os.truncate(target, size)
-    sync_file(target)
-    return True
 
 
 def _remove_parts(file: Path) -> None:

@@ -5,8 +5,10 @@ because an upload in parts cannot be continued by another process there.
 """
 
 import asyncio
+import hashlib
+import io
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -120,22 +122,55 @@ class ObjectPieces:
         self._buffer.clear()
 
 
-async def joined(store: ObjectStore, folder: Path | None, stretches: Iterable[Stretch]) -> AsyncIterator[bytes]:
-    """Stream the bytes of all pieces, one after the other. Raises FileNotFoundError."""
-    for size, key in stretches:
-        if folder is not None:
-            opened = await asyncio.to_thread((folder / key).open, "rb", 0)
-            with opened:
-                while size:
-                    chunk = await asyncio.to_thread(opened.read, min(READ, size))
-                    if not chunk:
-                        raise FileNotFoundError(key)
-                    size -= len(chunk)  # noqa: PLW2901  what is left of it
-                    yield chunk
-            continue
-        found = await obstore.get_async(store, key)
+async def joined(store: ObjectStore, stretches: Iterable[Stretch]) -> AsyncIterator[bytes]:
+    """Stream the bytes of all objects, one after the other. Raises FileNotFoundError."""
+    for stretch in stretches:
+        found = await obstore.get_async(store, stretch.blob_key)
         async for part in found.stream(min_chunk_size=READ):
             yield bytes(part)
+
+
+def join_files(folder: Path, stretches: Sequence[Stretch], target: Path, *, final: bool) -> str:
+    """Make one durable file of several, and return its SHA-256. A single one to which nobody can write any more
+    (`final`) only gets another name.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    size = sum(stretch.byte_size for stretch in stretches)
+    if final and len(stretches) == 1 and _link(folder / stretches[0].blob_key, target):
+        os.truncate(target, size)
+        digest = _copy(folder, stretches, None)
+    else:
+        draft = target.with_name(f"{target.name}#1")  # as the folder store names what is not whole yet
+        with draft.open("wb", buffering=0) as sink:
+            digest = _copy(folder, stretches, sink)
+        draft.replace(target)
+    sync_file(target)
+    return digest
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        return False
+    return True
+
+
+def _copy(folder: Path, stretches: Iterable[Stretch], sink: io.FileIO | None) -> str:
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(READ))
+    for size, key in stretches:
+        with (folder / key).open("rb", buffering=0) as source:
+            left = size
+            while left:
+                count = source.readinto(buffer[: min(READ, left)])
+                if not count:
+                    raise FileNotFoundError(key)
+                left -= count
+                rest = buffer[:count]
+                digest.update(rest)
+                while sink is not None and rest:
+                    rest = rest[sink.write(rest) :]
+    return digest.hexdigest()
 
 
 def sync_file(path: Path) -> None:

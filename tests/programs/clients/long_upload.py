@@ -7,6 +7,7 @@ Prints speed, breaks, what the recording's hash is, and by how much the memory o
 
 import hashlib
 import os
+import struct
 import sys
 import tempfile
 import threading
@@ -25,17 +26,20 @@ from tests.test_up import family
 from tests.tus_requests import STREAM, VERSION
 
 PIECE = 1 << 20
+RATE = 192_000  # Hz, of sixteen channels: gigabytes are no longer than what may be sent
 KNOWN = "query($id: ID!) { upload(id: $id) { media { byteSize sha256 } } }"
 
 
 def write(file: Path, megabytes: int) -> str:
     """Write a recording of silence with noise in it; its hash."""
     size, digest, noise = megabytes << 20, hashlib.sha256(), os.urandom(PIECE)
-    rate = 192_000 * 16  # so that hours of it are no longer than what may be sent
     head = (
-        b"RIFF" + (size - 8).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\1\0\x10\0" + (192_000).to_bytes(4, "little")
+        b"RIFF"
+        + struct.pack("<I", size - 8)
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 16, RATE, 32 * RATE, 32, 16)
     )
-    head += (rate * 2).to_bytes(4, "little") + b"\x20\0\x10\0data" + (size - 44).to_bytes(4, "little")
+    head += b"data" + struct.pack("<I", size - 44)
     with file.open("wb") as opened:
         for number in range(megabytes):
             piece = number.to_bytes(4, "little") + noise[4:]
