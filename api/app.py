@@ -19,7 +19,7 @@ from api.auth.routes import SignIn
 from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
-from api.graphql.leftovers import remove_left
+from api.graphql.leftovers import keep_clear
 from api.http.correlation import Correlation
 from api.http.files.downloads import Downloads
 from api.http.files.playback import Playback
@@ -119,11 +119,11 @@ def create_app() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(remove_left, store.home / "incoming")
         await _check_storage(state)
         async with state.db.write() as session:
             await accounts.ensure_local(session)
         background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
+        background.append(asyncio.create_task(keep_clear(store.home / "incoming")))
         if metrics.on():
             background.append(asyncio.create_task(saturation.run()))
         gc.collect()
