@@ -26,6 +26,8 @@ BODY = speech(2)
 HALF = len(BODY) // 2
 JOB = """mutation($id: ID!) { createJob(input: {source: {uploadId: $id}}) {
   __typename ... on UnsupportedMediaError { code } } }"""
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what no database has a part in."""
 BOB = "usr_bob"
 FAR = 4_000_000_000_000
 
@@ -129,6 +131,7 @@ async def test_requests_at_once_do_not_mix(web: Web) -> None:
     await upload.close()
 
 
+@ON_SQLITE
 async def test_a_checksum_keeps_all_bytes_of_a_request_or_none(web: Web, files: Path) -> None:
     upload = await announced(web, len(BODY))
     for algorithm in ("sha256", "sha1", "md5"):
@@ -150,6 +153,7 @@ async def test_a_checksum_keeps_all_bytes_of_a_request_or_none(web: Web, files: 
     await upload.close()
 
 
+@ON_SQLITE
 async def test_what_is_no_recording_is_refused_each_time_with_a_reason_and_its_bytes_go(web: Web) -> None:
     upload = await announced(web, 9)
     refused = await upload.send(b"no sound!", 0)
@@ -163,6 +167,7 @@ async def test_what_is_no_recording_is_refused_each_time_with_a_reason_and_its_b
     await upload.close()
 
 
+@ON_SQLITE
 async def test_another_hash_than_announced_is_refused(web: Web) -> None:
     upload = await announced(web, len(BODY), sha256="0" * 64)
     refused = await upload.send(BODY, 0)
@@ -170,6 +175,7 @@ async def test_another_hash_than_announced_is_refused(web: Web) -> None:
     await upload.close()
 
 
+@ON_SQLITE
 async def test_a_recording_that_takes_long_to_be_read_goes_on_after_the_answer(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +221,7 @@ async def test_parts_that_were_sent_side_by_side_are_put_together(web: Web, at: 
 
 
 async def whole(web: Web, parts: list[Uploading], at: str) -> httpx.Response:
-    headers = {"Upload_Concat": "final;" + " ".join(part.address for part in parts)}
+    headers: Any = {"Upload_Concat": "final;" + " ".join(part.address for part in parts)}
     if at == "the collection":
         upload = Uploading(web, f"{web.url}/uploads")
         answer = await upload.ask("POST", Authorization=f"Bearer {TOKEN}", **headers)
@@ -226,6 +232,7 @@ async def whole(web: Web, parts: list[Uploading], at: str) -> httpx.Response:
     return answer
 
 
+@ON_SQLITE
 async def test_who_has_neither_a_token_nor_the_signed_address_learns_nothing(web: Web) -> None:
     upload = await announced(web, len(BODY))
     bare = Uploading(web, upload.address.partition("?")[0])
@@ -301,6 +308,7 @@ async def test_the_same_content_is_stored_once_for_an_owner_and_goes_with_the_la
         assert await media.remove(session, second.owner_id, second.id) == [second.blob_key]
 
 
+@ON_SQLITE
 async def test_a_disk_without_room_for_it_refuses_an_upload_before_it_starts(
     web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,10 +324,11 @@ async def test_a_disk_without_room_for_it_refuses_an_upload_before_it_starts(
     await upload.close()
 
 
+@ON_SQLITE
 async def test_a_page_of_an_allowed_origin_may_upload_and_reads_what_it_is_told(start_web: StartWeb) -> None:
     web = await start_web(ALLOWED_ORIGINS="https://app.example")
     upload = await announced(web, len(BODY))
-    page = {"Origin": "https://app.example"}
+    page: Any = {"Origin": "https://app.example"}
     wanted = "authorization,content-type,tus-resumable,upload-offset,upload-checksum,x-http-method-override"
     async with httpx.AsyncClient() as http:
         for method in ("POST", "HEAD", "PATCH", "DELETE"):
@@ -333,6 +342,7 @@ async def test_a_page_of_an_allowed_origin_may_upload_and_reads_what_it_is_told(
     await upload.close()
 
 
+@ON_SQLITE
 async def test_pieces_are_objects_in_a_bucket_and_one_object_in_the_end(
     start_web: StartWeb, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ def main() -> None:
             metadata={"filename": "call.wav"},
         )
         sender.upload()
-        asked = {"query": QUERY, "variables": {"id": urlsplit(sender.url).path.rpartition("/")[2]}}
+        asked = {"query": QUERY, "variables": {"id": urlsplit(str(sender.url)).path.rpartition("/")[2]}}
         known = httpx.post(url, json=asked, headers=headers).json()["data"]["upload"]
         assert int(known["media"]["byteSize"]) == Path(recording).stat().st_size
         print(f"tuspy, {'with' if checksum else 'without'} checksums: sent")
