@@ -245,12 +245,15 @@ class _Writer:
     """A request that sends bytes, which the next one can end."""
 
     def __init__(self) -> None:
-        self._stop = asyncio.Event()
+        self._stopped = False
+        self._waiting: asyncio.Task[Any] | None = None  # for bytes, and for nothing else
         self.ended = asyncio.Event()
 
     async def stop(self) -> None:
         """Let it keep what it has and end; one that takes too long is fenced off by the row."""
-        self._stop.set()
+        self._stopped = True
+        if self._waiting is not None:
+            self._waiting.cancel()
         try:
             await asyncio.wait_for(self.ended.wait(), STOP_SECONDS)
         except TimeoutError:
@@ -258,23 +261,21 @@ class _Writer:
 
     async def chunks(self, request: Request) -> AsyncIterator[bytes]:
         """Yield what the client sends. Raises Stopped, and ClientDisconnect."""
-        stopping = asyncio.create_task(self._stop.wait())
         stream = request.stream()
-        coming: asyncio.Task[bytes | None] | None = None
-        try:
-            while True:
-                coming = asyncio.ensure_future(anext(stream, None))
-                await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    raise Stopped
-                chunk = coming.result()
-                if chunk is None:
-                    return
-                yield chunk
-        finally:
-            stopping.cancel()
-            if coming is not None:
-                coming.cancel()
+        while not self._stopped:
+            self._waiting = asyncio.current_task()
+            try:
+                chunk = await anext(stream, None)
+            except asyncio.CancelledError:
+                if not self._stopped or self._waiting is None or self._waiting.uncancel():
+                    raise
+                break
+            finally:
+                self._waiting = None
+            if chunk is None:
+                return
+            yield chunk
+        raise Stopped
 
 
 def _problem(request: Request, problem: HttpProblem) -> Response:
