@@ -19,10 +19,11 @@ from api.auth.routes import SignIn
 from api.auth.standings import Standings
 from api.console.page import console_routes
 from api.graphql import GraphQLSettings, graphql_routes
-from api.graphql.leftovers import remove_left
+from api.graphql.leftovers import keep_clear
 from api.http.correlation import Correlation
 from api.http.files.downloads import Downloads
 from api.http.files.playback import Playback
+from api.http.files.tus import Tus
 from api.http.files.uploads import Uploads
 from api.http.health import Readiness, healthz
 from api.http.metrics import show_metrics
@@ -96,6 +97,7 @@ def create_app() -> Starlette:
         url=server.resolved_public_url,
     )
 
+    tus = Tus(state, signin.credentials)
     heavy = HeavyWork()
 
     def context(viewer: Viewer, correlation_id: str) -> Context:
@@ -117,11 +119,11 @@ def create_app() -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(remove_left, store.home / "incoming")
         await _check_storage(state)
         async with state.db.write() as session:
             await accounts.ensure_local(session)
         background = [asyncio.create_task(state.live.run()), asyncio.create_task(standings.run())]
+        background.append(asyncio.create_task(keep_clear(store.home / "incoming")))
         if metrics.on():
             background.append(asyncio.create_task(saturation.run()))
         gc.collect()
@@ -145,7 +147,9 @@ def create_app() -> Starlette:
             Route("/readyz", Readiness(state, lambda: _ping(client)).get),
             *signin.routes,
             Route("/metrics", show_metrics),
+            Route("/uploads", tus.collection, methods=["POST", "OPTIONS"]),
             Route("/uploads/{id}", uploads.put, methods=["PUT"]),
+            Route("/uploads/{id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST", "OPTIONS"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
             *graphql_routes(

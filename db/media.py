@@ -1,4 +1,4 @@
-"""Recordings and the uploads that become them."""
+"""Recordings. Those with the same content share one file, as long as one of them needs it."""
 
 from collections.abc import Sequence
 
@@ -8,45 +8,14 @@ from sqlmodel import col
 
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound
-from db.domain.ids import new_id
 from db.domain.states import TERMINAL
 from db.domain.values import MediaFacts
-from db.models import Job, Media, Upload
+from db.models import Job, Media
 from db.queue import cleanups
+from db.uploads.tables import Upload
 
 PEAKS = "peaks"
 """The name of the checkpoint that holds a waveform."""
-
-UPLOAD_TTL_MS = 24 * 3_600_000
-"""The time that an upload may take, in milliseconds."""
-
-
-async def create_upload(
-    session: AsyncSession, owner_id: str, *, filename: str, byte_size: int, sha256: str | None
-) -> Upload:
-    """Announce bytes to come."""
-    at = now()
-    upload = Upload(
-        id=new_id("upl"),
-        owner_id=owner_id,
-        filename=filename,
-        byte_size=byte_size,
-        sha256=sha256,
-        created_at=at,
-        expires_at=at + UPLOAD_TTL_MS,
-    )
-    session.add(upload)
-    await session.flush()
-    return upload
-
-
-async def upload(session: AsyncSession, owner_id: str, upload_id: str) -> Upload:
-    """Return one upload of the owner's. Raises NotFound, also when its time is over."""
-    statement = select(Upload).where(col(Upload.owner_id) == owner_id, col(Upload.id) == upload_id)
-    found = (await session.execute(statement)).scalar_one_or_none()
-    if found is None or found.expires_at < now():
-        raise NotFound("upload", upload_id)
-    return found
 
 
 async def add(
@@ -87,12 +56,31 @@ async def add(
         fulfil = (
             update(Upload)
             .where(col(Upload.owner_id) == owner_id, col(Upload.id) == upload_id, col(Upload.media_id).is_(None))
-            .values(media_id=media.id, received=byte_size)
+            .values(media_id=media.id, received=byte_size, problem=None)
             .returning(col(Upload.id))
         )
         if (await session.execute(fulfil)).first() is None:
             raise Conflict("This upload is complete already.", {"id": upload_id})
     return media
+
+
+async def twin(session: AsyncSession, owner_id: str, sha256: str, *, for_update: bool = False) -> Media | None:
+    """Return a recording of the owner's with this content whose file is there; `for_update` keeps it there until the
+    transaction ends.
+    """
+    same = select(Media).where(
+        col(Media.owner_id) == owner_id, col(Media.sha256) == sha256, col(Media.blob_key).is_not(None)
+    )
+    found = same.order_by(col(Media.id)).limit(1).execution_options(populate_existing=True)
+    return (await session.execute(found.with_for_update() if for_update else found)).scalar_one_or_none()
+
+
+async def unshared(session: AsyncSession, owner_id: str, blob_key: str | None) -> list[str]:
+    """Return the file that a recording has let go of in this transaction, unless another one shares it."""
+    if blob_key is None:
+        return []
+    others = select(col(Media.id)).where(col(Media.owner_id) == owner_id, col(Media.blob_key) == blob_key).limit(1)
+    return [] if (await session.execute(others)).first() else [blob_key]
 
 
 async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, Media]:
@@ -130,15 +118,19 @@ async def erase(session: AsyncSession, owner_id: str, media_id: str) -> Media:
     for job_id, state in await session.execute(users):
         if state not in TERMINAL:
             raise Conflict("A job still needs this recording; cancel it first.", {"jobId": job_id, "state": state})
-    if media.blob_key is not None:
-        await cleanups.add(session, owner_id, [media.blob_key])
+    if (blob_key := media.blob_key) is not None:
         media.blob_key = None
         await session.flush()
+        await cleanups.add(session, owner_id, await unshared(session, owner_id, blob_key))
     return media
 
 
-async def remove(session: AsyncSession, owner_id: str, media_id: str) -> None:
-    """Forget a recording that no job uses; its file goes soon after."""
+async def remove(session: AsyncSession, owner_id: str, media_id: str) -> list[str]:
+    """Forget a recording that no job uses; its file goes soon after, unless another recording shares it. Return the
+    keys of what goes.
+    """
     gone = delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == media_id)
     blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
-    await cleanups.add(session, owner_id, [blob_key] if blob_key else [])
+    unwanted = await unshared(session, owner_id, blob_key)
+    await cleanups.add(session, owner_id, unwanted)
+    return unwanted

@@ -60,7 +60,7 @@ class Leased(Row):
 class Media(Row, table=True):
     """A recording. `blob_key` is empty once the audio is gone."""
 
-    __table_args__ = (expiry_index("media"),)
+    __table_args__ = (expiry_index("media"), Index("media_by_content", "owner_id", "sha256"))
 
     id: str = Field(primary_key=True)
     owner_id: str = Field(foreign_key=_OWNER, index=True)
@@ -75,20 +75,6 @@ class Media(Row, table=True):
     blob_key: str | None
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class Upload(Row, table=True):
-    """Bytes on their way in; `media_id` once they are all there and are a recording."""
-
-    id: str = Field(primary_key=True)
-    owner_id: str = Field(foreign_key=_OWNER, index=True)
-    filename: str
-    byte_size: int = Field(sa_type=BigInteger)
-    sha256: str | None = None
-    received: int = Field(default=0, sa_type=BigInteger)
-    media_id: str | None = Field(default=None, foreign_key="media.id", ondelete="SET NULL")
-    created_at: int = Field(sa_type=BigInteger)
-    expires_at: int = Field(sa_type=BigInteger)
 
 
 class Job(Leased, table=True):

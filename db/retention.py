@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, delete, exists, select, true
+from sqlalchemy import ColumnElement, exists, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db import media
 from db.domain.clock import now
 from db.domain.values import JobState
-from db.media import UPLOAD_TTL_MS
-from db.models import Export, Job, Media, Upload
+from db.models import Export, Job, Media
 from db.queue import cleanups
+from db.uploads import UPLOAD_TTL_MS
+from db.uploads.lifecycle import remove
+from db.uploads.tables import Upload
 
 Kept = TypeVar("Kept", Export, Media)
 
@@ -20,17 +23,25 @@ BATCH = 100
 
 
 async def expire(session: AsyncSession) -> int:
-    """Let go of what is kept for a time only: uploads, and the files of documents and recordings, whose rows stay. A
-    recording that a job still needs is kept for longer. Return of how many files, at most.
+    """Let go of what is kept for a time only: uploads with their pieces, and the files of documents and recordings,
+    whose rows stay. A recording that a job still needs is kept for longer. Return of how many, at most.
     """
     forgotten = now() - UPLOAD_TTL_MS  # one that began just before its time was over may still be under way
-    await session.execute(delete(Upload).where(col(Upload.expires_at) < forgotten))
+    late = select(Upload).where(col(Upload.expires_at) < forgotten).limit(BATCH).with_for_update(skip_locked=True)
+    uploads = (await session.execute(late)).scalars().all()
+    for upload in uploads:
+        await remove(session, upload.owner_id, upload)
     needed = exists().where(col(Job.media_id) == col(Media.id), col(Job.state).in_([JobState.QUEUED, JobState.RUNNING]))
-    rows: list[Export | Media] = [*await _over(session, Export, true()), *await _over(session, Media, ~needed)]
-    for row in rows:
-        await cleanups.add(session, row.owner_id, [row.blob_key] if row.blob_key else [])
+    documents, recordings = await _over(session, Export, true()), await _over(session, Media, ~needed)
+    given_up = {(row.owner_id, row.blob_key) for row in recordings}
+    for document in documents:
+        await cleanups.add(session, document.owner_id, [document.blob_key] if document.blob_key else [])
+    for row in (*documents, *recordings):
         row.blob_key = None
-    return len(rows)
+    await session.flush()
+    for owner_id, blob_key in given_up:
+        await cleanups.add(session, owner_id, await media.unshared(session, owner_id, blob_key))
+    return len(uploads) + len(documents) + len(recordings)
 
 
 async def _over(session: AsyncSession, table: type[Kept], condition: ColumnElement[bool]) -> Sequence[Kept]:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db import listing, media, models
+from db import listing, media, models, uploads
 from db.domain.clock import now
 from db.domain.errors import InvalidInput, LimitExceeded, NotFound
+from db.uploads.tables import Upload
 from schema.base import connections, validation
 from schema.base.connections import Connection, ConnectionView, Listing
 from schema.base.context import Info
@@ -96,20 +97,22 @@ class Media(StandIn, Node):
     )
 
 
-def _url(parent: strawberry.Parent[models.Upload], info: Info) -> str:
+def _url(parent: strawberry.Parent[Upload], info: Info) -> str:
     return info.context.signed_url(f"/uploads/{parent.id}", parent.expires_at)
 
 
-async def _media(parent: strawberry.Parent[models.Upload], info: Info) -> models.Media | None:
+async def _media(parent: strawberry.Parent[Upload], info: Info) -> models.Media | None:
     return None if parent.media_id is None else await info.context.load.media.load(parent.media_id)
 
 
 @strawberry.type(description="Bytes on their way in. Becomes a recording when all are there and can be read as one.")
 class UploadSession:
-    """db.models.Upload in the graph."""
+    """db.uploads.tables.Upload in the graph."""
 
     id: strawberry.ID = field("Opaque and stable.")
-    url: str = field("The address to PUT the bytes to; signed, holds until `expiresAt`.", _url)
+    url: str = field(
+        "The address to PUT the bytes to, or to send them to by tus 1.0; signed, holds until `expiresAt`.", _url
+    )
     byte_size: BigInt = field("The number of bytes that were announced.")
     received: BigInt = field("The number of bytes that are there.", name="offset")
     expires_at: Instant = field("The instant by which the upload must be complete.")
@@ -153,8 +156,9 @@ async def create_upload(
     if size > limit:
         raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
     sha256 = None if data.sha256 is None else validation.sha256("input.sha256", data.sha256)
+    await context.blobs.check_room(size)
     async with context.db.write() as session:
-        upload = await media.create_upload(session, context.owner_id, filename=filename, byte_size=size, sha256=sha256)
+        upload = await uploads.create(session, context.owner_id, filename=filename, byte_size=size, sha256=sha256)
     return CreateUploadPayload(upload=upload)  # type: ignore[arg-type]  # a row stands for the type
 
 
@@ -188,12 +192,12 @@ async def delete_media(
     return DeleteMediaPayload(media=row)  # type: ignore[arg-type]  # a row stands for the type
 
 
-async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> models.Upload | None:
+async def upload(info: Info, id_: Annotated[strawberry.ID, arg("The upload's id.", name="id")]) -> Upload | None:
     """One upload, or None, also when its time is over."""
     if not known(id_, "upl"):
         return None
     try:
         async with info.context.db.read() as session:
-            return await media.upload(session, info.context.owner_id, id_)
+            return await uploads.get(session, info.context.owner_id, id_)
     except NotFound:
         return None

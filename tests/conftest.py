@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fixtures.workers",
     "tests.fixtures.graph",
     "tests.fixtures.web",
+    "tests.fixtures.uploading",
     "tests.fixtures.issuer",
     "tests.fixtures.otlp",
 ]

@@ -29,6 +29,9 @@ TIMEOUT = 30.0
 PATIENCE = 60.0
 """Seconds without a connection after which a subscription is given up."""
 CHUNK = 1 << 20
+TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+PASSING = frozenset({408, 409, 423, 429, 500, 502, 503, 504})
+"""Answers after which an upload is taken up again."""
 
 
 class Connection:
@@ -66,7 +69,9 @@ class Connection:
         return value
 
     async def upload(self, file: Path, report: Callable[[int, int], None]) -> str:
-        """Send a file; the id of its media. `report` is told the bytes that are gone out, and those in all."""
+        """Send a file, by tus: a connection that breaks is taken up again where it broke. Return the id of its media.
+        `report` is told the bytes that are gone out, and those in all.
+        """
         try:
             opened = file.open("rb")
             size = os.fstat(opened.fileno()).st_size
@@ -80,13 +85,33 @@ class Connection:
 
         with opened:
             created = await self.execute(CREATE_UPLOAD, input={"filename": file.name, "byteSize": size})
-            address = urljoin(self.url, created["upload"]["url"])
-            try:
-                answer = await self._http.put(address, content=chunks(), headers={"Content-Length": str(size)})
-            except (httpx.HTTPError, OSError) as error:
-                raise self._unreachable(error) from None
-        media_id: str = self._checked(answer)["mediaId"]
-        return media_id
+            address, offset, last_seen, pause = urljoin(self.url, created["upload"]["url"]), 0, time.monotonic(), 0.2
+            while True:
+                opened.seek(offset)
+                sent = {**TUS, "Upload-Offset": str(offset), "Content-Length": str(size - offset)}
+                try:
+                    answer = await self._http.patch(address, content=chunks(), headers=sent)
+                    if "Media-Id" in answer.headers:
+                        media_id: str = answer.headers["Media-Id"]
+                        return media_id
+                    if answer.is_error and answer.status_code not in PASSING:
+                        self._checked(answer)
+                    offset, pause = await self._offset(address), 0.2
+                    last_seen = time.monotonic()
+                except (httpx.HTTPError, OSError) as error:
+                    if time.monotonic() - last_seen > PATIENCE:
+                        raise self._unreachable(error) from None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def _offset(self, address: str) -> int:
+        """Ask where an upload goes on. Raises what ends it, and httpx's errors while the server is away."""
+        answer = await self._http.head(address, headers=TUS)
+        if answer.status_code in PASSING:
+            answer.raise_for_status()
+        if answer.is_error:
+            self._checked(answer)
+        return int(answer.headers["Upload-Offset"])
 
     async def download(self, url: str) -> AsyncGenerator[bytes]:
         """Return the bytes behind a signed address, as they come."""

@@ -16,7 +16,9 @@ public_base: ContextVar[str] = ContextVar("public_base", default="")
 
 EXPOSED = (
     *("Accept-Ranges", "Content-Disposition", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Location"),
-    *("Retry-After", "X-Request-ID", "Tus-Resumable", "Tus-Version", "Tus-Max-Size", "Upload-Offset", "Upload-Length"),
+    *("Retry-After", "X-Request-ID", "Media-Id"),
+    *("Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+    *("Upload-Offset", "Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Concat", "Upload-Expires"),
 )
 
 

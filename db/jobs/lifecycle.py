@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from db import events, exports
+from db import events, exports, media
 from db.accounts.owners import lock_owner
 from db.domain.clock import now
 from db.domain.errors import Conflict, NotFound
@@ -255,7 +255,7 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     if (await session.execute(others)).first() is None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
         blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
-        keys += [blob_key] if blob_key else []
+        keys += await media.unshared(session, owner_id, blob_key)
     await cleanups.add(session, owner_id, keys, correlation_id=job.correlation_id)
 
 

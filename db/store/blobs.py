@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +13,13 @@ from typing import NamedTuple
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from db.domain.errors import LimitExceeded
+from db.domain.errors import LimitExceeded, StorageFull
 from db.settings import StoreSettings
+from db.store.pieces import FilePiece, ObjectPieces, PieceWriter, Stretch, join_files, joined, sync_file
 
 CHUNK = 1 << 20
+SPARE_BYTES = 256 << 20
+"""Of a disk, that no upload may take: the database and the work in hand need some."""
 
 
 class Stored(NamedTuple):
@@ -47,18 +52,20 @@ class Blobs:
         `limit` bytes (LimitExceeded).
         """
         digest, size = hashlib.sha256(), 0
-        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK) as sink:
+        async with obstore.open_writer_async(self._store, key, buffer_size=8 * CHUNK, max_concurrency=2) as sink:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > limit:
                     raise LimitExceeded("The file is too large.", limit=limit, actual=size, unit="bytes")
                 digest.update(chunk)
                 await sink.write(chunk)
+        await self._sync(key)
         return Stored(size, digest.hexdigest())
 
     async def put(self, key: str, body: bytes) -> Stored:
         """Store a small document."""
         await obstore.put_async(self._store, key, body)
+        await self._sync(key)
         return Stored(len(body), hashlib.sha256(body).hexdigest())
 
     async def read(self, key: str, part: tuple[int, int] | None = None) -> AsyncIterator[bytes]:
@@ -89,12 +96,44 @@ class Blobs:
     async def store(self, key: str, source: Path) -> None:
         """Copy a file in."""
         await obstore.put_async(self._store, key, source)
+        await self._sync(key)
+
+    async def check_room(self, byte_size: int) -> None:
+        """Raise StorageFull where so many bytes will not fit; an object store has room for them."""
+        if self._folder is not None:
+            free = (await asyncio.to_thread(shutil.disk_usage, self._folder)).free
+            if free < byte_size + SPARE_BYTES:
+                raise StorageFull
+
+    def pieces(self, key: str) -> PieceWriter:
+        """Return what writes a file, or files, of a part of an upload, whose keys begin with this one."""
+        return FilePiece(self._folder, key) if self._folder is not None else ObjectPieces(self._store, key)
+
+    async def join(self, key: str, stretches: Sequence[Stretch], *, final: bool = False) -> Stored:
+        """Make one file of pieces, which stay. `final`: nobody can write to them any more, so that a single one in a
+        folder need not be copied. Raises FileNotFoundError.
+        """
+        size = sum(stretch.byte_size for stretch in stretches)
+        if self._folder is None:
+            return await self.write(key, joined(self._store, stretches), limit=size)
+        digest = await asyncio.to_thread(join_files, self._folder, stretches, self._folder / key, final=final)
+        return Stored(size, digest)
 
     async def all_keys(self) -> AsyncIterator[str]:
         """List the files that are there."""
+        async for key, _ in self.all_files():
+            yield key
+
+    async def all_files(self) -> AsyncIterator[tuple[str, datetime]]:
+        """List the files that are there, with the instants at which they were written last."""
         async for part in obstore.list(self._store):
             for file in part:
-                yield file["path"]
+                yield file["path"], file["last_modified"]
+
+    async def _sync(self, key: str) -> None:
+        """Wait until the disk has it: a row that refers to it must not outlive it."""
+        if self._folder is not None:
+            await asyncio.to_thread(sync_file, self._folder / key)
 
     async def delete(self, key: str) -> None:
         """Remove a file and what a writer that was killed left of it; one that is not there is no error."""

@@ -11,7 +11,7 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.utils.str_converters import to_camel_case
 
-from db import jobs, media, models
+from db import jobs, media, models, uploads
 from db.domain.errors import Conflict, InvalidInput, NotFound
 from db.domain.values import Options
 from db.jobs import NewJob
@@ -36,6 +36,7 @@ from schema.base.scalars import Upload, UploadedFile
 from schema.jobs import hallucination_rules
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
+from tasks.media.completion import completed
 from tasks.media.ingestion import ingest
 from tasks.telemetry import metrics
 
@@ -156,8 +157,9 @@ async def recording(context: Context, source: MediaSource) -> AsyncIterator[Reco
     finally:
         if not found.used:
             async with context.db.write() as session:
-                await media.remove(session, context.owner_id, row.id)
-            await context.blobs.delete(row.blob_key or "")
+                unwanted = await media.remove(session, context.owner_id, row.id)
+            for key in unwanted:
+                await context.blobs.delete(key)
 
 
 async def _uploaded(context: Context, source: MediaSource) -> str | None:
@@ -165,9 +167,10 @@ async def _uploaded(context: Context, source: MediaSource) -> str | None:
     if not source.upload_id:
         return None
     async with context.db.read() as session:
-        found = await media.upload(
-            session, context.owner_id, source.upload_id if known(source.upload_id, "upl") else ""
-        )
+        found = await uploads.get(session, context.owner_id, source.upload_id if known(source.upload_id, "upl") else "")
+    if found.is_whole and found.concat != uploads.PARTIAL:
+        max_duration = context.settings.worker.max_duration
+        return await completed(context.db, context.blobs, found, max_duration=max_duration)
     if found.media_id is None:
         facts = {"uploadId": found.id, "offset": found.received, "byteSize": found.byte_size}
         raise Conflict("The upload is not complete yet; send the rest of its bytes first.", facts)

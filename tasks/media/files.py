@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,16 +21,25 @@ Adopt = Callable[[AsyncSession], Awaitable[None]]
 @asynccontextmanager
 async def new_file(db: Database, blobs: Blobs, owner_id: str, key: str, *, ms: int = HOUR_MS) -> AsyncIterator[Adopt]:
     """Room for a file that is written in this block and adopted in the transaction that makes a row refer to it: by
-    calling what is given, with its session. The file is gone when the block fails, and after `ms` when nobody lived
-    to tell.
+    calling what is given, with its session. The file is gone when the block fails or does not adopt it, and after `ms`
+    when nobody lived to tell.
     """
     async with db.write() as session:
         note = await cleanups.reserve(session, owner_id, key, ms=ms)
+    adopted = False
+
+    async def adopt(session: AsyncSession) -> None:
+        nonlocal adopted
+        await cleanups.adopt(session, owner_id, note)
+        adopted = True
+
     try:
-        yield partial(cleanups.adopt, owner_id=owner_id, note=note)
+        yield adopt
     except BaseException:
         await asyncio.shield(_give_up(db, blobs, owner_id, key, note))
         raise
+    if not adopted:
+        await _give_up(db, blobs, owner_id, key, note)
 
 
 async def _give_up(db: Database, blobs: Blobs, owner_id: str, key: str, note: str) -> None:

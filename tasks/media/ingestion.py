@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from db import media
+from db import media, uploads
 from db.domain.errors import GraphophoneError, InvalidInput, LimitExceeded, Unavailable, UnsupportedMedia
 from db.domain.ids import new_id
 from db.domain.values import ErrorCode, MediaFacts, Problem
 from db.models import Media
-from db.store.blobs import Blobs
+from db.store.blobs import Blobs, Stored
 from db.store.session import Database
 from tasks.media.files import new_file
 from tasks.system.processes import ask, bare_environment
@@ -58,23 +58,57 @@ async def ingest(
     """Take a recording in, in flat memory; its audio is kept for `keep_ms` (None: for ever). Nothing is kept of what is
     refused or broken off.
 
-    Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia, Conflict
-    (the upload was fulfilled already) and Unavailable (too many are being taken in).
+    Raises what `keep` raises, and Unavailable (too many are being taken in).
     """
     probes().check_room()
+    return await keep(
+        db,
+        blobs,
+        owner_id,
+        lambda key: blobs.write(key, chunks, limit=max_bytes),
+        filename=filename,
+        max_duration=max_duration,
+        sha256=sha256,
+        upload_id=upload_id,
+    )
+
+
+async def keep(
+    db: Database,
+    blobs: Blobs,
+    owner_id: str,
+    write: Callable[[str], Awaitable[Stored]],
+    *,
+    filename: str,
+    max_duration: float,
+    sha256: str | None = None,
+    upload_id: str | None = None,
+) -> Media:
+    """Make a recording of what `write` stores under the key that it is given. What the owner has already, with the
+    same content, is not stored again.
+
+    Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
+    (the upload was fulfilled already).
+    """
     media_id = new_id("med")
     key = f"media/{media_id}"
-    async with _measured(), new_file(db, blobs, owner_id, key, ms=media.UPLOAD_TTL_MS) as adopt:
-        stored = await blobs.write(key, chunks, limit=max_bytes)
+    async with _measured(), new_file(db, blobs, owner_id, key, ms=uploads.UPLOAD_TTL_MS) as adopt:
+        stored = await write(key)
         if sha256 is not None and stored.sha256 != sha256.lower():
             raise InvalidInput("sha256", f"The bytes that arrived have the SHA-256 {stored.sha256}.")
         metrics.record("graphophone.upload.size", stored.byte_size)
-        facts = await _probe(blobs, key)
+        async with db.read() as session:
+            twin = await media.twin(session, owner_id, stored.sha256)
+        facts = await _probe(blobs, key) if twin is None else _facts_of(twin)
         if facts.duration_seconds > max_duration:
             message = "The recording is too long; cut it into parts."
             raise LimitExceeded(message, limit=max_duration, actual=facts.duration_seconds, unit="seconds")
         async with db.write() as session:
-            await adopt(session)
+            twin = await media.twin(session, owner_id, stored.sha256, for_update=True)
+            if twin is None or twin.blob_key is None:
+                await adopt(session)
+            if upload_id is not None:
+                await uploads.release(session, owner_id, upload_id)
             return await media.add(
                 session,
                 owner_id,
@@ -83,10 +117,20 @@ async def ingest(
                 byte_size=stored.byte_size,
                 sha256=stored.sha256,
                 facts=facts,
-                blob_key=key,
+                blob_key=(twin and twin.blob_key) or key,
                 upload_id=upload_id,
                 keep_ms=keep_ms,
             )
+
+
+def _facts_of(known: Media) -> MediaFacts:
+    return MediaFacts(
+        container=known.container,
+        codec=known.codec,
+        duration_seconds=known.duration_ms / 1000,
+        channels=known.channels,
+        sample_rate=known.sample_rate,
+    )
 
 
 @asynccontextmanager

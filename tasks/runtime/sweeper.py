@@ -17,6 +17,7 @@ from db.domain.clock import now
 from db.domain.values import Queue
 from db.queue import leases
 from db.store.session import DatabaseDown
+from tasks.runtime import leftovers
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
 from tasks.wakeups.broker import is_silent, wake
@@ -25,6 +26,9 @@ DAY_MS = 24 * 3_600_000
 
 FORGET_SECONDS = 60.0
 """The seconds between two looks of an io worker for what is kept for a time only."""
+
+LEFTOVER_SECONDS = 6 * 3600.0
+"""The seconds between two looks of an io worker through the whole store."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,12 +46,20 @@ class Sweeper:
         self._handlers = handlers
         self._work = work
         self._sweeps_unheard = 0
-        self._forgotten_at = float("-inf")
+        self._forgotten_at = self._swept_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Sweep until cancelled."""
+        try:
+            await self._run()
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+
+    async def _run(self) -> None:
         while True:
-            for step in (self._sweep, self._forget):
+            for step in (self._sweep, self._forget, self._look_for_leftovers):
                 try:
                     await step()
                 except DatabaseDown as error:
@@ -91,3 +103,16 @@ class Sweeper:
             async with self._runtime.db.write() as session:
                 files = await retention.expire(session)
                 some = bool(files + await events.forget(session, before=before))
+
+    async def _look_for_leftovers(self) -> None:
+        """Begin to look, beside everything else: a large store is listed for minutes."""
+        if self._queue != "io" or time.monotonic() - self._swept_at < LEFTOVER_SECONDS:
+            return
+        self._swept_at = time.monotonic()
+        self._looking = asyncio.create_task(self._leftovers())
+
+    async def _leftovers(self) -> None:
+        try:
+            await leftovers.sweep(self._runtime.db, self._runtime.blobs)
+        except Exception as error:  # noqa: BLE001  the store is away: another time
+            _log.warning("store.not_swept", error=str(error))

@@ -1,45 +1,24 @@
 """Files by key, in a folder and in S3."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from db.domain.errors import LimitExceeded
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
+from tests.fixtures.uploading import make_bucket
 
 BIG = bytes(range(256)) * 50_000  # several parts of a multipart upload
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
 
 
 @pytest.fixture(params=["folder", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
     if request.param == "folder":
         return Blobs(StoreSettings(home=tmp_path))
-    endpoint: str = request.getfixturevalue("s3_endpoint")
-    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()[:40]}"
-    boto3.client("s3", endpoint_url=endpoint, **credentials).create_bucket(Bucket=bucket)
-    for name, value in {
-        "AWS_ENDPOINT": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    return Blobs(StoreSettings(home=tmp_path, storage_url=f"s3://{bucket}/recordings"))
+    bucket = make_bucket(request.getfixturevalue("s3_endpoint"), tmp_path.name, monkeypatch)
+    return Blobs(StoreSettings(home=tmp_path, storage_url=bucket))
 
 
 async def chunks(body: bytes, size: int = 100_000) -> AsyncIterator[bytes]:

@@ -4,13 +4,14 @@ import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from db import media, retention
+from db import media, retention, uploads
 from db.accounts import owners
 from db.domain.errors import Conflict, LeaseLost
 from db.domain.states import Transition
-from db.models import Cleanup, Media, Upload
+from db.models import Cleanup, Media
 from db.queue import background, claims, cleanups, leases
 from db.store.session import Database
+from db.uploads.tables import Upload
 from tests.factories import queued, recording
 
 OWNER = "usr_a"
@@ -137,17 +138,17 @@ async def test_what_is_kept_for_a_time_only_is_let_go_of_when_that_is_over(datab
     job = await queued(database)  # its recording is still needed
     old, fresh = await recording(database), await recording(database)
     async with database.write() as session:
-        await media.create_upload(session, OWNER, filename="late.wav", byte_size=1, sha256=None)
+        await uploads.create(session, OWNER, filename="late.wav", byte_size=1, sha256=None)
         await session.execute(update(Upload).values(expires_at=1))
-        await media.create_upload(session, OWNER, filename="new.wav", byte_size=1, sha256=None)
+        await uploads.create(session, OWNER, filename="new.wav", byte_size=1, sha256=None)
         await session.execute(update(Media).where(col(Media.id) != fresh.id).values(expires_at=1))
     async with database.write() as session:
-        assert await retention.expire(session) == 1
+        assert await retention.expire(session) == 2
     async with database.write() as session:
         assert await retention.expire(session) == 0
     assert await waiting(database) == [[old.blob_key]]
     async with database.read() as session:
         kept = await media.many(session, OWNER, [old.id, fresh.id, job.media_id])
-        uploads = [row.filename for row in (await session.execute(select(Upload))).scalars()]
+        announced = [row.filename for row in (await session.execute(select(Upload))).scalars()]
     assert [kept[id_].blob_key is None for id_ in (old.id, fresh.id, job.media_id)] == [True, False, False]
-    assert uploads == ["new.wav"]
+    assert announced == ["new.wav"]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from db import media
+from db import media, uploads
 from db.domain.values import ModelFacts, WorkerFacts
 from db.models import Media
 from db.queue import workers
@@ -269,7 +269,7 @@ async def test_a_language_with_a_region_is_understood(graph: Graph, given: str, 
 
 async def test_a_job_is_made_of_an_upload_once_its_bytes_are_there(graph: Graph) -> None:
     async with graph.db.write() as session:
-        upload = await media.create_upload(session, graph.owner, filename="a.wav", byte_size=100, sha256=None)
+        upload = await uploads.create(session, graph.owner, filename="a.wav", byte_size=100, sha256=None)
     early = await create(graph, source={"uploadId": upload.id})
     assert (early["code"], early["details"]["byteSize"]) == ("CONFLICT", 100)
     async with graph.db.write() as session:

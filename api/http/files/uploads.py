@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.http.problems import HttpProblem
 from api.http.state import AppState
-from db import media
+from db import uploads
 from db.domain.errors import InvalidInput
 from db.domain.values import ErrorCode
 from tasks.media.ingestion import ingest
@@ -27,12 +27,13 @@ class Uploads:
             raise HttpProblem(415, ErrorCode.INVALID_INPUT, message, headers={"Accept-Encoding": "identity"})
         state = self._state
         async with state.db.read() as session:
-            upload = await media.upload(session, owner_id, upload_id)
+            upload = await uploads.get(session, owner_id, upload_id)
         if upload.media_id is not None:  # the answer to an earlier try was lost
             return JSONResponse({"mediaId": upload.media_id})
         announced = request.headers.get("content-length")
         if announced is not None and announced != str(upload.byte_size):
             raise InvalidInput("byteSize", f"{upload.byte_size} bytes were announced, {announced} are being sent.")
+        await state.blobs.check_room(upload.byte_size)
         taken = await ingest(
             state.db,
             state.blobs,

@@ -20,6 +20,9 @@ README = ["-m", "pytest", "-n0", "-q", "tests/test_readme.py", "-k", "client"]
 COMMANDS = {
     "readme": [[sys.executable, *README]],
     "gql": [[sys.executable, "-m", "tests.programs.clients.python_gql"]],
+    "tuspy": [[sys.executable, "-m", "tests.programs.clients.python_tus"]],
+    "tus": [["node", "tus.mjs"]],
+    "tus-answers": [[sys.executable, "-m", "tests.programs.clients.tus_answers"]],
     "sign-in": [[sys.executable, "-m", "pytest", "-n0", "-q", "tests/auth/test_real_provider.py"]],
     **{name: [["node", f"{name}.mjs"]] for name in NODE},
     "relay": [[str(PROGRAMS / "relay-compiler"), "relay.config.json"]],
