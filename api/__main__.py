@@ -4,7 +4,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -18,12 +18,26 @@ from db.settings import UnreadableSecret
 from tasks.documents.registry import FORMATS
 
 app = typer.Typer(
-    name="python -m api",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Graphophone: recordings in, transcripts out, over GraphQL.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  typer's callback
+    if wanted:
+        from api.app import VERSION
+
+        typer.echo(f"graphophone {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False
+) -> None:
+    """Graphophone: recordings in, transcripts out, over GraphQL."""
 
 
 @app.command()
@@ -158,34 +172,73 @@ def cancel(job: JobId) -> None:
 
 @app.command()
 def transcribe(  # noqa: PLR0917 - options of the command line
-    recording: Annotated[Path, typer.Argument(metavar="FILE", help="Audio or video; see `capabilities.audioFormats`.")],
-    file_format: Annotated[FileFormat, typer.Option("--format", help="Of the result.")] = _TEXT,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; else standard output.")] = None,
+    recordings: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE…", help="Audio or video: files, folders, patterns, or -."),
+    ],
+    file_format: Annotated[
+        list[FileFormat], typer.Option("-f", "--format", help="Of the result; may stand several times.")
+    ] = [_TEXT],  # noqa: B006  typer reads it
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A file, or a folder for several; else standard output.")
+    ] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639-1, say `en`; else it is detected.")] = None,
     speakers: Annotated[int | None, typer.Option(help="The number of speakers, if known.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Text that tells Whisper names and style.")] = None,
+    hotword: Annotated[list[str] | None, typer.Option(help="A word to listen for; may stand several times.")] = None,
     model: Annotated[str | None, typer.Option(help="One of those that the server has.")] = None,
+    task: Annotated[Literal["transcribe", "translate"], typer.Option(help="Translate: into English.")] = "transcribe",
+    tag: Annotated[list[str] | None, typer.Option(help="A label of yours; may stand several times.")] = None,
+    priority: Annotated[int, typer.Option(min=-10, max=10, help="Higher goes first among your jobs.")] = 0,
+    beam_size: Annotated[int | None, typer.Option(min=1, max=10, help="Readings that are weighed.")] = None,
+    chunk_seconds: Annotated[float | None, typer.Option(min=5, max=30, help="Speech that is heard at once.")] = None,
     url: Annotated[str | None, typer.Option(help="The server; else the one of this data folder.")] = None,
     token: Annotated[str | None, typer.Option(help="Lets us in; else this data folder's.")] = None,
+    *,
+    align: Annotated[bool, typer.Option(help="Find each word's time.")] = True,
+    diarize: Annotated[bool, typer.Option(help="Tell the speakers apart.")] = True,
+    suppress_numerals: Annotated[bool, typer.Option(help="Write numbers in words.")] = False,
 ) -> None:
-    """Transcribe a recording with a running server.
+    """Transcribe recordings with a running server.
 
     Exit codes: 0 done, 2 wrong usage, 3 no server or not let in, 4 the recording or an option is at fault,
     5 the server could not do it, 6 cancelled or interrupted, 1 anything else.
     """
-    from api.client.commands import run, transcribe_to
+    import tempfile
+
+    from api.client import inputs
+    from api.client.commands import run, transcribe_all
     from api.client.connection import Connection
     from api.http.secrets import known_token
     from api.process.address import default_address
     from db.settings import StoreSettings
 
-    if output and not output.parent.is_dir():
-        raise typer.BadParameter(f"{output.parent} is no folder", param_hint="--output")
     server, store = ServerSettings(), StoreSettings()
     connection = Connection(url or default_address(server, store), token or known_token(server, store) or "")
-    wanted = {"language": language, "numSpeakers": speakers, "prompt": prompt, "model": model}
+    wanted: dict[str, Any] = {
+        "language": language, "numSpeakers": speakers, "minSpeakers": min_speakers, "maxSpeakers": max_speakers,
+        "prompt": prompt, "hotwords": hotword, "model": model, "tags": tag, "beamSize": beam_size,
+        "chunkSeconds": chunk_seconds, "priority": priority or None, "align": None if align else False,
+        "diarize": None if diarize else False, "suppressNumerals": suppress_numerals or None,
+        "task": task.upper() if task != "transcribe" else None,
+    }  # fmt: skip
     options = {name: value for name, value in wanted.items() if value is not None}
-    raise typer.Exit(run(transcribe_to(connection, recording, options, file_format.upper(), output)))
+    inputs.check(options)
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            files = inputs.recordings(recordings, Path(scratch))
+        except inputs.NoRecording as error:
+            raise typer.BadParameter(str(error), param_hint="FILE") from None
+        formats = [one.upper() for one in dict.fromkeys(file_format)]
+        if output == Path("-"):
+            output = None
+        several = len(files) > 1 or len(formats) > 1
+        if output and not (output.is_dir() if several else output.parent.is_dir()):
+            missing = output if several else output.parent
+            raise typer.BadParameter(f"{missing} is no folder", param_hint="--output")
+        raise typer.Exit(run(transcribe_all(connection, files, options, formats, output)))
 
 
 @app.command()

@@ -35,6 +35,7 @@ from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
 from api.http.tracing import Tracing
+from api.openai import Entrance, openai_routes
 from api.process.exposure import warning_of
 from db.accounts import accounts
 from db.settings import StoreSettings
@@ -152,6 +153,11 @@ def create_app() -> Starlette:
             Route("/uploads/{id}", tus.upload, methods=["HEAD", "PATCH", "DELETE", "POST", "OPTIONS"]),
             Route("/exports/{id}/{filename}", downloads.get),
             Route("/media/{id}", playback.get),
+            *openai_routes(
+                Entrance(
+                    authenticate=signin.credentials, context_factory=context, upload_folder=store.home / "incoming"
+                )
+            ),
             *graphql_routes(
                 build_schema(),
                 authenticate=signin.credentials,

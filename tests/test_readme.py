@@ -67,10 +67,16 @@ def test_the_mutation_gives_an_address_that_takes_a_recording(server: Server, re
 
 
 def test_the_python_client_prints_what_is_said(server: Server, recording: Path) -> None:
-    (code,) = blocks("python")
+    (code,) = [block for block in blocks("python") if "import gql" in block]
     assert len(code.splitlines()) <= 20
     done = run([sys.executable, "-W", "error", "-c", at(server, code)], recording.parent, TOKEN=server.token)
     assert "Hello there" in done.stdout
+
+
+def test_the_openai_client_prints_who_says_what(server: Server, recording: Path) -> None:
+    (code,) = [block for block in blocks("python") if "import openai" in block]
+    done = run([sys.executable, "-W", "error", "-c", at(server, code)], recording.parent, TOKEN=server.token)
+    assert done.stdout.startswith("SPEAKER_00 Hello there")
 
 
 def test_the_javascript_client_follows_a_job_to_its_end(server: Server, recording: Path) -> None:

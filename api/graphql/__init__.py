@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from strawberry import Schema
 
-from api.graphql.multipart import UploadedFile
 from api.graphql.negotiation import PARTS
 from api.graphql.playground import asset_response, examples
 from api.graphql.requests import PREFLIGHT_HEADERS
@@ -17,6 +16,7 @@ from api.graphql.view import Authenticate, ContextFactory, Endpoint, GraphQLView
 from api.graphql.websocket import GraphQLWebSocket
 from api.http.connection.connections import Crowd
 from api.http.correlation import Correlation
+from api.http.files.multipart import UploadedFile
 from schema.base.errors import explain
 from schema.execution import CoalescedResponses, Engine
 from schema.execution.coalescing import EventKey

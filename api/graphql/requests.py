@@ -8,8 +8,9 @@ import orjson
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request as HttpRequest
 
-from api.graphql.multipart import Uploads, read_multipart
+from api.graphql.multipart import read_multipart
 from api.graphql.settings import GraphQLSettings
+from api.http.files.multipart import TemporaryFiles
 from api.http.problems import HttpProblem
 from db.domain.values import ErrorCode
 from schema.execution import Request
@@ -36,7 +37,7 @@ def check_head(http: HttpRequest, settings: GraphQLSettings) -> None:
         raise bad_request("The header 'host' is missing.")
 
 
-async def read_request(http: HttpRequest, settings: GraphQLSettings, uploads: Uploads) -> Request:
+async def read_request(http: HttpRequest, settings: GraphQLSettings, uploads: TemporaryFiles) -> Request:
     """Return the GraphQL request; raises `HttpProblem`."""
     if http.method != "POST":
         _refuse_forged(http, multipart=False)

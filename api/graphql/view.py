@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.graphql.events import SERVER_SENT_EVENTS
-from api.graphql.multipart import Uploads
 from api.graphql.negotiation import GRAPHQL_RESPONSE, JSON, Accepted, accepted
 from api.graphql.observed import counted, observed
 from api.graphql.parts import MULTIPART, framing_of_parts
@@ -24,6 +23,7 @@ from api.graphql.requests import check_head, read_request
 from api.graphql.settings import GraphQLSettings
 from api.graphql.stream import AnswerStream
 from api.http.connection.connections import Crowd
+from api.http.files.multipart import TemporaryFiles
 from api.http.problems import HttpProblem, problem_for
 from db.domain.values import ErrorCode
 from schema.execution import (
@@ -79,7 +79,7 @@ class GraphQLView:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         correlation_id: str = scope["correlation_id"]
-        uploads = Uploads(self.endpoint.settings.upload_folder)
+        uploads = TemporaryFiles(self.endpoint.settings.upload_folder)
         try:
             try:
                 response = await self._respond(HttpRequest(scope, receive), uploads, correlation_id)
@@ -95,7 +95,7 @@ class GraphQLView:
         finally:
             uploads.delete()
 
-    async def _respond(self, http: HttpRequest, uploads: Uploads, correlation_id: str) -> Response:
+    async def _respond(self, http: HttpRequest, uploads: TemporaryFiles, correlation_id: str) -> Response:
         check_head(http, self.endpoint.settings)
         if http.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": METHODS})

@@ -2,7 +2,6 @@
 
 from db.jobs.lifecycle import (
     NewJob,
-    audio_ahead,
     cancel,
     create,
     delete,
@@ -10,13 +9,12 @@ from db.jobs.lifecycle import (
     get,
     many,
     plan,
-    queue_depth,
-    queue_positions,
     rerun,
     retry,
     update_facts,
 )
 from db.jobs.room import QueueLimits, check_room
+from db.jobs.waiting import audio_ahead, queue_depth, queue_positions
 
 __all__ = [
     "NewJob",

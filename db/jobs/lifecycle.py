@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from db import events, exports, media
@@ -34,7 +33,10 @@ from db.transcripts.reading import transcript_id
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's request for a job. `input_hash` identifies the whole request, for idempotency."""
+    """A client's request for a job. `input_hash` identifies the whole request, for idempotency.
+
+    With `repeat_ms` it needs no key: an equal request is a repeat of it until so long after the job's end.
+    """
 
     media_id: str
     options: Options
@@ -43,6 +45,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Any = None
     idempotency_key: str | None = None
     input_hash: str = ""
+    repeat_ms: int | None = None
     correlation_id: str
 
 
@@ -51,7 +54,9 @@ _log = structlog.get_logger(__name__)
 _TABLE = table_of(Job)
 _INSERT = insert(_TABLE)
 _FIELDS = [(column.key, field) for field, column in fields_of(Job)]
-_BY_KEY = select(_TABLE).where(_TABLE.c.owner_id == bindparam("owner"), _TABLE.c.idempotency_key == bindparam("key"))
+_OF_KEY = _TABLE.c.owner_id == bindparam("owner"), _TABLE.c.idempotency_key == bindparam("key")
+_BY_KEY = select(_TABLE).where(*_OF_KEY)
+_FREE_KEY = update(_TABLE).where(*_OF_KEY).values(idempotency_key=None)
 
 
 async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
@@ -68,14 +73,14 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         priority=new.priority,
         tags=list(new.tags),
         client_metadata=new.metadata,
-        idempotency_key=new.idempotency_key,
+        idempotency_key=f"repeat {new.input_hash}" if new.repeat_ms is not None else new.idempotency_key,
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
         problems=[],
         checkpoints={},
         created_at=now(),
     )
-    row = await db.run(_create(job, limits))
+    row = await db.run(_create(job, limits, new.repeat_ms))
     if row is None:
         _log.info("job.accepted", job_id=job.id, correlation_id=job.correlation_id, priority=job.priority)
         return job, False
@@ -85,20 +90,29 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
     return earlier, True
 
 
-def _create(job: Job, limits: QueueLimits) -> Transaction[Sequence[Any] | None]:
-    """Insert the job, unless one was accepted under its key before: return the row of that one."""
+def _create(job: Job, limits: QueueLimits, repeat_ms: int | None) -> Transaction[Sequence[Any] | None]:
+    """Insert the job, unless one was accepted under its key before: return the row of that one. With `repeat_ms` a job
+    that ended longer ago gives its key up.
+    """
     owner_id = job.owner_id
     if job.idempotency_key is not None:
         yield from lock_owner.steps(owner_id)  # makes the look-up and the insert one step
         earlier: list[Sequence[Any]] = yield Execute(_BY_KEY, {"owner": owner_id, "key": job.idempotency_key})
-        if earlier:
+        if earlier and (repeat_ms is None or not _ended_before(earlier[0], now() - repeat_ms)):
             return earlier[0]
+        if earlier:
+            yield Execute(_FREE_KEY, {"owner": owner_id, "key": job.idempotency_key})
     number = yield from events.take_numbers(owner_id)  # its lock makes the count and the insert one step
     yield from check_room.steps(owner_id, limits)
     yield Execute(_INSERT, {column: getattr(job, field) for column, field in _FIELDS})
     yield from events.record(owner_id, job.id, number, [events.StateChanged(None, JobState.QUEUED)])
     yield Notification(Job.queue, owner_id)
     return None
+
+
+def _ended_before(row: Sequence[Any], at: int) -> bool:
+    finished_at = model_of(Job, row).finished_at
+    return finished_at is not None and finished_at < at
 
 
 def plan(options: Options) -> list[StageReport]:
@@ -121,52 +135,6 @@ async def many(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict
     """Return the owner's jobs among these ids."""
     statement = select(Job).where(col(Job.owner_id) == owner_id, col(Job.id).in_(ids))
     return {job.id: job for job in (await session.execute(statement)).scalars()}
-
-
-async def queue_positions(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
-    """Return the place of each of these jobs that wait among the owner's own: 1 = next."""
-    place = func.row_number().over(
-        order_by=(col(Job.rescued).desc(), col(Job.priority).desc(), col(Job.created_at), col(Job.id))
-    )
-    waiting = (
-        select(col(Job.id).label("id"), place.label("place"))
-        .where(col(Job.owner_id) == owner_id, col(Job.state) == JobState.QUEUED)
-        .subquery()
-    )
-    rows = await session.execute(select(waiting.c.id, waiting.c.place).where(waiting.c.id.in_(ids)))
-    return {id_: int(place) for id_, place in rows}
-
-
-async def audio_ahead(session: AsyncSession, owner_id: str, ids: Sequence[str]) -> dict[str, int]:
-    """Return how many milliseconds of recordings wait before each of these jobs: of the owner's own that go first, and
-    of all others that were accepted before.
-    """
-    ahead = aliased(Job)
-    mine = (
-        col(ahead.rescued).desc(), col(ahead.priority).desc(), col(ahead.created_at), col(ahead.id)
-    )  # fmt: skip
-    length = col(Media.duration_ms)
-    before = func.sum(length).over(order_by=mine) - length
-    own = (
-        select(col(ahead.id).label("id"), before.label("before"), col(ahead.created_at).label("created_at"))
-        .join(Media, col(Media.id) == col(ahead.media_id))
-        .where(col(ahead.owner_id) == owner_id, col(ahead.state) == JobState.QUEUED)
-        .subquery()
-    )
-    others = (
-        select(func.coalesce(func.sum(length), 0))
-        .join(Job, col(Media.id) == col(Job.media_id))
-        .where(col(Job.owner_id) != owner_id, col(Job.state) == JobState.QUEUED, col(Job.created_at) < own.c.created_at)
-        .scalar_subquery()
-    )
-    rows = await session.execute(select(own.c.id, own.c.before + others).where(own.c.id.in_(ids)))
-    return {id_: int(ms) for id_, ms in rows}
-
-
-async def queue_depth(session: AsyncSession) -> int:
-    """Count the waiting jobs of all owners together."""
-    statement = select(func.count()).select_from(Job).where(col(Job.state) == JobState.QUEUED)
-    return int((await session.execute(statement)).scalar_one())
 
 
 async def cancel(session: AsyncSession, owner_id: str, job_id: str) -> Job:

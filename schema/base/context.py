@@ -26,6 +26,9 @@ class Follows(Protocol):
     def follow(self, owner_id: str, subject: Any) -> AbstractAsyncContextManager[Any]:
         """Follow what happens to a subject."""
 
+    def followers(self, owner_id: str, subject: Any) -> int:
+        """Count those who do."""
+
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Standing:

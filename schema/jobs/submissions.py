@@ -123,8 +123,7 @@ async def create_job(
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
         await check_audio(context, found.row.duration_ms)
-        job, reused = await _accept(context, wanted, found)
-        found.used = job.media_id == found.row.id
+        job, reused = await accept(context, wanted, found)
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
 
 
@@ -186,11 +185,13 @@ async def _known_recording(context: Context, id_: str) -> models.Media:
     return row
 
 
-async def _accept(context: Context, wanted: NewJob, found: Recording) -> tuple[models.Job, bool]:
+async def accept(context: Context, wanted: NewJob, found: Recording) -> tuple[models.Job, bool]:
+    """Store the job; return it, and whether it is that of an earlier request. Raises Conflict and QueueFull."""
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
     job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
+    found.used = job.media_id == found.row.id
     if not reused:
         metrics.add("graphophone.jobs.accepted", task=job.options.task)
     return job, reused

@@ -198,6 +198,10 @@ class Broadcaster:
         self._followed: dict[tuple[str, Subject], tuple[EventBuffer, asyncio.Task[None]]] = {}
         self._followers: Counter[tuple[str, Subject]] = Counter()
 
+    def followers(self, owner_id: str, subject: Subject) -> int:
+        """Count those in this process who follow a subject."""
+        return self._followers[owner_id, subject]
+
     @asynccontextmanager
     async def follow(self, owner_id: str, subject: Subject) -> AsyncIterator[EventBuffer]:
         """Return the event buffer of a job, or of all of an owner's, once it can be followed."""

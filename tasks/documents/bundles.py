@@ -16,7 +16,8 @@ from db.queue.leases import Lease
 from tasks.documents.format import NotWritable
 from tasks.documents.guard import file_name
 from tasks.documents.registry import FORMATS
-from tasks.documents.source import load, rendered
+from tasks.documents.rendering import rendered
+from tasks.documents.source import load
 from tasks.media.files import new_file
 from tasks.runtime.context import Runtime
 
@@ -61,7 +62,7 @@ async def _write(runtime: Runtime, export: Export, path: Path) -> list[Entry]:
     entries: list[Entry] = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
         for transcript_id, revision in export.bundle or ():
-            document = await load(runtime, export.owner_id, transcript_id, revision)
+            document = await load(runtime.db, export.owner_id, transcript_id, revision)
             entry = Entry(transcript_id=transcript_id, revision=revision, title=document.title)
             try:
                 data, pages = await rendered(runtime, export, document)

@@ -11,7 +11,8 @@ from db.models import Export
 from db.queue.leases import Lease, WorkerLost
 from tasks.documents.bundles import write_bundle
 from tasks.documents.format import NotWritable
-from tasks.documents.source import load, rendered
+from tasks.documents.rendering import rendered
+from tasks.documents.source import load
 from tasks.media.files import new_file
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
@@ -25,7 +26,7 @@ async def _run(runtime: Runtime, export: Export, lease: Lease) -> None:
 
 
 async def _render(runtime: Runtime, export: Export, lease: Lease) -> None:
-    document = await load(runtime, export.owner_id, export.transcript_id, export.revision)
+    document = await load(runtime.db, export.owner_id, export.transcript_id, export.revision)
     key = f"exports/{export.id}/{lease.fence}"  # a late writer cannot touch its successor's file
     try:
         data, pages = await rendered(runtime, export, document)

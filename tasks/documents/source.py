@@ -1,40 +1,18 @@
-"""The worker's part of an export: the transcript from the database, and the bytes from a process of its own."""
+"""The transcript that a document is made of, as it is stored."""
 
 from collections.abc import Sequence
 
-import msgspec
-
 from db import jobs, media, transcripts
 from db.domain.errors import LeaseLost
-from db.models import Export, SpeakerRow
+from db.models import SpeakerRow
+from db.store.session import Database
 from db.transcripts import revisions
 from tasks.documents.document import Document, Speaker
-from tasks.documents.format import Limits, NotWritable
-from tasks.documents.render import Outcome, Rendering
-from tasks.runtime.context import Runtime
-from tasks.system.processes import ask
 
 
-async def rendered(runtime: Runtime, export: Export, document: Document) -> tuple[bytes, int | None]:
-    """Return the document's bytes and pages, made in a process of its own, which ends when this is cancelled: no
-    library that hangs, and no recording that makes it, outlives the time limit. Raises NotWritable.
-    """
-    limits = Limits(runtime.settings.export_max_bytes, runtime.settings.export_max_pages)
-    options = msgspec.Raw(export.request.encode())
-    task = Rendering(format=export.format, document=document, options=options, limits=limits)
-    status, answer, complaint = await ask("tasks.documents.render", said=msgspec.json.encode(task))
-    if status != 0:
-        raise RuntimeError(f"rendering ended with status {status}: {complaint[-2000:].decode(errors='replace')}")
-    head, _, data = answer.partition(b"\n")
-    outcome = msgspec.json.decode(head, type=Outcome)
-    if outcome.problem is not None:
-        raise NotWritable(outcome.problem)
-    return data, outcome.pages
-
-
-async def load(runtime: Runtime, owner_id: str, transcript_id: str, revision: int) -> Document:
+async def load(db: Database, owner_id: str, transcript_id: str, revision: int) -> Document:
     """Return a transcript at a revision, to be written down. Raises LeaseLost when it is gone, its exports with it."""
-    async with runtime.db.read() as session:
+    async with db.read() as session:
         transcript = await transcripts.get(session, owner_id, transcript_id)
         if transcript is None:
             raise LeaseLost("the transcript is gone")

@@ -13,7 +13,9 @@ from functools import cache
 PR_SET_PDEATHSIG = 1
 """From `linux/prctl.h`: the signal that the kernel sends to this process when its parent (thread) ends."""
 
-PLAIN_VARIABLES = frozenset({"LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ"})
+PLAIN_VARIABLES = frozenset(
+    {"LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "PYTHONPATH", "PYTHONSAFEPATH", "TMPDIR", "TZ"}
+)
 """Of our environment, what any program may know."""
 
 

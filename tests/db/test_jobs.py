@@ -42,6 +42,21 @@ async def test_the_same_key_with_another_input_is_a_conflict(database: Database)
         await queued(database, media_id=found.id, idempotency_key="k", input_hash="other")
 
 
+async def test_an_equal_request_is_a_repeat_until_some_time_after_the_end_of_its_job(database: Database) -> None:
+    found = await recording(database)
+    same: dict[str, Any] = {"media_id": found.id, "input_hash": "h"}
+    first = await queued(database, **same, repeat_ms=60_000)
+    assert (await queued(database, **same, repeat_ms=60_000)).id == first.id
+    taken = await claimed(database)
+    assert taken
+    async with database.write() as session:
+        await attempts.finish(session, taken[1], Transition.SUCCEED)
+    assert (await queued(database, **same, repeat_ms=60_000)).id == first.id
+    later = await queued(database, **same, repeat_ms=-60_000)  # a minute later, as it were
+    assert later.id != first.id
+    assert (await queued(database, **same, repeat_ms=60_000)).id == later.id
+
+
 async def test_owners_do_not_share_idempotency_keys(database: Database) -> None:
     first = await queued(database, "usr_a", idempotency_key="k", input_hash="h")
     second = await queued(database, "usr_b", idempotency_key="k", input_hash="other")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.fixtures.servers import running
 from tests.programs.clients.packages import FOLDER, PROGRAMS, ROOT, install
 
-NODE = ("audit", "graphql-ws", "graphql-sse", "apollo", "urql")
+NODE = ("audit", "graphql-ws", "graphql-sse", "apollo", "urql", "openai")
 README = ["-m", "pytest", "-n0", "-q", "tests/test_readme.py", "-k", "client"]
 COMMANDS = {
     "readme": [[sys.executable, *README]],

@@ -1,0 +1,91 @@
+"""Errors as OpenAI's clients read them: `{"error": {message, type, param, code}}`."""
+
+from typing import Any
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.problems import HttpProblem, problem_for
+from db.domain.values import ErrorCode, Problem
+from schema.execution.encoding import encode
+
+QUEUE_FULL = 429
+"""The status for which these clients wait and come again; our own is 503."""
+CODES = {ErrorCode.UNAUTHENTICATED: "invalid_api_key", ErrorCode.RATE_LIMITED: "rate_limit_exceeded"}
+PARAMS = {"input.source.file": "file", "input.source": "file"}
+
+
+class JobProblem(HttpProblem):
+    """A job that was accepted and did not succeed. The server has tried again by itself, as often as makes sense."""
+
+    def __init__(self, problem: Problem) -> None:
+        message = " ".join(filter(None, (problem.message, problem.remedy)))
+        super().__init__(problem.code.status, problem.code, message, headers={"x-should-retry": "false"})
+
+
+def error_of(problem: HttpProblem) -> dict[str, Any]:
+    """Return the body of an answer."""
+    return {
+        "error": {
+            "message": problem.message,
+            "type": _type(_status(problem)),
+            "param": _param(problem.details),
+            "code": CODES.get(problem.code, problem.code.value.lower()),
+        }
+    }
+
+
+def response_of(problem: HttpProblem) -> Response:
+    """Return the answer: those that may be tried again say when."""
+    headers = {"Cache-Control": "no-store", **(problem.headers or {})}
+    seconds = (problem.details or {}).get("retryAfterSeconds")
+    if seconds is not None:
+        headers.setdefault("Retry-After", str(int(seconds) + 1))
+    return Response(encode(error_of(problem)), _status(problem), headers, media_type="application/json")
+
+
+def _status(problem: HttpProblem) -> int:
+    return QUEUE_FULL if problem.code is ErrorCode.QUEUE_FULL else problem.status
+
+
+def _type(status: int) -> str:
+    if status >= 500:
+        return "server_error"
+    return {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(
+        status, "invalid_request_error"
+    )
+
+
+def _param(details: dict[str, Any] | None) -> str | None:
+    """Return the name of the form's field that is at fault, out of the path in our own input."""
+    path = (details or {}).get("field")
+    return PARAMS.get(path, path.rpartition(".")[2]) if isinstance(path, str) else None
+
+
+class Errors:
+    """ASGI middleware: whatever an endpoint raises is answered in this form."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and answer when nobody else does."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            return  # in the middle of its request: nobody is there to be answered
+        except Exception as error:
+            problem = problem_for(error, scope["correlation_id"])
+            if begun:
+                raise
+            structlog.get_logger(__name__).info("openai.refused", code=problem.code, status=_status(problem))
+            await response_of(problem)(scope, receive, send)
