@@ -13,6 +13,7 @@ from db.domain.states import TERMINAL
 from db.domain.values import MediaFacts
 from db.models import Job, Media, Upload
 from db.queue import cleanups
+from db.webhooks import outbox
 
 PEAKS = "peaks"
 """The name of the checkpoint that holds a waveform."""
@@ -131,6 +132,7 @@ async def erase(session: AsyncSession, owner_id: str, media_id: str) -> Media:
         await cleanups.add(session, owner_id, [media.blob_key])
         media.blob_key = None
         await session.flush()
+        await outbox.tell_of_media(session, owner_id, media_id)
     return media
 
 

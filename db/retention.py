@@ -12,6 +12,7 @@ from db.domain.values import JobState
 from db.media import UPLOAD_TTL_MS
 from db.models import Export, Job, Media, Upload
 from db.queue import cleanups
+from db.webhooks import outbox
 
 Kept = TypeVar("Kept", Export, Media)
 
@@ -30,6 +31,8 @@ async def expire(session: AsyncSession) -> int:
     for row in rows:
         await cleanups.add(session, row.owner_id, [row.blob_key] if row.blob_key else [])
         row.blob_key = None
+        if isinstance(row, Media):
+            await outbox.tell_of_media(session, row.owner_id, row.id)
     return len(rows)
 
 

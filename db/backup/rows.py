@@ -14,12 +14,13 @@ from db.models import METADATA, Worker
 from db.queue.workers import SILENT_MS
 from db.store import postgres
 from db.store.clock import db_now
+from db.webhooks import tables as webhooks
 
 BATCH = 500
 Batch = tuple[str, Sequence[dict[str, Any]]]
 T = TypeVar("T")
 
-OTHER_TABLES = (grants, tables)  # imported so that METADATA knows them, too
+OTHER_TABLES = (grants, tables, webhooks)  # imported so that METADATA knows them, too
 
 
 class CannotCopy(Exception):

@@ -31,6 +31,7 @@ from db.store.session import Database
 from db.store.transactions import Execute, Transaction, fields_of, model_of
 from db.transcripts import revisions
 from db.transcripts.reading import transcript_id
+from db.webhooks import outbox
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     tags: tuple[str, ...] = ()
     metadata: Any = None
+    webhook_url: str | None = None
     idempotency_key: str | None = None
     input_hash: str = ""
     correlation_id: str
@@ -68,6 +70,7 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         priority=new.priority,
         tags=list(new.tags),
         client_metadata=new.metadata,
+        webhook_url=new.webhook_url,
         idempotency_key=new.idempotency_key,
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
@@ -255,7 +258,9 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
     if (await session.execute(others)).first() is None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
         blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
-        keys += [blob_key] if blob_key else []
+        if blob_key:
+            keys.append(blob_key)
+            await outbox.tell_of_media(session, owner_id, job.media_id)
     await cleanups.add(session, owner_id, keys, correlation_id=job.correlation_id)
 
 

@@ -9,6 +9,7 @@ from sqlmodel.sql.sqltypes import AutoString
 from db.accounts import grants, tables  # noqa: F401 - add their tables to the metadata
 from db.models import METADATA
 from db.store.columns import Json
+from db.webhooks import tables as webhooks  # noqa: F401 - the same
 
 
 def _plain(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
