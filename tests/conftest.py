@@ -10,4 +10,5 @@ pytest_plugins = [
     "tests.fixtures.web",
     "tests.fixtures.issuer",
     "tests.fixtures.otlp",
+    "tests.fixtures.receivers",
 ]

@@ -17,6 +17,7 @@ from db.domain.clock import now
 from db.domain.values import Queue
 from db.queue import leases
 from db.store.session import DatabaseDown
+from db.webhooks import deliveries
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
 from tasks.wakeups.broker import is_silent, wake
@@ -90,4 +91,5 @@ class Sweeper:
         while some:
             async with self._runtime.db.write() as session:
                 files = await retention.expire(session)
-                some = bool(files + await events.forget(session, before=before))
+                rows = await events.forget(session, before=before) + await deliveries.forget(session, before=before)
+                some = bool(files + rows)
