@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 from standardwebhooks import Webhook
@@ -27,6 +28,12 @@ OWNER = "usr_a"
 SECRET = secrets.new_secret()
 QUICKLY = {"OUTGOING_NETWORKS": "127.0.0.1", "WEBHOOK_SCHEDULE": "[0.1,0.1,0.1]", "WEBHOOK_TIMEOUT": "1"}
 ALL = tuple(WebhookEvent)
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> str:
+    """What is said to SQLite is tested with the graph."""
+    return postgres_url
 
 
 async def endpoint(crew: Crew, url: str, owner: str = OWNER, events: Sequence[WebhookEvent] = ALL) -> WebhookEndpoint:
