@@ -30,7 +30,7 @@ from api.http.metrics import show_metrics
 from api.http.origins import PublicBase, cross_origin, public_base
 from api.http.problems import Problems, problem_for
 from api.http.rates import RateLimitHeaders
-from api.http.secrets import access_token, signing_keys
+from api.http.secrets import access_token
 from api.http.settings import AuthSettings, ServerSettings
 from api.http.signing import Signer
 from api.http.state import AppState
@@ -38,9 +38,11 @@ from api.http.tracing import Tracing
 from api.openai import Entrance, openai_routes
 from api.process.exposure import warning_of
 from db.accounts import accounts
+from db.accounts.keys import Seals, signing_keys
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database
+from db.webhooks.secrets import PURPOSE
 from schema import build_schema
 from schema.base.context import Context, SchemaSettings, Viewer
 from schema.base.heavy import HeavyWork
@@ -68,7 +70,7 @@ def create_app() -> Starlette:
     """Make the application, from the environment; uvicorn's factory."""
     logs.configure("web")
     server, store, worker, auth = ServerSettings(), StoreSettings(), WorkerSettings(), AuthSettings()
-    keys = signing_keys(auth, store)
+    keys = signing_keys(store)
     if warning := warning_of(server):
         structlog.get_logger(__name__).warning("server.exposed", reason=warning)
     client = make_client(worker.resolved_redis_url(store))
@@ -86,7 +88,7 @@ def create_app() -> Starlette:
         signer=Signer(keys, lambda: standings.disabled),
     )
     uploads, downloads, playback = Uploads(state), Downloads(state), Playback(state)
-    settings, broadcaster = _schema_settings(state), Broadcaster(state.db, state.live)
+    settings, broadcaster = _schema_settings(state, Seals(keys, PURPOSE)), Broadcaster(state.db, state.live)
     rates = Rates(server.points_per_minute, client if worker.redis_url else None)
     signin = SignIn(
         database,
@@ -204,7 +206,7 @@ def _graphql_settings(server: ServerSettings, home: Path, max_upload_bytes: int)
     )
 
 
-def _schema_settings(state: AppState) -> SchemaSettings:
+def _schema_settings(state: AppState, seals: Seals) -> SchemaSettings:
     return SchemaSettings(
         version=VERSION,
         public_url=state.server.resolved_public_url,
@@ -212,6 +214,7 @@ def _schema_settings(state: AppState) -> SchemaSettings:
         worker=state.worker,
         audio_formats=tuple(CONTAINERS),
         sign=state.signer.sign,
+        seal=seals.seal,
         warnings=tuple(warning for warning in (warning_of(state.server),) if warning),
     )
 

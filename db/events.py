@@ -18,10 +18,12 @@ from db.domain.clock import now
 from db.domain.errors import CursorExpired
 from db.domain.states import TERMINAL
 from db.domain.values import EventScope, JobState, Stage, StageReport
+from db.domain.webhooks import OF_STATES, WebhookEvent
 from db.models import Job, JobEvent, Owner
 from db.store.base import table_of
 from db.store.notifications import Notification
 from db.store.transactions import Execute, Transaction, Verb
+from db.webhooks import outbox
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag="state"):
@@ -123,7 +125,22 @@ def record(owner_id: str, job_id: str, last: int, bodies: Sequence[Body]) -> Tra
         about = EventScope.TRANSCRIPT if isinstance(body, _OF_TRANSCRIPTS) else EventScope.JOB
         row = {"owner_id": owner_id, "seq": seq, "job_id": job_id, "about": about, "at": at, "body": text}
         yield Execute(_INSERT, row)
+        event, facts = _told(body)
+        if event is not None:
+            yield from outbox.tell_of_job(owner_id, job_id, seq, event, facts)
     yield Notification("events", owner_id)
+
+
+def _told(body: Body) -> tuple[WebhookEvent | None, dict[str, object]]:
+    """Return what receivers of webhooks may be told of an event."""
+    match body:
+        case StateChanged(after=state):
+            return OF_STATES.get(state), {}
+        case Corrected(revision=revision):
+            return WebhookEvent.TRANSCRIPT_REVISED, {"revision": revision}
+        case ExportReported(export_id=export_id):
+            return WebhookEvent.EXPORT_READY, {"exportId": export_id}
+    return None, {}
 
 
 async def after(

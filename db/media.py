@@ -13,6 +13,7 @@ from db.domain.values import MediaFacts
 from db.models import Job, Media
 from db.queue import cleanups
 from db.uploads.tables import Upload
+from db.webhooks import outbox
 
 PEAKS = "peaks"
 """The name of the checkpoint that holds a waveform."""
@@ -122,6 +123,7 @@ async def erase(session: AsyncSession, owner_id: str, media_id: str) -> Media:
         media.blob_key = None
         await session.flush()
         await cleanups.add(session, owner_id, await unshared(session, owner_id, blob_key))
+        await outbox.tell_of_media(session, owner_id, media_id)
     return media
 
 

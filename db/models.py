@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Text, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
@@ -56,6 +56,11 @@ class Leased(Row):
     traceparent: str | None = Field(default_factory=TRACEPARENT.get)  # the request that made it
     created_at: int = Field(sa_type=BigInteger)
 
+    @classmethod
+    def may_run(cls) -> ColumnElement[bool]:
+        """Return the condition, beside its time, under which a waiting row is claimed; also called on aliases."""
+        return true()
+
 
 class Media(Row, table=True):
     """A recording. `blob_key` is empty once the audio is gone."""
@@ -103,6 +108,7 @@ class Job(Leased, table=True):
     tags: list[str] = Field(default_factory=list, sa_type=Json(list[str]))
     idempotency_key: str | None = None
     input_hash: str = ""
+    webhook_url: str | None = None  # that is told what becomes of it
     started_at: int | None = Field(default=None, sa_type=BigInteger)
     finished_at: int | None = Field(default=None, sa_type=BigInteger)
 

@@ -15,6 +15,7 @@ from db.queue import cleanups
 from db.uploads import UPLOAD_TTL_MS
 from db.uploads.lifecycle import remove
 from db.uploads.tables import Upload
+from db.webhooks import outbox
 
 Kept = TypeVar("Kept", Export, Media)
 
@@ -38,6 +39,8 @@ async def expire(session: AsyncSession) -> int:
         await cleanups.add(session, document.owner_id, [document.blob_key] if document.blob_key else [])
     for row in (*documents, *recordings):
         row.blob_key = None
+        if isinstance(row, Media):
+            await outbox.tell_of_media(session, row.owner_id, row.id)
     await session.flush()
     for owner_id, blob_key in given_up:
         await cleanups.add(session, owner_id, await media.unshared(session, owner_id, blob_key))

@@ -1,15 +1,20 @@
-"""The settings of the stores: data folder, database, files."""
+"""The settings of the stores: data folder, database, files, keys."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 SETTINGS = SettingsConfigDict(
     env_prefix="GRAPHOPHONE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
 )
+
+
+SHORTEST_KEY = 32
+"""Characters of a signing key."""
 
 
 class FileSettingsSource(EnvSettingsSource):
@@ -61,6 +66,20 @@ class StoreSettings(Settings):
     storage_url: str = Field(
         default="", description="`s3://bucket/prefix`, `gs://…`, `az://…`; empty: a folder in the data folder."
     )
+    signing_key: SecretStr | None = Field(
+        default=None,
+        description="What signs addresses and seals sessions and secrets, 32 characters or more; of several, separated"
+        " by spaces, the first signs and all are taken. Empty: made at the first start.",
+    )
+
+    @field_validator("signing_key", mode="after")
+    @classmethod
+    def _is_long(cls, key: SecretStr | None) -> Any:
+        """Drop empty values: an empty variable is no key."""
+        keys = keys_of(key)
+        if any(len(one) < SHORTEST_KEY for one in keys):
+            raise ValueError(f"{SHORTEST_KEY} characters or more, of any but spaces")
+        return key if keys else None
 
     @field_validator("database_url")
     @classmethod
@@ -78,6 +97,11 @@ class StoreSettings(Settings):
         scheme, _, rest = self.database_url.partition("://")
         drivers = {"postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
         return f"{drivers.get(scheme, scheme)}://{rest}"
+
+
+def keys_of(setting: SecretStr | None) -> list[str]:
+    """Return the keys of a setting, the newest first."""
+    return re.findall(r"\S+", setting.get_secret_value()) if setting else []
 
 
 def make_private(folder: Path) -> None:

@@ -55,6 +55,7 @@ from schema.transcripts.edits import (
 from schema.transcripts.search import SearchHit, find
 from schema.transcripts.types import Transcript, transcript, transcript_list
 from schema.transcripts.updates import UpdateTranscriptResult, update_transcript
+from schema.webhooks import mutations as webhooks
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -159,6 +160,37 @@ class Mutation:
         "Deletes a recording's bytes; jobs and transcripts stay.", delete_media, scope="jobs:write"
     )
     delete_export: DeleteExportResult = field("Deletes an export with its file.", delete_export, scope="exports:write")
+    create_webhook_endpoint: webhooks.CreateWebhookEndpointResult = field(
+        "Makes a receiver of webhooks. Its secret is shown this once.",
+        webhooks.create_webhook_endpoint,
+        scope="account",
+    )
+    update_webhook_endpoint: webhooks.UpdateWebhookEndpointResult = field(
+        "Changes a receiver's address, events or state.", webhooks.update_webhook_endpoint, scope="account"
+    )
+    rotate_webhook_secret: webhooks.CreateWebhookEndpointResult = field(
+        "Gives a receiver another secret; for a day, the one before signs, too.",
+        webhooks.rotate_webhook_secret,
+        scope="account",
+    )
+    rotate_job_webhook_secret: webhooks.RotateJobWebhookSecretResult = field(
+        "Makes the secret that signs what is told to jobs' own addresses (`webhookUrl`), or another one.",
+        webhooks.rotate_job_webhook_secret,
+        scope="account",
+    )
+    delete_webhook_endpoint: webhooks.DeleteWebhookEndpointResult = field(
+        "Deletes a receiver with its deliveries.", webhooks.delete_webhook_endpoint, scope="account"
+    )
+    test_webhook_endpoint: webhooks.ReplayWebhookDeliveryResult = field(
+        'Sends an example of an event, whose data is `{"test": true}`.',
+        webhooks.send_test,
+        scope="account",
+    )
+    replay_webhook_delivery: webhooks.ReplayWebhookDeliveryResult = field(
+        "Sends a message again, with the same id and the same bytes.",
+        webhooks.replay_webhook_delivery,
+        scope="account",
+    )
 
 
 @strawberry.type(description="Everything that can be watched.")

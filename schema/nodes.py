@@ -24,6 +24,8 @@ _SCOPES = {
     "spk": "transcripts:read",
     "exp": "exports:read",
     "tok": "account",
+    "whe": "account",
+    "whd": "account",
     "usr": None,
 }
 """The scope that each kind of thing needs, by the prefix of its ids."""
@@ -57,6 +59,8 @@ async def _find(context: Context, id_: str) -> Any:
         "spk": load.each(_speakers),
         "exp": load.export,
         "tok": load.token,
+        "whe": load.webhook_endpoint,
+        "whd": load.webhook_delivery,
         "usr": load.owner,
     }
     return await loaders[prefix].load(id_)

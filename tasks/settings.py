@@ -1,8 +1,9 @@
 """The settings of the workers and their models."""
 
-from typing import Self
+from ipaddress import ip_network
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from db.domain.values import Stage
 from db.settings import Settings, StoreSettings
@@ -68,6 +69,18 @@ class WorkerSettings(Settings):
         "it; the transcript stays. 0: it is kept.",
     )
     max_attempts: int = Field(default=5, ge=1, description="Attempts at a job that passing faults hit.")
+    webhook_timeout: float = Field(default=15.0, gt=0, description="Seconds that a receiver of webhooks may take.")
+    webhook_schedule: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        default=(5, 300, 1800, 7200, 18000, 36000, 36000),
+        description="Seconds to the second and each further attempt at a webhook, as JSON; a fifth more or less.",
+    )
+    webhook_pause_days: float = Field(
+        default=5.0, gt=0, description="Days of nothing but failures after which a receiver of webhooks is paused."
+    )
+    outgoing_networks: str = Field(
+        default="",
+        description="Networks that are not public and that webhooks may be sent to all the same, with commas.",
+    )
     jobs_per_owner: int = Field(
         default=0,
         ge=0,
@@ -84,6 +97,15 @@ class WorkerSettings(Settings):
         "0: none.",
     )
     max_duration: float = Field(default=36_000.0, gt=0, description="The longest recording, in seconds.")
+
+    @field_validator("outgoing_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        try:
+            [ip_network(part.strip()) for part in text.split(",") if part.strip()]
+        except ValueError:
+            raise ValueError("addresses or networks, `10.0.0.0/8, 127.0.0.1`") from None
+        return text
 
     @model_validator(mode="after")
     def _heartbeats_fit_the_lease(self) -> Self:

@@ -22,8 +22,9 @@ from tasks.speech.process import EngineLost, EngineUnable
 from tasks.system import logs
 from tasks.telemetry import metrics, traces
 from tasks.wakeups.broker import actor_name, make_broker
+from tasks.webhooks.deliveries import DELIVERIES
 
-HANDLERS: Final[tuple[Handler[Any], ...]] = (TRANSCRIPTION, EXPORTS, CLEANUPS)
+HANDLERS: Final[tuple[Handler[Any], ...]] = (TRANSCRIPTION, DELIVERIES, EXPORTS, CLEANUPS)
 """Every kind of background work. Within a queue, what a person waits for comes first."""
 
 _log = structlog.get_logger(__name__)

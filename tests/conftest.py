@@ -11,4 +11,5 @@ pytest_plugins = [
     "tests.fixtures.uploading",
     "tests.fixtures.issuer",
     "tests.fixtures.otlp",
+    "tests.fixtures.receivers",
 ]

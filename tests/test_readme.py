@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import wave
@@ -16,6 +17,8 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_settings import BaseSettings
 
+from db.webhooks.secrets import new_secret
+from tasks.webhooks.sending import headers
 from tests.fixtures.servers import Server
 from tests.programs.clients.packages import FOLDER
 
@@ -77,6 +80,25 @@ def test_the_openai_client_prints_who_says_what(server: Server, recording: Path)
     (code,) = [block for block in blocks("python") if "import openai" in block]
     done = run([sys.executable, "-W", "error", "-c", at(server, code)], recording.parent, TOKEN=server.token)
     assert done.stdout.startswith("SPEAKER_00 Hello there")
+
+
+def test_the_receiver_of_webhooks_takes_what_is_signed_and_nothing_else(tmp_path: Path) -> None:
+    (code,) = [block for block in blocks("python") if "standardwebhooks" in block]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    secret, body = new_secret(), '{"type": "job.finished", "data": {"jobId": "job_1"}}'
+    environment = os.environ | {"SECRET": secret, "PORT": str(port)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as receiver:
+        transport = httpx.HTTPTransport(retries=8)  # until it listens
+        with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{port}") as client:
+            assert client.post("/", content=body, headers=headers("whd_1", body, [secret])).status_code == 204
+            with pytest.raises(httpx.RemoteProtocolError):
+                client.post("/", content=body, headers=headers("whd_2", body, [new_secret()]))
+        receiver.kill()
+        assert receiver.stdout
+        assert receiver.stdout.read().decode() == "whd_1 job.finished {'jobId': 'job_1'}\n"
 
 
 def test_the_javascript_client_follows_a_job_to_its_end(server: Server, recording: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from api.http.secrets import access_token, signing_keys
+from api.http.secrets import access_token
 from api.http.settings import AuthSettings, ProviderSettings, ServerSettings
+from db.accounts.keys import signing_keys
 from db.settings import StoreSettings
 
 
@@ -84,9 +85,12 @@ def test_secrets_come_from_files_too_and_are_never_shown(tmp_path: Path) -> None
     )
     key = "k" * 40
     provider = {"name": "corp", "issuer": "https://idp.example", "client_id": "x", "client_secret": "hush-hush"}
-    shown = repr(ServerSettings(token=SecretStr(key))) + repr(
-        AuthSettings(signing_key=SecretStr(key), oidc=(ProviderSettings(**provider),))
+    settings = (
+        ServerSettings(token=SecretStr(key)),
+        AuthSettings(oidc=(ProviderSettings(**provider),)),
+        StoreSettings(signing_key=SecretStr(key)),
     )
+    shown = repr(settings)
     assert key not in shown
     assert "hush" not in shown
 
@@ -113,7 +117,7 @@ def test_the_token_is_made_once_whoever_asks_first_and_only_its_owner_can_read_i
     assert len(tokens) == 1
     assert stat.S_IMODE((store.home / "token").stat().st_mode) == 0o600
     assert [file.name for file in store.home.iterdir()] == ["token"]
-    assert signing_keys(AuthSettings(), store) == signing_keys(AuthSettings(), store) != [tokens.pop().encode()]
+    assert signing_keys(store) == signing_keys(store) != [tokens.pop().encode()]
 
 
 def test_a_token_file_that_others_can_read_is_closed_to_them(tmp_path: Path) -> None:

@@ -5,37 +5,29 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from starlette.responses import Response
 
-from api.http.secrets import derived
-
-_HEADER = {"alg": "dir", "enc": "A256GCM"}
+from db.accounts.keys import CannotOpen, Seals
 
 
 class Sealer:
-    """Seals values with the first key, and opens those that any of the keys sealed."""
+    """Seals values for a time with the first key, and opens those that any of the keys sealed."""
 
     def __init__(self, keys: Sequence[bytes], purpose: str) -> None:
-        self._keys = [OctKey.import_key(derived(key, purpose)) for key in keys]
+        self._seals = Seals(keys, purpose)
 
     def seal(self, value: Mapping[str, Any], seconds: float) -> str:
         """Return a text that nobody else can read, and that opens for so long."""
-        body = json.dumps({"exp": time.time() + seconds, "v": value}).encode()
-        return jwe.encrypt_compact(_HEADER, body, self._keys[0])
+        return self._seals.seal(json.dumps({"exp": time.time() + seconds, "v": value}))
 
     def open(self, text: str) -> dict[str, Any] | None:
         """Return what was sealed; None when its time is over or it is not ours."""
-        for key in self._keys:
-            try:
-                body = json.loads(jwe.decrypt_compact(text, key, algorithms=list(_HEADER.values())).plaintext or b"")
-            except (JoseError, ValueError):
-                continue
-            value: dict[str, Any] | None = body["v"] if body["exp"] > time.time() else None
-            return value
-        return None
+        try:
+            body = json.loads(self._seals.open(text))
+        except CannotOpen:
+            return None
+        value: dict[str, Any] | None = body["v"] if body["exp"] > time.time() else None
+        return value
 
 
 class Cookie:

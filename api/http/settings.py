@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from api.http.origins import Network
 from db.settings import Settings
 
-SHORTEST_TOKEN, SHORTEST_KEY = 16, 32
+SHORTEST_TOKEN = 16
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -118,17 +118,12 @@ class ProviderSettings(BaseModel):
 
 
 class AuthSettings(Settings):
-    """Providers, keys, sessions."""
+    """Providers, sessions."""
 
     oidc: tuple[ProviderSettings, ...] = Field(
         default=(),
         description='OpenID Connect providers, as JSON: `[{"name": …, "issuer": …, "client_id": …}]`; see "Who may do'
         ' what".',
-    )
-    signing_key: SecretStr | None = Field(
-        default=None,
-        description="The key that signs addresses and seals sessions, 32 characters or more; of several, with"
-        " spaces between, the first signs and all are taken. Empty: made at the first start.",
     )
     session_hours: float = Field(default=12.0, gt=0, le=720, description="The hours that a sign-in of a browser holds.")
 
@@ -140,22 +135,6 @@ class AuthSettings(Settings):
             if len(set(values)) < len(values):
                 raise ValueError("each provider has a name and an issuer of its own")
         return providers
-
-    @field_validator("signing_key", mode="after")
-    @classmethod
-    def _is_long(cls, key: SecretStr | None) -> Any:
-        """Drop empty values: an empty variable is no key."""
-        keys = keys_of(key)
-        if any(len(one) < SHORTEST_KEY for one in keys):
-            raise ValueError(f"{SHORTEST_KEY} characters or more, of any but spaces")
-        return key if keys else None
-
-
-def keys_of(setting: SecretStr | None) -> list[str]:
-    """Return the keys of a setting, the newest first."""
-    return (
-        re.split(r"\s+", setting.get_secret_value().strip()) if setting and setting.get_secret_value().strip() else []
-    )
 
 
 def explain(error: ValidationError) -> str:

@@ -10,12 +10,13 @@ import sys
 from functools import partial
 from typing import IO
 
-from api.http.secrets import access_token, signing_keys
+from api.http.secrets import access_token
 from api.http.settings import AuthSettings, ServerSettings
 from api.process.address import forget_address, tell_address
 from api.process.exposure import Unguarded, check_guarded
 from api.process.serve import listen
 from api.process.supervisor import Child, Supervisor, Voice
+from db.accounts.keys import signing_keys
 from db.settings import StoreSettings
 from tasks.settings import WorkerSettings
 from tasks.system.processes import dies_with_parent
@@ -51,7 +52,7 @@ async def _up(server: ServerSettings, store: StoreSettings, worker: WorkerSettin
     loop.add_signal_handler(signal.SIGTERM, partial(supervisor.ask_to_stop, patient=True))  # a service manager
     forget_address(store)  # of one that was killed
     token = access_token(server, store)
-    signing_keys(AuthSettings(), store)  # made before two processes ask for it
+    signing_keys(store)  # made before two processes ask for it
     environment = os.environ | {
         "GRAPHOPHONE_PORT": str(listener.getsockname()[1]),  # 0 has become a real one
     }

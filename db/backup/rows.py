@@ -15,12 +15,13 @@ from db.queue.workers import SILENT_MS
 from db.store import postgres
 from db.store.clock import db_now
 from db.uploads import tables as uploads
+from db.webhooks import tables as webhooks
 
 BATCH = 500
 Batch = tuple[str, Sequence[dict[str, Any]]]
 T = TypeVar("T")
 
-OTHER_TABLES = (grants, tables, uploads)  # imported so that METADATA knows them, too
+OTHER_TABLES = (grants, tables, uploads, webhooks)  # imported so that METADATA knows them, too
 
 
 class CannotCopy(Exception):

@@ -30,6 +30,7 @@ from db.store.session import Database
 from db.store.transactions import Execute, Transaction, fields_of, model_of
 from db.transcripts import revisions
 from db.transcripts.reading import transcript_id
+from db.webhooks import outbox
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     tags: tuple[str, ...] = ()
     metadata: Any = None
+    webhook_url: str | None = None
     idempotency_key: str | None = None
     input_hash: str = ""
     repeat_ms: int | None = None
@@ -73,6 +75,7 @@ async def create(db: Database, owner_id: str, new: NewJob, limits: QueueLimits) 
         priority=new.priority,
         tags=list(new.tags),
         client_metadata=new.metadata,
+        webhook_url=new.webhook_url,
         idempotency_key=f"repeat {new.input_hash}" if new.repeat_ms is not None else new.idempotency_key,
         input_hash=new.input_hash,
         correlation_id=new.correlation_id,
@@ -224,6 +227,8 @@ async def delete(session: AsyncSession, owner_id: str, job_id: str) -> None:
         gone = sql_delete(Media).where(col(Media.owner_id) == owner_id, col(Media.id) == job.media_id)
         blob_key = (await session.execute(gone.returning(col(Media.blob_key)))).scalar_one_or_none()
         keys += await media.unshared(session, owner_id, blob_key)
+        if blob_key:
+            await outbox.tell_of_media(session, owner_id, job.media_id)
     await cleanups.add(session, owner_id, keys, correlation_id=job.correlation_id)
 
 

@@ -10,6 +10,7 @@ from db.accounts import grants, tables  # noqa: F401 - add their tables to the m
 from db.models import METADATA
 from db.store.columns import Json
 from db.uploads import tables as uploads  # noqa: F401 - its tables, too
+from db.webhooks import tables as webhooks  # noqa: F401 - the same
 
 
 def _plain(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:

@@ -65,7 +65,7 @@ def is_in(row: Any, state: JobState) -> ColumnElement[bool]:
 
 def due(row: Any) -> ColumnElement[bool]:
     """Return the condition that a row waits and its time has come."""
-    return and_(is_in(row, JobState.QUEUED), row.run_after <= db_now())
+    return and_(is_in(row, JobState.QUEUED), row.run_after <= db_now(), row.may_run())
 
 
 async def write(session: AsyncSession, lease: Lease, **values: Any) -> None:

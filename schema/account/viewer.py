@@ -16,6 +16,7 @@ from schema.base.fields import arg, field, link
 from schema.base.nodes import Node, StandIn
 from schema.base.rates import Left
 from schema.base.scalars import Instant
+from schema.webhooks.types import WebhookEndpoint, webhook_endpoints
 
 
 class RateLimitView(NamedTuple):
@@ -100,6 +101,9 @@ class Viewer:
     usage: Usage = field("The viewer's use, and what is allowed.", of_viewer)
     access_tokens: Connection[AccessToken] = field(
         "The account's access tokens, the newest first.", access_tokens, scope="account"
+    )
+    webhook_endpoints: list[WebhookEndpoint] = field(
+        "The account's receivers of webhooks, the oldest first; at most 50.", webhook_endpoints, scope="account"
     )
 
 

@@ -70,7 +70,7 @@ class SchemaSettings:
     """The facts of the installation that the schema needs.
 
     `sign(path, owner_id, expires)` gives the path with a query that works for this owner until `expires` (epoch
-    milliseconds).
+    milliseconds). `seal` makes a webhook's secret unreadable but for this installation.
     """
 
     version: str
@@ -79,6 +79,7 @@ class SchemaSettings:
     worker: WorkerSettings
     audio_formats: tuple[str, ...]
     sign: Callable[[str, str, int], str]
+    seal: Callable[[str], str]
     warnings: tuple[str, ...] = ()  # about the installation, for administrators
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "StageState",
     "TranscriptionTask",
     "WordTiming",
+    "describe",
 ]
 
 ExportFormat = StrEnum("ExportFormat", {name: name for name in FORMATS})  # type: ignore[misc]  # one list, kept by `tasks.documents.registry`
@@ -42,13 +43,14 @@ class JobOrder(StrEnum):
     FINISHED_AT_DESC = "FINISHED_AT_DESC"
 
 
-def _describe(kind: type[StrEnum], description: str, values: dict[str, str]) -> None:
+def describe(kind: type[StrEnum], description: str, values: dict[str, str]) -> None:
+    """Make a closed set an enum of the graph, each value with its sentence."""
     definition = strawberry.enum(kind, description=description).__strawberry_definition__  # type: ignore[attr-defined]  # set by the call
     for value in definition.values:
         value.description = values[value.name]
 
 
-_describe(
+describe(
     JobState,
     "The state of a job.",
     {
@@ -60,7 +62,7 @@ _describe(
         "CANCELED": "Stopped at the client's request.",
     },
 )
-_describe(
+describe(
     Stage,
     "A stage of a job, in order.",
     {
@@ -72,7 +74,7 @@ _describe(
         "PERSIST": "Completes the stored transcript.",
     },
 )
-_describe(
+describe(
     StageState,
     "The state of one stage of a job.",
     {
@@ -83,12 +85,12 @@ _describe(
         "FAILED": "Could not be done: see its `problem`.",
     },
 )
-_describe(
+describe(
     TranscriptionTask,
     "The task for Whisper.",
     {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
 )
-_describe(
+describe(
     QualityFlag,
     "A reason to look at a segment again.",
     {
@@ -100,7 +102,7 @@ _describe(
         "OVERLAP": "More than one speaker talks at once.",
     },
 )
-_describe(
+describe(
     WordTiming,
     "The source of a word's times.",
     {
@@ -110,7 +112,7 @@ _describe(
         "ESTIMATED": "Spread over the segment.",
     },
 )
-_describe(
+describe(
     ExportState,
     "The state of an export.",
     {
@@ -120,7 +122,7 @@ _describe(
         "EXPIRED": "No longer kept; ask for it again.",
     },
 )
-_describe(
+describe(
     JobOrder,
     "The order of a list of jobs.",
     {
@@ -129,17 +131,17 @@ _describe(
         "FINISHED_AT_DESC": "Those that ended last first; those that have not ended come last.",
     },
 )
-_describe(
+describe(
     ExportFormat,
     "The kind of document to render.",
     {name: format_.description for name, format_ in FORMATS.items()},
 )
-_describe(
+describe(
     PaperSize,
     "The size of a document's pages.",
     {"A4": "210 by 297 mm (ISO 216).", "LETTER": "8.5 by 11 inches (ANSI)."},
 )
-_describe(
+describe(
     ErrorCode,
     "Every code that an error or a problem can carry; branch on these, never on messages.",
     {code.name: code.sentence for code in ErrorCode},

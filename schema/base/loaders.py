@@ -14,6 +14,8 @@ from db.accounts import owners, tokens
 from db.accounts.tables import AccessToken
 from db.models import Export, Job, Media, Owner, Transcript
 from db.store.session import Database
+from db.webhooks import deliveries, endpoints
+from db.webhooks.tables import WebhookDelivery, WebhookEndpoint
 from schema.base.speakers import SpeakerView, speaker_view
 
 Found = TypeVar("Found")
@@ -102,6 +104,16 @@ class Loaders:
     def token(self) -> Loader[AccessToken | None]:
         """Load access tokens."""
         return self._by_id(tokens.many)
+
+    @cached_property
+    def webhook_endpoint(self) -> Loader[WebhookEndpoint | None]:
+        """Load endpoints of webhooks."""
+        return self._by_id(endpoints.many)
+
+    @cached_property
+    def webhook_delivery(self) -> Loader[WebhookDelivery | None]:
+        """Load deliveries of webhooks."""
+        return self._by_id(deliveries.many)
 
     @cached_property
     def speakers(self) -> Loader[list[SpeakerView] | None]:

@@ -9,6 +9,8 @@ import strawberry
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from db.domain.clock import iso
+
 Instant = NewType("Instant", int)
 BigInt = NewType("BigInt", int)
 Upload = NewType("Upload", object)
@@ -24,11 +26,6 @@ class UploadedFile(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Return its bytes."""
-
-
-def iso(ms: int) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _instant(value: Any) -> int:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ TAGS, TAG_CHARS = 50, 100
 HOTWORDS, HOTWORD_CHARS, PROMPT_CHARS = 200, 100, 2000
 KEY_CHARS = 200
 SPEAKERS = 100
+ADDRESS_CHARS = 2000
 FILENAME_CHARS = 255
 _SAFE = 2**53 - 1
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # make a name read as another one
@@ -75,6 +77,19 @@ def filename(field: str, value: str) -> str:
     if _BIDI & set(name) or name in {".", ".."}:
         raise InvalidInput(field, "This is not a file's name.")
     return name
+
+
+def address(field: str, value: str) -> str:
+    """Return an address that messages can be posted to; whether one may go there is seen when one does."""
+    value = text(field, value, ADDRESS_CHARS)
+    try:
+        found = urlsplit(value)
+        usable = found.scheme in {"http", "https"} and found.hostname and found.port != 0
+    except ValueError:
+        usable = False
+    if not usable or found.username is not None or found.fragment or not value.isascii() or " " in value:
+        raise InvalidInput(field, "An address such as https://example.org/hook, without user, password or fragment.")
+    return value
 
 
 def between(field: str, value: Number, least: float, most: float) -> Number:

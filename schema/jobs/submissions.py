@@ -89,6 +89,9 @@ class CreateJobInput:
         "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
     )
     metadata: JSON | None = _optional("The client's own, given back as it is: at most 16 KiB of JSON.")
+    webhook_url: str | None = _optional(
+        "An address that is told when the job starts and ends, signed with the secret of `rotateJobWebhookSecret`."
+    )
     idempotency_key: str | None = _optional(
         "The same key and input give the same job; the same key with another input is a ConflictError."
     )
@@ -188,6 +191,7 @@ async def _known_recording(context: Context, id_: str) -> models.Media:
 async def accept(context: Context, wanted: NewJob, found: Recording) -> tuple[models.Job, bool]:
     """Store the job; return it, and whether it is that of an earlier request. Raises Conflict and QueueFull."""
     described = [found.identity, wanted.options, wanted.priority, wanted.tags, wanted.metadata]
+    described += [] if wanted.webhook_url is None else [wanted.webhook_url]
     digest = hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
     new = msgspec.structs.replace(wanted, media_id=found.row.id, input_hash=digest)
     job, reused = await jobs.create(context.db, context.owner_id, new, context.queue_limits)
@@ -199,13 +203,14 @@ async def accept(context: Context, wanted: NewJob, found: Recording) -> tuple[mo
 
 async def checked(context: Context, data: CreateJobInput) -> NewJob:
     """Everything but the recording, checked. Raises InvalidInput."""
-    key, checks = data.idempotency_key, validation.Checks()
+    key, told, checks = data.idempotency_key, data.webhook_url, validation.Checks()
     new = NewJob(
         media_id="",
         options=_options(context, data, checks),
         priority=checks(validation.between, "input.priority", data.priority or 0, -10, 10),
         tags=checks(validation.texts, "input.tags", data.tags or (), validation.TAG_CHARS),
         metadata=checks(validation.metadata, "input.metadata", data.metadata),
+        webhook_url=None if told is None else checks(validation.address, "input.webhookUrl", told),
         idempotency_key=None
         if key is None
         else checks(validation.text, "input.idempotencyKey", key, validation.KEY_CHARS),

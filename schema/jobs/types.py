@@ -27,6 +27,7 @@ from schema.jobs.hallucination_rules import HallucinationRules
 from schema.media import Media
 from schema.subscriptions import past
 from schema.transcripts.types import After, Before, First, Last, Transcript
+from schema.webhooks.types import deliveries_of_job
 
 Parent = strawberry.Parent[models.Job]
 
@@ -169,6 +170,12 @@ class Job(StandIn, Node):
         _events,
         scope="transcripts:read",
         graphql_type=link("JobEvent", "schema.jobs.events", Connection),
+    )
+    webhook_deliveries: Any = field(
+        "The messages about it, to its own address and to the account's endpoints, the newest first.",
+        deliveries_of_job,
+        scope="account",
+        graphql_type=link("WebhookDelivery", "schema.webhooks.types", Connection),
     )
 
 

@@ -5,8 +5,10 @@ import os
 import socket
 from dataclasses import dataclass, field
 
+import httpx
 from dramatiq.brokers.redis import RedisBroker
 
+from db.accounts.keys import Seals
 from db.store.blobs import Blobs
 from db.store.session import Database
 from tasks.runtime.scratch import Scratch
@@ -26,6 +28,8 @@ class Runtime:
     engine: EngineProcess
     settings: WorkerSettings
     scratch: Scratch
+    seals: Seals
+    outgoing: httpx.AsyncClient
     worker: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)  # take no more work, hand back what is at hand
     force_stop: asyncio.Event = field(default_factory=asyncio.Event)  # at once

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,7 +32,8 @@ class Handler(Generic[Work]):
     `run` does it, within `timeout` seconds, and records under the lease that it is done. A failure is tried
     again, `max_attempts` times; then, and when it took its workers down too often, `give_up` records why it was in
     vain; without `give_up` it is tried for ever. Work that is more than one function brings an `attempt` of its own;
-    a table whose changes are recorded elsewhere, a `journal` and a `rescue`.
+    a table whose changes are recorded elsewhere, a `journal` and a `rescue`. `light` work waits for others most of its
+    time: it takes none of the worker's slots, and no limit on an owner's jobs counts it.
     """
 
     table: type[Work]
@@ -42,6 +43,7 @@ class Handler(Generic[Work]):
     attempt: Callable[[Runtime, Work, Lease], Attempt[Work]] | None = None
     journal: claims.Journal = claims.SILENT
     rescue: Callable[[AsyncSession], Awaitable[int]] | None = None
+    light: bool = False
 
     @property
     def topic(self) -> str:
@@ -92,24 +94,36 @@ class _Plain(Attempt[Work]):
         return self._handler.timeout(self.runtime.settings)
 
 
-async def run_next(handlers: Sequence[Handler[Any]], runtime: Runtime) -> bool:
-    """Claim the best waiting row of the first handler that has one, and do it. False when there was none."""
+class Claimed(NamedTuple):
+    """A row that is this worker's, and its handler."""
+
+    handler: Handler[Any]
+    row: Any
+    lease: Lease
+
+
+async def claim_next(handlers: Sequence[Handler[Any]], runtime: Runtime) -> Claimed | None:
+    """Claim the best waiting row of the first handler that has one; None when there is none."""
     settings = runtime.settings
     for handler in handlers:
         claimed = await claims.claim(
             runtime.db,
             handler.table,
             worker=runtime.worker,
-            per_owner=settings.jobs_per_owner,
+            per_owner=0 if handler.light else settings.jobs_per_owner,
             lease_ms=settings.lease_ms,
             journal=handler.journal,
         )
         if claimed is not None:
-            row, lease = claimed
-            names = {f"{handler.topic}_id": row.id, "correlation_id": row.correlation_id}
-            with structlog.contextvars.bound_contextvars(**names), observed(handler.topic, row) as tell:
-                attempt = handler.begin(runtime, row, lease)
-                await attempt.run()
-                tell(attempt.outcome)
-            return True
-    return False
+            return Claimed(handler, *claimed)
+    return None
+
+
+async def attempt(runtime: Runtime, claimed: Claimed) -> None:
+    """Do what was claimed, and record how it ends."""
+    handler, row, lease = claimed
+    names = {f"{handler.topic}_id": row.id, "correlation_id": row.correlation_id}
+    with structlog.contextvars.bound_contextvars(**names), observed(handler.topic, row) as tell:
+        begun = handler.begin(runtime, row, lease)
+        await begun.run()
+        tell(begun.outcome)

@@ -1,21 +1,23 @@
 """The worker's service: what lives in a worker's event loop, from its start to its end."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 
+from db.accounts.keys import Seals, signing_keys
 from db.domain.values import Queue
 from db.queue import workers
 from db.settings import StoreSettings
 from db.store.blobs import Blobs
 from db.store.session import Database, DatabaseDown
+from db.webhooks.secrets import PURPOSE
 from tasks.runtime.context import Runtime, worker_name
-from tasks.runtime.handlers import Handler, run_next
+from tasks.runtime.handlers import Handler, attempt, claim_next
 from tasks.runtime.scratch import Scratch
 from tasks.runtime.sweeper import Sweeper
 from tasks.settings import WorkerSettings
@@ -25,6 +27,10 @@ from tasks.telemetry import metrics, status
 from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import CANCEL_CHANNEL, Notifier, make_client
 from tasks.wakeups.live import Live, listen
+from tasks.webhooks.client import open_client
+
+LIGHT_SLOTS = 32
+"""Pieces of light work at once, beside the slots of the worker."""
 
 BEAT_SECONDS = 10.0
 """The seconds between two reports that a worker is up."""
@@ -38,8 +44,10 @@ class WorkerService:
     def __init__(self, queue: Queue, handlers: Sequence[Handler[Any]], slots: int, settings: WorkerSettings) -> None:
         self._queue = queue
         self._all = handlers
-        self._handlers = [handler for handler in handlers if handler.queue == queue]
+        self._handlers = [handler for handler in handlers if handler.queue == queue and not handler.light]
+        self._light = [handler for handler in handlers if handler.queue == queue and handler.light]
         self._slots = asyncio.Semaphore(slots)
+        self._light_slots = asyncio.Semaphore(LIGHT_SLOTS)
         self._settings = settings
         self._opened = asyncio.Event()
         self._idle = asyncio.Condition()
@@ -66,6 +74,8 @@ class WorkerService:
             ),
             settings=self._settings,
             scratch=Scratch(store.home),
+            seals=Seals(signing_keys(store), PURPOSE),
+            outgoing=open_client(self._settings.outgoing_networks),
             worker=worker_name(self._queue),
         )
         saturation = Saturation(self._runtime.db, f"worker-{self._queue}")
@@ -91,26 +101,49 @@ class WorkerService:
     async def work(self) -> None:
         """Work until nothing may run; while all slots are taken, wait for one, so that others hear the next wake-up."""
         await self._opened.wait()
-        async with self._slots:
-            self._busy += 1
-            try:
-                while not self._runtime.draining.is_set() and await run_next(self._handlers, self._runtime):
-                    pass
-            except DatabaseDown as error:
-                _log.warning("worker.database_down", error=str(error), remedy="the sweeper looks again")
-            finally:
-                self._busy -= 1
-                async with self._idle:
-                    self._idle.notify_all()
+        self._begin_light()
+        async with self._slots, self._busy_one():
+            while not self._runtime.draining.is_set() and (claimed := await claim_next(self._handlers, self._runtime)):
+                await attempt(self._runtime, claimed)
 
     def work_unasked(self) -> bool:
         """Begin to work in a slot that is free; tell whether there was one."""
-        if self._slots.locked() or not self._opened.is_set() or self._runtime.draining.is_set():
+        if not self._opened.is_set() or self._runtime.draining.is_set():
             return False
-        task = asyncio.create_task(self.work())
+        self._begin_light()
+        if self._slots.locked():
+            return False
+        self._spawn(self.work())
+        return True
+
+    def _begin_light(self) -> None:
+        if self._light and not self._light_slots.locked():
+            self._spawn(self._work_light())
+
+    async def _work_light(self) -> None:
+        """Work until nothing light may run; each time that something may, another looks whether there is more."""
+        async with self._light_slots, self._busy_one():
+            while not self._runtime.draining.is_set() and (claimed := await claim_next(self._light, self._runtime)):
+                self._begin_light()
+                await attempt(self._runtime, claimed)
+
+    @asynccontextmanager
+    async def _busy_one(self) -> AsyncIterator[None]:
+        """Count a block as work in hand; the database's outages end it."""
+        self._busy += 1
+        try:
+            yield
+        except DatabaseDown as error:
+            _log.warning("worker.database_down", error=str(error), remedy="the sweeper looks again")
+        finally:
+            self._busy -= 1
+            async with self._idle:
+                self._idle.notify_all()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._own.add(task)
         task.add_done_callback(self._ended)
-        return True
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._own.discard(task)
@@ -165,6 +198,7 @@ class WorkerService:
                 async with self._runtime.db.write() as session:
                     await workers.gone(session, self._runtime.worker)
         await self._runtime.engine.end()
+        await self._runtime.outgoing.aclose()
         await self._notifier.close()
         await self._runtime.db.close()
         await asyncio.to_thread(self._runtime.scratch.close)

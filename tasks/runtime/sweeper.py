@@ -17,6 +17,7 @@ from db.domain.clock import now
 from db.domain.values import Queue
 from db.queue import leases
 from db.store.session import DatabaseDown
+from db.webhooks import deliveries
 from tasks.runtime import leftovers
 from tasks.runtime.context import Runtime
 from tasks.runtime.handlers import Handler
@@ -102,7 +103,8 @@ class Sweeper:
         while some:
             async with self._runtime.db.write() as session:
                 files = await retention.expire(session)
-                some = bool(files + await events.forget(session, before=before))
+                rows = await events.forget(session, before=before) + await deliveries.forget(session, before=before)
+                some = bool(files + rows)
 
     async def _look_for_leftovers(self) -> None:
         """Begin to look, beside everything else: a large store is listed for minutes."""

@@ -52,6 +52,11 @@ INSTRUMENTS: Final = (
     ),
     Instrument("stages", "counter", "graphophone.stage.failures", "{stage}", "Stages failed.", ("stage", "code")),
     Instrument("exports", "histogram", "graphophone.export.size", "By", "Size of a document.", ("format",), SIZE),
+    Instrument(
+        "webhooks", "histogram", "graphophone.webhook.duration", "s", "Time of an attempt.", ("outcome",), QUICK
+    ),
+    Instrument("webhooks", "counter", "graphophone.webhooks.parked", "{delivery}", "Deliveries given up.", ("reason",)),
+    Instrument("webhooks", "counter", "graphophone.webhooks.closed", "{endpoint}", "Sent no more.", ("state",)),
     Instrument("uploads", "counter", "graphophone.uploads.finished", "{upload}", "Uploads ended.", ("outcome",)),
     Instrument("uploads", "histogram", "graphophone.upload.size", "By", "Size of a recording taken in.", (), SIZE),
     Instrument("uploads", "histogram", "graphophone.upload.duration", "s", "Time to take a recording in.", (), SLOW),

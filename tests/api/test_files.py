@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.secrets import signing_keys
-from api.http.settings import AuthSettings
 from api.http.signing import Signer
+from db.accounts.keys import signing_keys
 from db.domain.clock import now
 from db.settings import StoreSettings
 from tests.fixtures.servers import Server
@@ -84,7 +83,7 @@ def test_an_address_that_was_altered_or_not_signed_opens_nothing(server: Server)
     ("method", "path"), [("PUT", "/uploads/upl_1"), ("GET", "/media/med_1"), ("GET", "/exports/exp_1/call.srt")]
 )
 def test_a_signed_address_ends(server: Server, method: str, path: str) -> None:
-    signer = Signer(signing_keys(AuthSettings(), StoreSettings(home=server.home)))
+    signer = Signer(signing_keys(StoreSettings(home=server.home)))
     hour = 3_600_000
     valid, over = (server.url + signer.sign(path, "usr_local", now() + until) for until in (hour, -hour))
     assert httpx.request(method, valid).status_code == 404  # the signature opens it; there is no such thing

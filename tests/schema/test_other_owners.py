@@ -48,8 +48,16 @@ async def things(graph: Graph, *, finished: bool = True) -> dict[str, str]:
           createExport(input: {transcriptId: $id, format: SRT}) { ... on CreateExportPayload { export { id } } }
           createAccessToken(input: {name: "x", scopes: ["account"]}) {
             ... on CreateAccessTokenPayload { accessToken { id } } }
+          createWebhookEndpoint(input: {url: "https://example.org", events: [JOB_FAILED]}) {
+            ... on CreateWebhookEndpointPayload { webhookEndpoint { id } } }
           createUpload(input: {filename: "a.wav", byteSize: 9}) { ... on CreateUploadPayload { upload { id } } } }""",
         id=transcript,
+    )
+    endpoint = told["createWebhookEndpoint"]["webhookEndpoint"]["id"]
+    tested = await graph.data(
+        "mutation($id: ID!) { testWebhookEndpoint(id: $id) {"
+        " ... on ReplayWebhookDeliveryPayload { delivery { id } } } }",
+        id=endpoint,
     )
     shown = await graph.data(
         "query($id: ID!) { transcript(id: $id) { segments { edges { node { id } } } job { media { id } } } }",
@@ -76,6 +84,8 @@ async def things(graph: Graph, *, finished: bool = True) -> dict[str, str]:
         "Export": told["createExport"]["export"]["id"],
         "AccessToken": told["createAccessToken"]["accessToken"]["id"],
         "Upload": told["createUpload"]["upload"]["id"],
+        "WebhookEndpoint": endpoint,
+        "WebhookDelivery": tested["testWebhookEndpoint"]["delivery"]["id"],
     }
 
 

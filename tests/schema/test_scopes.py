@@ -16,7 +16,8 @@ READ = {
     "Transcript": "transcripts:read", "Segment": "transcripts:read", "Speaker": "transcripts:read",
     "Word": "transcripts:read", "Caption": "transcripts:read", "SearchHit": "transcripts:read",
     "Revision": "transcripts:read", "Utterance": "transcripts:read",
-    "Export": "exports:read", "AccessToken": "account",
+    "Export": "exports:read", "AccessToken": "account", "WebhookEndpoint": "account",
+    "WebhookDelivery": "account",
 }  # fmt: skip
 """What it takes to see a thing. Whatever else a type shows belongs to one of these, or is nobody's secret."""
 
@@ -111,6 +112,8 @@ ARGUMENTS = {
     "UpdateJobInput!": "{priority: 1}", "UpdateTranscriptInput!": '{title: "x"}',
     "CreateExportBundleInput!": '{transcriptIds: ["x"], format: SRT}',
     "CreateAccessTokenInput!": '{name: "x", scopes: ["account"]}',
+    "CreateWebhookEndpointInput!": '{url: "https://example.org", events: [JOB_FAILED]}',
+    "UpdateWebhookEndpointInput!": "{state: PAUSED}",
 }  # fmt: skip
 """A value for each type of a required argument: add one when the schema needs another."""
 
@@ -155,6 +158,16 @@ async def test_a_node_needs_the_scope_of_its_type(graph: Graph) -> None:
         'mutation { createAccessToken(input: {name: "x", scopes: ["account"]}) { ... on CreateAccessTokenPayload {'
         " accessToken { id } } } }"
     )
+    endpoint = await graph.data(
+        'mutation { createWebhookEndpoint(input: {url: "https://example.org", events: [JOB_FAILED]}) {'
+        " ... on CreateWebhookEndpointPayload { webhookEndpoint { id } } } }"
+    )
+    endpoint_id = endpoint["createWebhookEndpoint"]["webhookEndpoint"]["id"]
+    delivery = await graph.data(
+        "mutation($id: ID!) { testWebhookEndpoint(id: $id) {"
+        " ... on ReplayWebhookDeliveryPayload { delivery { id } } } }",
+        id=endpoint_id,
+    )
     export = await graph.data(
         "mutation($id: ID!) { createExport(input: {transcriptId: $id, format: SRT}) { ... on CreateExportPayload {"
         " export { id } } } }",
@@ -162,7 +175,8 @@ async def test_a_node_needs_the_scope_of_its_type(graph: Graph) -> None:
     )
     ids = {
         "Job": job, "Media": media, "Transcript": transcript, "Export": export["createExport"]["export"]["id"],
-        "AccessToken": made["createAccessToken"]["accessToken"]["id"],
+        "AccessToken": made["createAccessToken"]["accessToken"]["id"], "WebhookEndpoint": endpoint_id,
+        "WebhookDelivery": delivery["testWebhookEndpoint"]["delivery"]["id"],
     }  # fmt: skip
     shown = {str(type_) for type_ in engine().schema.type_map.values() if "Node" in kinds(type_)}
     assert shown - {"User", "Segment", "Speaker", "Node"} == set(ids), "another kind of node: say what it needs here"

@@ -21,14 +21,27 @@ from graphql import (
 from schema.execution import Request, RequestRejected
 from tests.fixtures.graph import engine
 
-KINDS = ("Transcript", "Segment", "Speaker", "Export", "AccessToken", "Upload", "Media", "Job")
+KINDS = (
+    "WebhookEndpoint",
+    "WebhookDelivery",
+    "Transcript",
+    "Segment",
+    "Speaker",
+    "Export",
+    "AccessToken",
+    "Upload",
+    "Media",
+    "Job",
+)
 """Nouns of ids, as they stand in the names of fields and arguments."""
 
-ELSE = {"Stage": "Job", "into": "Speaker", "media": "Media", "upload": "Upload", "export": "Export", "job": "Job",
+ELSE = {"WebhookSecret": "WebhookEndpoint",
+        "Stage": "Job", "into": "Speaker", "media": "Media", "upload": "Upload", "export": "Export", "job": "Job",
         "transcript": "Transcript", "segment": "Segment", "speaker": "Speaker", "node": "Job"}  # fmt: skip
 VALUES: Mapping[str, Any] = {"Int": 1, "BigInt": 1, "String": "x", "Boolean": True, "Float": 1.0, "JSON": {}}
 SPECIAL: Mapping[str, Any] = {"start": 0.0, "end": 9.0, "filename": "x.wav", "scopes": ["account"], "language": "en",
-                              "sha256": "0" * 64, "model": "base", "expectedRevision": 2}  # fmt: skip
+                              "sha256": "0" * 64, "url": "https://example.org",
+                              "model": "base", "expectedRevision": 2}  # fmt: skip
 
 ALWAYS = {"text", "priority", "title"}
 """Fields that are given although they need not be: without any, there is nothing to do."""
