@@ -28,6 +28,7 @@ class Stage(StrEnum):
 
     FETCH = "FETCH"
     DECODE = "DECODE"
+    LOAD = "LOAD"
     TRANSCRIBE = "TRANSCRIBE"
     ALIGN = "ALIGN"
     DIARIZE = "DIARIZE"

@@ -66,6 +66,7 @@ _describe(
     {
         "FETCH": "Fetches the recording; only when the source is a URL.",
         "DECODE": "Decodes the recording to 16 kHz mono.",
+        "LOAD": "Loads the models that are not in memory yet.",
         "TRANSCRIBE": "Voice activity, language detection and Whisper.",
         "ALIGN": "Finds each word's time (forced alignment).",
         "DIARIZE": "Tells who speaks when.",

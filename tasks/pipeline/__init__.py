@@ -1,6 +1,7 @@
 """The product on one screen: a recording becomes a transcript, stage by stage.
 
     DECODE      anything that is promised, to samples on disk      decoding.py (tasks/decoding), peaks.py
+    LOAD        the models, when they are not in memory            whisperx/engine.py
     TRANSCRIBE  what was said: Whisper, window by window           detect.py, transcribe.py, rehearing.py, timing.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
@@ -19,6 +20,7 @@ from tasks.pipeline.alignment.align import align
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.decoding import decode
 from tasks.pipeline.diarize import diarize, extract_embeddings
+from tasks.pipeline.loading import load
 from tasks.pipeline.peaks import keep
 from tasks.pipeline.recognition.detect import DetectedSpeech, vad_chunks
 from tasks.pipeline.recognition.transcribe import transcribe
@@ -47,6 +49,7 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
     speech = DetectedSpeech(recording, engine, options)
     aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
+    load(engine, builder, stages, aligning=aligning, diarizing=diarizing)
 
     with beside(stages, builder.complete, parallel=parallel) as side:
         embeddings = side.start(lambda: extract_embeddings(speech, engine, work, stages), wanted=diarizing)

@@ -1,6 +1,6 @@
 """What goes into the pipeline, what comes out of it, and what it asks of a speech engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -232,6 +232,12 @@ class SpeechEngine(Protocol):
         """Load what a job with this model needs, so that none waits for it.
 
         Raises `ModelUnavailable` only for what no job can do without.
+        """
+
+    def load(self, options: Options, stages: Collection[Stage], language: str, report: Report) -> None:
+        """Load what these stages of a job need and is not in memory, for words in this language.
+
+        Raises `ModelUnavailable` only for what no transcript comes about without.
         """
 
     def facts(self, default_model: str) -> WorkerFacts:

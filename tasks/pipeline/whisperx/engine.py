@@ -1,7 +1,7 @@
 """The speech engine over WhisperX and pyannote; `tasks.pipeline.engine.open_engine` is the way in."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
@@ -9,7 +9,7 @@ import torch
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from whisperx.asr import WhisperModel
 
-from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
+from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, Stage, WorkerFacts
 from tasks.models import pack
 from tasks.models.weights import EMBEDDING_MODEL, SEGMENTATION
 from tasks.pipeline.recording import Recording
@@ -112,11 +112,18 @@ class WhisperXEngine(SpeechEngine):
 
     def preload(self, model: str) -> None:
         """Load everything that a job with this model in English needs, so that the first job does not wait."""
-        self._whisper(model)
+        self.load(Options(model=model), (Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE), "en", lambda _: None)
+
+    def load(self, options: Options, stages: Collection[Stage], language: str, report: Report) -> None:
+        """Load what these stages need. The voice detector serves all of them."""
         self._voice_detector()
-        for optional in (lambda: self._aligner("en"), self._speakers):
-            with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
-                optional()
+        for done, stage in enumerate(stages, 1):
+            if stage is Stage.TRANSCRIBE:
+                self._whisper(options.model)
+            else:
+                with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
+                    self._aligner(language) if stage is Stage.ALIGN else self._speakers()
+            report(done / len(stages))
 
     def facts(self, default_model: str) -> WorkerFacts:
         """Return the models that are there, and whether speakers can be told apart."""
