@@ -75,6 +75,8 @@ async def add(
         duration_ms=round(facts.duration_seconds * 1000),
         channels=facts.channels,
         sample_rate=facts.sample_rate,
+        has_video=facts.has_video,
+        tracks=list(facts.tracks),
         blob_key=blob_key,
         created_at=now(),
     )

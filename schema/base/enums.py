@@ -4,11 +4,13 @@ from enum import StrEnum
 
 import strawberry
 
+from db.domain.tracks import ChannelMode
 from db.domain.values import ErrorCode, JobState, QualityFlag, Stage, StageState, TranscriptionTask, WordTiming
 from tasks.documents.options import PaperSize
 from tasks.documents.registry import FORMATS
 
 __all__ = [
+    "ChannelMode",
     "ErrorCode",
     "ExportFormat",
     "ExportState",
@@ -88,6 +90,14 @@ _describe(
     TranscriptionTask,
     "The task for Whisper.",
     {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
+)
+_describe(
+    ChannelMode,
+    "What becomes of the channels of a recording.",
+    {
+        "MIX": "Mixed to one; those of opposite phase do not cancel.",
+        "SEPARATE": "Each is a speaker of its own, recognised by itself; nothing is diarized.",
+    },
 )
 _describe(
     QualityFlag,

@@ -6,6 +6,8 @@
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
+Where each channel is a speaker (channels.py), each goes this way by itself, and nobody is told apart.
+
 The models are behind `SpeechEngine` (whisperx/); the rest knows neither torch, Dramatiq nor SQL. Where cores allow, no
 stage waits for what it does not need: windows are aligned, and speakers told apart, while Whisper is still running.
 """
@@ -14,10 +16,12 @@ import os
 
 from msgspec.structs import replace
 
+from db.domain.tracks import ChannelMode
 from db.domain.values import Stage, TranscriptionTask
 from tasks.decoding.faults import InputFault
 from tasks.pipeline.alignment.align import align
 from tasks.pipeline.builder import TranscriptBuilder
+from tasks.pipeline.channels import Channels
 from tasks.pipeline.decoding import decode
 from tasks.pipeline.diarize import diarize, extract_embeddings
 from tasks.pipeline.loading import load
@@ -45,11 +49,20 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
     if stages.needed(Stage.DECODE) or not samples.exists():
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
-    recording, builder = Recording(samples), TranscriptBuilder(options, work.resume)
+    run_channels = _separate if options.channels is ChannelMode.SEPARATE else _mixed
+    language = run_channels(work, engine, stages, parallel=parallel)
+    provenance = engine.provenance(options, language)
+    stages.tell(Completed(provenance=replace(provenance, options=options, stage_seconds=stages.seconds)))
+
+
+def _mixed(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> str | None:
+    """Make the transcript of all channels together; returns its language."""
+    options, recording = work.options, Recording(scratch_file(work, "samples"))
+    builder = TranscriptBuilder(options, work.resume)
     speech = DetectedSpeech(recording, engine, options)
-    aligning = options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)
+    aligning = _aligning(work, stages)
     diarizing = options.diarize and stages.needed(Stage.DIARIZE)
-    load(engine, builder, stages, aligning=aligning, diarizing=diarizing)
+    load(engine, options, builder.language, stages, aligning=aligning, diarizing=diarizing)
 
     with beside(stages, builder.complete, parallel=parallel) as side:
         embeddings = side.start(lambda: extract_embeddings(speech, engine, work, stages), wanted=diarizing)
@@ -65,6 +78,22 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         stages.do_if_possible(
             Stage.DIARIZE, lambda: diarize(embeddings(), engine, builder, stages.tell), wanted=diarizing and some
         )
+    return builder.language
 
-    provenance = engine.provenance(options, builder.language)
-    stages.tell(Completed(provenance=replace(provenance, options=options, stage_seconds=stages.seconds)))
+
+def _separate(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> str | None:  # noqa: ARG001  channels follow each other
+    """Make the transcript of each channel by itself; returns the language of the first."""
+    aligning, channels = _aligning(work, stages), Channels(work, engine, stages)
+    load(engine, work.options, work.resume.language, stages, aligning=aligning, diarizing=False)
+    if stages.needed(Stage.TRANSCRIBE):
+        stages.do(Stage.TRANSCRIBE, channels.transcribe)
+    stages.do_if_possible(Stage.ALIGN, channels.align, wanted=aligning)
+    channels.finish()
+    stages.do_if_possible(Stage.DIARIZE, lambda: None, wanted=False)
+    return channels.language
+
+
+def _aligning(work: Work, stages: Stages) -> bool:
+    """Whether words are still to be aligned: those of a translation are not what is heard."""
+    options = work.options
+    return options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)

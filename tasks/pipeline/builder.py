@@ -15,8 +15,10 @@ from tasks.pipeline.types import Chunk, Resume
 class TranscriptBuilder:
     """Language and segments. One thread may add windows while another takes them as they come."""
 
-    def __init__(self, options: Options, resume: Resume) -> None:
+    def __init__(self, options: Options, resume: Resume, *, first_window: int = 0, speaker: int | None = None) -> None:
         self.options = options
+        self.first_window = first_window  # the number of its first one in the whole job
+        self.speaker = speaker  # of all that is said here, where that is known before
         self.language = resume.language
         self.segments = list(resume.segments)
         self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt

@@ -86,7 +86,8 @@ def _not_stored(
     pieces: Iterator[Chunk], builder: TranscriptBuilder, resume: Resume
 ) -> Iterator[tuple[int, int, Chunk]]:
     """Return the chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
-    for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
+    for place, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
+        number = builder.first_window + place
         if number < resume.windows:
             builder.add_speech(chunk)
         else:
@@ -153,7 +154,8 @@ def _sentences(hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: floa
             start=words[0].start or 0.0,
             end=max(word.end or 0.0 for word in words),
             text=join(sentence, builder.written),
-            words=words,
+            words=words if builder.speaker is None else tuple(replace(word, speaker=builder.speaker) for word in words),
             confidence=confidence,
             flags=(*flags, QualityFlag.LOW_CONFIDENCE) if unsure else flags,
+            speaker=builder.speaker,
         )
