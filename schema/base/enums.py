@@ -93,7 +93,7 @@ _describe(
 )
 _describe(
     ChannelMode,
-    "What becomes of the channels of a recording.",
+    "The treatment of a recording's channels.",
     {
         "MIX": "Mixed to one; those of opposite phase do not cancel.",
         "SEPARATE": "Each is a speaker of its own, recognised by itself; nothing is diarized.",

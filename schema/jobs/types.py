@@ -79,7 +79,7 @@ class JobOptions:
     suppress_numerals: bool = field("Write numbers in words.")
     languages: list[str] = field("The only languages that are considered; none: all.")
     track: int | None = field("The audio track, from 0; null: the first with sound.")
-    channels: ChannelMode = field("What becomes of its channels.")
+    channels: ChannelMode = field("Its channels mixed, or a speaker each.")
     rules: HallucinationRules = field("Filters against text that nobody spoke.", _rules)
 
 

@@ -2,7 +2,7 @@
 
     DECODE      anything that is promised, to samples on disk      decoding.py (tasks/decoding), peaks.py
     LOAD        the models, when they are not in memory            whisperx/engine.py
-    TRANSCRIBE  what was said: Whisper, window by window           detect.py, transcribe.py, rehearing.py, timing.py
+    TRANSCRIBE  what was said: Whisper, window by window           detect.py, languages.py, transcribe.py, rehearing.py
     ALIGN       when each word was said                            align.py, ctc.py
     DIARIZE     who said it                                        diarize.py
 
@@ -13,6 +13,7 @@ stage waits for what it does not need: windows are aligned, and speakers told ap
 """
 
 import os
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -50,13 +51,13 @@ def _run(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) ->
         stages.do(Stage.DECODE, lambda: decode(work, samples, stages.tell))
         keep(Recording(samples), work, stages.tell)
     run_channels = _separate if options.channels is ChannelMode.SEPARATE else _mixed
-    language = run_channels(work, engine, stages, parallel=parallel)
-    provenance = engine.provenance(options, language)
+    languages = run_channels(work, engine, stages, parallel=parallel)
+    provenance = engine.provenance(options, languages)
     stages.tell(Completed(provenance=replace(provenance, options=options, stage_seconds=stages.seconds)))
 
 
-def _mixed(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> str | None:
-    """Make the transcript of all channels together; returns its language."""
+def _mixed(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> Collection[str]:
+    """Make the transcript of all channels together; returns the languages spoken."""
     options, recording = work.options, Recording(scratch_file(work, "samples"))
     builder = TranscriptBuilder(options, work.resume)
     speech = DetectedSpeech(recording, engine, options)
@@ -78,11 +79,11 @@ def _mixed(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) 
         stages.do_if_possible(
             Stage.DIARIZE, lambda: diarize(embeddings(), engine, builder, stages.tell), wanted=diarizing and some
         )
-    return builder.language
+    return builder.languages
 
 
-def _separate(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> str | None:  # noqa: ARG001  channels follow each other
-    """Make the transcript of each channel by itself; returns the language of the first."""
+def _separate(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: bool) -> Collection[str]:  # noqa: ARG001  channels follow each other
+    """Make the transcript of each channel by itself; returns the languages spoken."""
     aligning, channels = _aligning(work, stages), Channels(work, engine, stages)
     load(engine, work.options, work.resume.language, stages, aligning=aligning, diarizing=False)
     if stages.needed(Stage.TRANSCRIBE):
@@ -90,7 +91,7 @@ def _separate(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: boo
     stages.do_if_possible(Stage.ALIGN, channels.align, wanted=aligning)
     channels.finish()
     stages.do_if_possible(Stage.DIARIZE, lambda: None, wanted=False)
-    return channels.language
+    return channels.languages
 
 
 def _aligning(work: Work, stages: Stages) -> bool:

@@ -29,8 +29,18 @@ class TranscriptBuilder:
 
     @property
     def written(self) -> str:
-        """The language of the text: a translation is English, whatever was spoken."""
-        return "en" if self.options.task is TranscriptionTask.TRANSLATE else self.language or ""
+        """The language of the text, as far as there is one."""
+        return self.written_in(None)
+
+    def written_in(self, spoken: str | None) -> str:
+        """Return the language of a text where this one is spoken: a translation is English, whatever that is."""
+        return "en" if self.options.task is TranscriptionTask.TRANSLATE else spoken or self.language or ""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that are spoken, the recording's first."""
+        spoken = (self.language, *(segment.language for segment in self.segments))
+        return tuple(dict.fromkeys(one for one in spoken if one))
 
     def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
         """Add segments that were just recognised in a chunk."""

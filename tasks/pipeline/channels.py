@@ -5,7 +5,7 @@ resuming are what they are for one. Sentences are put in order of time by whoeve
 as they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -55,9 +55,9 @@ class Channels:
             number += 1
 
     @property
-    def language(self) -> str | None:
-        """The language of the first channel in which somebody speaks."""
-        return next((one.builder.language for one in self._opened if one.builder.segments), self._work.resume.language)
+    def languages(self) -> Collection[str]:
+        """The languages that are spoken."""
+        return dict.fromkeys(language for channel in self._opened for language in channel.builder.languages)
 
     @property
     def segments(self) -> list[Segment]:

@@ -247,7 +247,18 @@ class SpeechEngine(Protocol):
         """Return where somebody speaks: (start, end), at most a chunk each, in order, as soon as each is known."""
 
     def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
-        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first."""
+        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first.
+
+        A model that knows only some leaves it to another one, if there is one here.
+        """
+
+    def detect_languages(
+        self, recording: Recording, places: Sequence[tuple[float, float]], options: Options
+    ) -> list[dict[str, float]]:
+        """Return the same for places of some seconds, heard by themselves; less sure, and at a fraction of the cost."""
+
+    def languages(self, options: Options) -> frozenset[str] | None:
+        """Return the languages that the job's model knows; None: all that there are."""
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -265,7 +276,7 @@ class SpeechEngine(Protocol):
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Who speaks when, over the whole recording; the number of speakers is as the options say."""
 
-    def provenance(self, options: Options, language: str | None) -> Provenance:
+    def provenance(self, options: Options, languages: Collection[str]) -> Provenance:
         """Exact models, device and versions used for such a job."""
 
 

@@ -26,7 +26,6 @@ from tests.fixtures.engine import FakeEngine
 from tests.tasks.pipeline.test_stages import of, told, transcript, work
 
 SECONDS = 300
-MODE = {"channels": ChannelMode.SEPARATE}
 
 
 class Listening(FakeEngine):
@@ -59,7 +58,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_channel_is_a_speaker_of_what_is_said_in_it(two: Path, tmp_path: Path) -> None:
-    updates = told(work(two, tmp_path, **MODE), Listening())
+    updates = told(work(two, tmp_path, channels=ChannelMode.SEPARATE), Listening())
     segments = transcript(updates)
     assert {(segment.speaker, segment.text) for segment in segments} == {(0, "As loud as 0.3."), (1, "As loud as 0.6.")}
     assert {word.speaker == segment.speaker for segment in segments for word in segment.words} == {True}
@@ -76,14 +75,14 @@ def test_each_channel_is_a_speaker_of_what_is_said_in_it(two: Path, tmp_path: Pa
 
 
 def test_what_is_said_at_once_is_kept_and_flagged(two: Path, tmp_path: Path) -> None:
-    segments = transcript(told(work(two, tmp_path, **MODE), Listening()))
+    segments = transcript(told(work(two, tmp_path, channels=ChannelMode.SEPARATE), Listening()))
     half = SECONDS / 2
     assert {QualityFlag.OVERLAP in segment.flags for segment in segments if segment.start >= half} == {True}
     assert {QualityFlag.OVERLAP in segment.flags for segment in segments if segment.end < half - 1} == {False}
 
 
 def test_progress_goes_through_all_channels_and_never_back(two: Path, tmp_path: Path) -> None:
-    updates = told(work(two, tmp_path, **MODE), Listening())
+    updates = told(work(two, tmp_path, channels=ChannelMode.SEPARATE), Listening())
     for stage in (Stage.TRANSCRIBE, Stage.ALIGN):
         fractions = [update.fraction for update in of(updates, Progressed) if update.stage is stage]
         assert fractions == sorted(fractions)
@@ -96,24 +95,24 @@ def stored(updates: list[Update], windows: int) -> tuple[Segment, ...]:
 
 
 def test_finished_windows_of_every_channel_are_not_done_again(two: Path, tmp_path: Path) -> None:
-    before = told(work(two, tmp_path, **MODE), Listening())
+    before = told(work(two, tmp_path, channels=ChannelMode.SEPARATE), Listening())
     whole = transcript(before)
     last = of(before, WindowTranscribed)[-1].window
     assert last >= 3
     for windows in range(last + 1):
         known = stored(before, windows)
         resume = Resume(stages=(Stage.DECODE,), windows=windows, language="en", segments=known)
-        again = told(work(two, tmp_path, resume, **MODE), Listening())
+        again = told(work(two, tmp_path, resume, channels=ChannelMode.SEPARATE), Listening())
         new = {segment.key for update in of(again, WindowTranscribed) for segment in update.segments}
         assert not new & {segment.key for segment in known}
         assert transcript(again, known) == whole
 
 
 def test_words_are_aligned_again_where_all_was_recognised(two: Path, tmp_path: Path) -> None:
-    before = told(work(two, tmp_path, **MODE), Listening())
+    before = told(work(two, tmp_path, channels=ChannelMode.SEPARATE), Listening())
     whole = transcript(before)
     done = Resume(stages=(Stage.DECODE, Stage.TRANSCRIBE), windows=99, language="en", segments=tuple(whole))
-    again = told(work(two, tmp_path, done, **MODE), Listening())
+    again = told(work(two, tmp_path, done, channels=ChannelMode.SEPARATE), Listening())
     assert not of(again, WindowTranscribed)
     assert transcript(again, tuple(whole)) == whole
 
@@ -128,7 +127,7 @@ def test_a_channel_in_which_nobody_speaks_is_no_problem_unless_all_are(two: Path
         file.setparams(source.getparams())
         file.writeframes(source.readframes(SAMPLE_RATE * 20))
     for engine, silent in ((Listening(), False), (Deaf(), True)):
-        updates = told(work(path, tmp_path, **MODE), engine)
+        updates = told(work(path, tmp_path, channels=ChannelMode.SEPARATE), engine)
         problem = next(u.problem for u in of(updates, StageFinished) if u.stage is Stage.TRANSCRIBE)
         assert (problem is not None) == silent
         assert isinstance(updates[-1], Completed)

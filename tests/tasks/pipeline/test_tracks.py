@@ -3,6 +3,7 @@
 import wave
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -126,7 +127,7 @@ def test_channels_of_opposite_phase_do_not_cancel(tmp_path: Path, codec: str) ->
     resampler = av.AudioResampler(format=kind, layout="stereo", rate=SAMPLE_RATE)
     path = tmp_path / "opposite"
     with av.open(str(path), "w", format="flac" if codec == "flac" else "wav") as out:
-        stream = out.add_stream(codec, SAMPLE_RATE, layout="stereo")
+        stream = cast("av.AudioStream", out.add_stream(codec, SAMPLE_RATE, layout="stereo"))
         both = np.stack([tone(440), -tone(440)])
         for first in range(0, both.shape[1], 1600):
             for frame in resampler.resample(_frame(both[:, first : first + 1600], "stereo", first)):
