@@ -73,14 +73,9 @@ def _better(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
     lost = _seconds(missing(first))
     if likelihood(once) >= DOUBT and not lost:
         return once
-    in_their_own = spoken.doubtful(first.chunk)
-    if any(part.language != first.chunk.language for part in in_their_own):
-        return hear(in_their_own)
-    for other in hear(spoken.others(first.chunk)):
-        if likelihood([other]) > likelihood(once) + CERTAINLY_ANOTHER:
-            once = [other]
-    if once[0] is not first:
-        return once
+    foreign = _in_other_languages(first, hear, spoken)
+    if foreign:
+        return foreign
     halves = divided(first.chunk)
     if len(halves) < 2:
         return once
@@ -89,6 +84,16 @@ def _better(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
     if lost_twice <= lost - MISSING:
         return twice
     return twice if lost_twice <= lost and likelihood(twice) > likelihood(once) + CERTAIN else once
+
+
+def _in_other_languages(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
+    """Return the hypotheses of a doubtful chunk whose parts turn out to be in other languages; nothing otherwise."""
+    parts = spoken.doubtful(first.chunk)
+    if any(part.language != first.chunk.language for part in parts):
+        return hear(parts)
+    others = spoken.others(first.chunk)
+    best = max(hear(others), key=lambda other: likelihood([other])) if others else first
+    return [best] if likelihood([best]) > likelihood([first]) + CERTAINLY_ANOTHER else []
 
 
 def _complete(chunk: Chunk, parts: Sequence[Hypothesis], hear: Hear, options: Options) -> Reading:

@@ -7,22 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.domain.values import Options, Segment, Stage, TranscriptionTask
-from tasks.pipeline.recording import SAMPLE_RATE, Recording
+from db.domain.values import Options, Rules, Segment, Stage, TranscriptionTask
+from tasks import pipeline
+from tasks.pipeline.recording import SAMPLE_RATE, Recording, Waveform
 from tasks.pipeline.types import (
     AlignmentSpan,
     Chunk,
     Completed,
     Hypothesis,
     LanguageDetected,
+    SpeechEngine,
     StageFinished,
     Update,
     WordSpan,
     Work,
 )
 from tests.fixtures.engine import FakeEngine
-from tests.tasks.pipeline.recordings import written
+from tests.tasks.pipeline.recordings import call, written
 from tests.tasks.pipeline.test_stages import of, told, transcript
+from tests.tasks.pipeline.voice import SPOKEN, say
 
 SECONDS = 120
 TURNS = ((0, "en"), (30, "es"), (48, "en"), (80, "fr"), (110, "en"))
@@ -142,3 +145,29 @@ def test_a_language_that_the_model_does_not_know_is_a_problem(tmp_path: Path, la
     if problem is not None:
         assert "“es”" in problem.message
         assert "multilingual" in (problem.remedy or "")
+
+
+def heard(engine: SpeechEngine, folder: Path, waveform: Waveform, model: str) -> list[Update]:
+    updates: list[Update] = []
+    wanted = Options(model=model, diarize=False, align=False, rules=Rules(temperatures=(0.0,)))
+    source = str(written(folder, waveform))
+    pipeline.run(Work(source=source, scratch=str(folder), options=wanted, max_seconds=600), engine, updates.append)
+    return updates
+
+
+@pytest.mark.filterwarnings("ignore")  # as of torch and pyannote
+def test_real_spanish_between_english_is_written_down_and_not_translated(engine: SpeechEngine, tmp_path: Path) -> None:
+    pause = np.zeros(SAMPLE_RATE // 2, np.float32)
+    english = call()[7 * SAMPLE_RATE : 20 * SAMPLE_RATE]
+    segments = transcript(heard(engine, tmp_path, np.concatenate([english, pause, say("es", SPOKEN["es"])]), "base"))
+    assert [language for _, language in turns_of(segments)] == ["en", "es"]
+    said = " ".join(segment.text for segment in segments if segment.language == "es").lower()
+    assert {"españa", "madrid", "casa", "gracias"} <= {word.strip(".,") for word in said.split()}
+
+
+@pytest.mark.filterwarnings("ignore")  # as of torch and pyannote
+def test_an_english_model_says_that_what_it_hears_is_not_english(engine: SpeechEngine, tmp_path: Path) -> None:
+    updates = heard(engine, tmp_path, say("es", SPOKEN["es"]), "tiny.en")
+    problem = next(update.problem for update in of(updates, StageFinished) if update.stage is Stage.TRANSCRIBE)
+    assert problem
+    assert "“es”" in problem.message
