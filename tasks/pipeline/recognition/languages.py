@@ -21,6 +21,7 @@ Likely = Mapping[str, float]
 """The probability of each language."""
 
 SURE = 0.9  # of the recording's language: the chunk is not looked into
+NEARLY_SURE = 0.97  # of it: a chunk whose text is doubtful is looked into all the same
 PLACE, STEP = 4.0, 2.0  # seconds of a place that is listened to, and from one to the next
 POSSIBLE, LIKELY = 0.2, 0.5  # of a whole chunk and of a place: the language is one of those that it may be in
 CLEAR = 0.8  # of a language among those: the part is in it
@@ -52,22 +53,24 @@ class Spoken:
         self._mixed = len(options.languages) > 1
         self._before = language  # at the end of the last part
         self._found = {language, *options.languages}
-        self._looked: set[float] = set()  # where chunks begin that were looked into
+        self._plain: dict[float, Likely] = {}  # of chunks that were not looked into, by their beginning
 
     def parts(self, chunk: Chunk) -> list[Chunk]:
         """Return the chunk cut where the language changes, each part with its language; as it is, if that is plain."""
         if self._fixed or not chunk.speech:
             return [chunk]
         found = self._whole(chunk)
-        if not self._mixed and found.get(self.language, 0.0) >= SURE:
+        sure = found.get(self.language, 0.0)
+        if not self._mixed and sure >= SURE:
+            if sure < NEARLY_SURE:
+                self._plain[chunk.start] = {name: value for name, value in found.items() if value >= POSSIBLE}
             return [chunk]
         return self._look(chunk, found)
 
     def doubtful(self, chunk: Chunk) -> list[Chunk]:
         """Return the same of a chunk whose text is doubtful, and which was taken for plain."""
-        if self._fixed or not chunk.speech or chunk.language or chunk.start in self._looked:
-            return [chunk]
-        return self._look(chunk, self._whole(chunk))
+        found = self._plain.pop(chunk.start, None)
+        return [chunk] if found is None or chunk.language else self._look(chunk, found)
 
     def others(self, chunk: Chunk) -> list[Chunk]:
         """Return a chunk of a mixed recording once for each other language that is spoken in it."""
@@ -80,7 +83,6 @@ class Spoken:
         return allowed(self._engine.detect_language(self._recording, chunk, self._options), self._options.languages)
 
     def _look(self, chunk: Chunk, found: Likely) -> list[Chunk]:
-        self._looked.add(chunk.start)
         places = _places(chunk)
         heard = [
             allowed(one, self._options.languages)

@@ -133,6 +133,8 @@ class WhisperXEngine(SpeechEngine):
         for done, stage in enumerate(stages, 1):
             if stage is Stage.TRANSCRIBE:
                 self._whisper(options.model)
+                if options.language is None:
+                    self._listener(options.model)
             else:
                 with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
                     self._aligner(language) if stage is Stage.ALIGN else self._speakers()
