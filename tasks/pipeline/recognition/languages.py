@@ -25,10 +25,12 @@ NEARLY_SURE = 0.97  # of it: a chunk whose text is doubtful is looked into all t
 PLACE, STEP = 4.0, 2.0  # seconds of a place that is listened to, and from one to the next
 POSSIBLE, LIKELY = 0.2, 0.5  # of a whole chunk and of a place: the language is one of those that it may be in
 CLEAR = 0.8  # of a language among those: the part is in it
+AGREED = 0.55  # the same, where the places within it say so too
 FEW = 1.5  # seconds of speech: fewer say nothing of their language
 FLOOR = 0.01  # no language is impossible
 MOST_OTHERS = 3  # languages in which a doubtful part is heard again
 CHANGE = 3.0  # the price of another language, in units of log probability
+WHOLE = 0.5  # the weight of what the whole chunk sounds like, at each place in it
 AROUND, QUIET = 1.5, 0.2  # seconds around a change in which the quietest moment of this length is looked for
 FALSE_FRIENDS = frozenset({"cy", "haw", "la", "mi", "nn", "sa"})
 """What Whisper takes unclear speech for: a part is in one of these only if it is named, or the recording's own."""
@@ -91,13 +93,16 @@ class Spoken:
         candidates = self._candidates(found, heard)
         if len(candidates) == 1:
             return [chunk]
-        path = cheapest(heard, candidates, self._before)
+        path = cheapest(heard, candidates, self._before, found)
         cuts = [
             quietest(self._recording, (before[0] + after[1]) / 2)
             for (before, after), (one, other) in zip(pairwise(places), pairwise(path), strict=True)
             if one != other
         ]
-        parts = [self._named(part, candidates) for part in divided(chunk, cuts)]
+        turns = [name for name, _ in groupby(path)]
+        cut = divided(chunk, cuts)
+        agreed = turns if len(cut) == len(turns) else [None] * len(cut)
+        parts = [self._named(part, candidates, name) for part, name in zip(cut, agreed, strict=True)]
         if all(part.language == self.language for part in parts):
             return [chunk]
         self._mixed, self._before = True, parts[-1].language or self.language
@@ -107,20 +112,25 @@ class Spoken:
     def _candidates(self, found: Likely, heard: Sequence[Likely]) -> list[str]:
         """Return the languages that may be spoken in a chunk, the recording's first."""
         likely = {name for name, probability in found.items() if probability >= POSSIBLE}
+        likely |= self._found
         likely |= {name for one in heard for name, probability in one.items() if probability >= LIKELY}
         if not self._options.languages:
             likely -= FALSE_FRIENDS
         return [self.language, *sorted(likely - {self.language})]
 
-    def _named(self, part: Chunk, candidates: Sequence[str]) -> Chunk:
-        """Return the part with its language: another than the recording's only if that is clear."""
+    def _named(self, part: Chunk, candidates: Sequence[str], agreed: str | None) -> Chunk:
+        """Return the part with its language: another than the recording's only if that is clear, and less so where the
+        places in it have agreed on it before.
+        """
         seconds = sum(end - start for start, end in part.speech)
         if seconds < FEW:
             return replace(part, language=self.language)
         heard = self._whole(part)
         share = _among(heard, candidates)
         best = max(candidates, key=lambda name: share[name])
-        clear = share[best] >= CLEAR and (self._options.languages or heard.get(best, 0.0) >= LIKELY)
+        clear = share[best] >= (AGREED if best == agreed else CLEAR) and (
+            self._options.languages or heard.get(best, 0.0) >= LIKELY
+        )
         return replace(part, language=best if clear else self.language)
 
 
@@ -136,15 +146,18 @@ def _among(found: Likely, candidates: Sequence[str]) -> dict[str, float]:
     return {name: value / total for name, value in some.items()}
 
 
-def cheapest(heard: Sequence[Likely], candidates: Sequence[str], before: str) -> list[str]:
+def cheapest(heard: Sequence[Likely], candidates: Sequence[str], before: str, whole: Likely) -> list[str]:
     """Return the language of each place, so that what is heard is likely and changes are few."""
+    prior = {name: -WHOLE * math.log(value) for name, value in _among(whole, candidates).items()}
     cost = {name: 0.0 if name == before else CHANGE / 2 for name in candidates}
     origins: list[dict[str, str]] = []
     for one in heard:
         share = _among(one, candidates)
         cheap = min(cost, key=lambda name: cost[name])
         origins.append({name: name if cost[name] <= cost[cheap] + CHANGE else cheap for name in candidates})
-        cost = {name: min(cost[name], cost[cheap] + CHANGE) - math.log(share[name]) for name in candidates}
+        cost = {
+            name: min(cost[name], cost[cheap] + CHANGE) + prior[name] - math.log(share[name]) for name in candidates
+        }
     path = [min(cost, key=lambda name: cost[name])]
     for origin in reversed(origins[1:]):
         path.append(origin[path[-1]])
