@@ -30,7 +30,7 @@ FEW = 1.5  # seconds of speech: fewer say nothing of their language
 FLOOR = 0.01  # no language is impossible
 MOST_OTHERS = 3  # languages in which a doubtful part is heard again
 CHANGE = 3.0  # the price of another language, in units of log probability
-WHOLE = 0.5  # the weight of what the whole chunk sounds like, at each place in it
+WHOLE = 0.25  # the weight of what the whole chunk sounds like, at each place in it
 AROUND, QUIET = 1.5, 0.2  # seconds around a change in which the quietest moment of this length is looked for
 FALSE_FRIENDS = frozenset({"cy", "haw", "la", "mi", "nn", "sa"})
 """What Whisper takes unclear speech for: a part is in one of these only if it is named, or the recording's own."""
@@ -45,7 +45,7 @@ def allowed(found: Likely, languages: Collection[str]) -> dict[str, float]:
     return {name: some[name] / total for name in sorted(some, key=lambda name: -some[name])}
 
 
-class Spoken:
+class LanguageFinder:
     """The languages of one recording, part by part, as far as it was heard. `language` is the recording's."""
 
     def __init__(self, recording: Recording, engine: SpeechEngine, options: Options, language: str) -> None:

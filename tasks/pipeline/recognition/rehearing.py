@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from db.domain.values import Options
 from tasks.pipeline.recognition.hallucination import suspect, too_fast
-from tasks.pipeline.recognition.languages import Spoken
+from tasks.pipeline.recognition.languages import LanguageFinder
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, Token
 
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
 
 def readings(
-    recording: Recording, engine: SpeechEngine, chunks: Iterable[Chunk], spoken: Spoken, options: Options
+    recording: Recording, engine: SpeechEngine, chunks: Iterable[Chunk], spoken: LanguageFinder, options: Options
 ) -> Iterator[Reading]:
     """Return the reading of each chunk, in order, as soon as it is known."""
 
@@ -65,7 +65,7 @@ def readings(
         yield Reading(chunk, hypotheses, [gap for reading in complete for gap in reading.missing])
 
 
-def _better(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
+def _better(first: Hypothesis, hear: Hear, spoken: LanguageFinder) -> list[Hypothesis]:
     """Return the hypothesis, or those of the two halves of its chunk, where they leave less out or are likelier."""
     once = [first]
     if first.text.strip() and not first.tokens:
@@ -86,7 +86,7 @@ def _better(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
     return twice if lost_twice <= lost and likelihood(twice) > likelihood(once) + CERTAIN else once
 
 
-def _in_other_languages(first: Hypothesis, hear: Hear, spoken: Spoken) -> list[Hypothesis]:
+def _in_other_languages(first: Hypothesis, hear: Hear, spoken: LanguageFinder) -> list[Hypothesis]:
     """Return the hypotheses of a doubtful chunk whose parts turn out to be in other languages; nothing otherwise."""
     parts = spoken.doubtful(first.chunk)
     if any(part.language != first.chunk.language for part in parts):

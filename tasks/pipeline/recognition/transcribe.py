@@ -12,7 +12,7 @@ from tasks.pipeline.alignment.timing import attended, estimated
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recognition import detect
 from tasks.pipeline.recognition.hallucination import LOW_CONFIDENCE, filter_hypothesis
-from tasks.pipeline.recognition.languages import Spoken
+from tasks.pipeline.recognition.languages import LanguageFinder
 from tasks.pipeline.recognition.rehearing import Reading, readings
 from tasks.pipeline.recognition.sentences import join, sentences
 from tasks.pipeline.recording import Recording
@@ -55,7 +55,7 @@ def transcribe(
             foreign = _not_known(builder.language, builder.options)
             builder.language, sure = min(known), 1.0 - sure
         tell(LanguageDetected(language=builder.language, confidence=sure))
-    spoken = Spoken(recording, engine, builder.options, builder.language)
+    spoken = LanguageFinder(recording, engine, builder.options, builder.language)
     asked, told = tee(_not_stored(pieces, builder, resume))
     found = readings(recording, engine, (chunk for _, _, chunk in asked), spoken, builder.options)
     places = pairwise(chain(((number, index) for number, index, _ in told), ((sys.maxsize, 0),)))
