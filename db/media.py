@@ -47,6 +47,8 @@ async def add(
         duration_ms=round(facts.duration_seconds * 1000),
         channels=facts.channels,
         sample_rate=facts.sample_rate,
+        has_video=facts.has_video,
+        tracks=list(facts.tracks),
         blob_key=blob_key,
         created_at=at,
         expires_at=None if keep_ms is None else at + keep_ms,

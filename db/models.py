@@ -3,11 +3,12 @@
 from hashlib import blake2b
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Text, UniqueConstraint, true
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Text, UniqueConstraint, false, true
 from sqlmodel import Field, SQLModel
 
 from db.domain.terms import terms
 from db.domain.trace import TRACEPARENT
+from db.domain.tracks import AudioTrack
 from db.domain.values import EventScope, JobState, Options, Problem, Provenance, QualityFlag, Queue, Stage, StageReport
 from db.store.base import Row
 from db.store.columns import Json, choice
@@ -77,6 +78,10 @@ class Media(Row, table=True):
     duration_ms: int = Field(sa_type=BigInteger)
     channels: int
     sample_rate: int
+    has_video: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    tracks: list[AudioTrack] = Field(  # none of recordings that were taken in before tracks were listed
+        default_factory=list, sa_type=Json(list[AudioTrack]), sa_column_kwargs={"server_default": "[]"}
+    )
     blob_key: str | None
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -164,6 +169,7 @@ class _SegmentFacts(Row):
     flags: list[QualityFlag] = Field(default_factory=list, sa_type=Json(list[QualityFlag]))
     edited: bool = False
     since: int = 1
+    language: str | None = None  # that is spoken in it; none: the transcript's
 
 
 class SegmentRow(_SegmentFacts, table=True):

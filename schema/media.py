@@ -68,6 +68,21 @@ async def _jobs(
     return await connections.paginate_each(info.context, parent.id, _JOBS, window)
 
 
+@strawberry.type(description="One audio track of a recording.")
+class AudioTrack:
+    """db.domain.values.AudioTrack in the graph."""
+
+    index: int = field("Its number, from 0, for `CreateJobInput.track`.")
+    codec: str = field("Its codec as probed.")
+    channels: int = field("Number of channels.")
+    language: str | None = field("The language that the file says it is in, as it says so.")
+    title: str | None = field("The name that the file gives it.")
+    default: bool = field("True when the file marks it as the one to play.")
+    silent: bool | None = field(
+        "True when there is no sound in its first minute; null where nobody listened: it is the only one, say."
+    )
+
+
 @strawberry.type(description="A recording. Kept until its retention ends; the transcript can outlive it.")
 class Media(StandIn, Node):
     """db.models.Media in the graph."""
@@ -82,6 +97,8 @@ class Media(StandIn, Node):
     duration_seconds: float = field("Length in seconds.", _duration)
     channels: int = field("Number of audio channels.")
     sample_rate: int = field("Samples a second.")
+    has_video: bool = field("True when there is a moving picture; a cover is none.")
+    tracks: list[AudioTrack] = field("Its audio tracks; none are known of recordings taken in by earlier versions.")
     created_at: Instant = field("The instant at which it was taken in.")
     expires_at: Instant | None = field("The instant at which its retention ends; null: it is kept.")
     playback_url: str | None = field(

@@ -12,6 +12,10 @@ EVERY = 0.25
 """Of a job's progress: how often a plain line tells it."""
 
 
+WORDS = {"LOAD": "load models"}
+"""What a stage does, where its name alone does not say it."""
+
+
 class Reporter(Protocol):
     """Told what happens, in the order in which it happens."""
 
@@ -118,7 +122,7 @@ def doing(event: dict[str, Any]) -> str:
     report = event.get("report") or {}
     told = report.get("stage") if report.get("state") == "RUNNING" else None
     now: str = told or event["job"]["stage"] or event["job"]["state"]
-    return now.lower()
+    return WORDS.get(now, now.lower())
 
 
 def remark(job: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Literal, Self
 
 import msgspec
 
+from db.domain.tracks import AudioTrack, ChannelMode
+
 Queue = Literal["speech", "io"]
 """The kinds of workers: those with a speech engine, and those for everything else. Each hears one queue."""
 
@@ -28,6 +30,7 @@ class Stage(StrEnum):
 
     FETCH = "FETCH"
     DECODE = "DECODE"
+    LOAD = "LOAD"
     TRANSCRIBE = "TRANSCRIBE"
     ALIGN = "ALIGN"
     DIARIZE = "DIARIZE"
@@ -161,7 +164,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The options that the client asked for. `language` None means: detect it.
+    """The options that the client asked for. `language` None means: detect it, among `languages` where any are named.
+
+    `track` None means: the first with sound.
 
     `speech_threshold` is the probability from which on the voice activity detector takes a sound for speech.
     """
@@ -181,6 +186,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     chunk_seconds: float = 20.0
     suppress_numerals: bool = False
     speech_threshold: float = 0.5
+    track: int | None = None
+    channels: ChannelMode = ChannelMode.MIX
+    languages: tuple[str, ...] = ()
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -202,7 +210,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` is unique in the transcript, sorts in time order and stays while the segment is revised. Its first three
     digits are the number of its window. If a segment is split, the first part keeps the key and the others get
-    longer ones (`00000012`, then `00000012.01`).
+    longer ones (`00000012`, then `00000012.01`). `language` is the one spoken in it; None: the transcript's.
     """
 
     key: str
@@ -213,6 +221,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     speaker: int | None = None
     confidence: float | None = None
     flags: tuple[QualityFlag, ...] = ()
+    language: str | None = None
 
 
 class SpeakerLabel(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,13 +234,17 @@ class SpeakerLabel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of a recording, as probed, never as claimed."""
+    """The facts of a recording, as probed, never as claimed; codec, channels and rate are those of the track that is
+    taken when none is named.
+    """
 
     container: str
     codec: str
     duration_seconds: float
     channels: int
     sample_rate: int
+    has_video: bool = False
+    tracks: tuple[AudioTrack, ...] = ()
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -170,7 +170,9 @@ async def retry(session: AsyncSession, owner_id: str, job_id: str, limits: Queue
     Raises NotFound, Conflict and QueueFull.
     """
     job = await _locked(session, owner_id, job_id)
-    stages = [StageReport(stage=r.stage) if r.state is StageState.FAILED else r for r in job.stages]
+    stages = [
+        StageReport(stage=r.stage) if r.state is StageState.FAILED or r.stage is Stage.LOAD else r for r in job.stages
+    ]
     return await _again(session, job, Transition.RETRY, limits, stages=stages)
 
 
@@ -184,7 +186,8 @@ async def rerun(
     """
     job = await _locked(session, owner_id, job_id)
     again = {stage, Stage.DIARIZE} if options.diarize else {stage}
-    stages = [StageReport(stage=r.stage) if r.stage in again | {Stage.PERSIST} else r for r in job.stages]
+    again |= {Stage.LOAD, Stage.PERSIST}  # another process may have to load its models first
+    stages = [StageReport(stage=r.stage) if r.stage in again else r for r in job.stages]
     return await _again(session, job, Transition.RERUN, limits, stages=stages, options=options)
 
 

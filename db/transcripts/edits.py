@@ -147,6 +147,7 @@ async def split_segment(session: AsyncSession, edit: Begun, key: str, *, at_word
         speaker=_main_speaker(second, row.speaker),
         confidence=row.confidence,
         flags=list(row.flags),
+        language=row.language,
     )
     session.add(rest)
     row.text, row.end_ms, row.speaker = segment.text[:cut].strip(), edge, _main_speaker(first, row.speaker)

@@ -74,4 +74,5 @@ def as_segment(row: SegmentRow) -> Segment:
         speaker=row.speaker,
         confidence=row.confidence,
         flags=tuple(row.flags),
+        language=row.language,
     )

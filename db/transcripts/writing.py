@@ -188,6 +188,7 @@ async def _store(session: AsyncSession, owner_id: str, transcript: Transcript, n
                 speaker=segment.speaker,
                 confidence=segment.confidence,
                 flags=list(segment.flags),
+                language=segment.language,
                 edited=segment.key in edited,
                 since=transcript.revision,
             )

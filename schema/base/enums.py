@@ -4,11 +4,13 @@ from enum import StrEnum
 
 import strawberry
 
+from db.domain.tracks import ChannelMode
 from db.domain.values import ErrorCode, JobState, QualityFlag, Stage, StageState, TranscriptionTask, WordTiming
 from tasks.documents.options import PaperSize
 from tasks.documents.registry import FORMATS
 
 __all__ = [
+    "ChannelMode",
     "ErrorCode",
     "ExportFormat",
     "ExportState",
@@ -68,6 +70,7 @@ describe(
     {
         "FETCH": "Fetches the recording; only when the source is a URL.",
         "DECODE": "Decodes the recording to 16 kHz mono.",
+        "LOAD": "Loads the models that are not in memory yet.",
         "TRANSCRIBE": "Voice activity, language detection and Whisper.",
         "ALIGN": "Finds each word's time (forced alignment).",
         "DIARIZE": "Tells who speaks when.",
@@ -89,6 +92,14 @@ describe(
     TranscriptionTask,
     "The task for Whisper.",
     {"TRANSCRIBE": "Write down what is said, in its language.", "TRANSLATE": "Write it down in English."},
+)
+describe(
+    ChannelMode,
+    "The treatment of a recording's channels.",
+    {
+        "MIX": "Mixed to one; those of opposite phase do not cancel.",
+        "SEPARATE": "Each is a speaker of its own, recognised by itself; nothing is diarized.",
+    },
 )
 describe(
     QualityFlag,

@@ -15,6 +15,7 @@ from schema.base.languages import WHISPER
 METADATA_BYTES, METADATA_DEPTH = 16 * 1024, 32
 TAGS, TAG_CHARS = 50, 100
 HOTWORDS, HOTWORD_CHARS, PROMPT_CHARS = 200, 100, 2000
+LANGUAGES = 20
 KEY_CHARS = 200
 SPEAKERS = 100
 ADDRESS_CHARS = 2000
@@ -116,6 +117,18 @@ def language(field: str, value: str) -> str:
     return code
 
 
+def languages(field: str, only: str | None, several: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the languages that are considered: none, which is all, where one is given anyway."""
+    if only is not None and several:
+        raise InvalidInput(f"{field}.languages", "Either one language or several.")
+    checks = Checks()
+    found = dict.fromkeys(
+        checks(language, f"{field}.languages.{index}", value) for index, value in enumerate(several or ())
+    )
+    checks.done()
+    return tuple(found)
+
+
 def model(field: str, value: str) -> str:
     """Return a model's name as the hub has them: `small`, `owner/name`."""
     if len(value) > 100 or ".." in value or not _MODEL.fullmatch(value):
@@ -132,13 +145,21 @@ def texts(field: str, values: Sequence[str], chars: int) -> tuple[str, ...]:
 
 
 def speakers(
-    field: str, exactly: int | None, at_least: int | None, at_most: int | None, *, diarize: bool = True
+    field: str,
+    exactly: int | None,
+    at_least: int | None,
+    at_most: int | None,
+    *,
+    diarize: bool = True,
+    separate: bool = False,
 ) -> None:
     """Either an exact number of speakers or bounds, 1 to 100."""
     for name, value in (("numSpeakers", exactly), ("minSpeakers", at_least), ("maxSpeakers", at_most)):
         if value is None:
             continue
         between(f"{field}.{name}", value, 1, SPEAKERS)
+        if separate:
+            raise InvalidInput(f"{field}.{name}", "Each channel is a speaker when channels are SEPARATE.")
         if not diarize:
             raise InvalidInput(f"{field}.{name}", "Speakers are not told apart when diarize is false.")
         if name != "numSpeakers" and exactly is not None:

@@ -19,7 +19,7 @@ from schema.base.errors import (
     UnsupportedMediaError,
 )
 from schema.base.fields import arg, field
-from schema.jobs import submissions
+from schema.jobs import submissions, tracks
 from schema.jobs.submissions import CreateJobInput
 
 
@@ -56,6 +56,7 @@ async def estimate(
     context = info.context
     wanted = await submissions.checked(context, data)
     async with submissions.recording(context, data.source) as recording:
+        tracks.check(wanted.options, recording.row)
         seconds = recording.row.duration_ms / 1000
     async with context.db.read() as session:
         await jobs.check_room(session, context.owner_id, context.queue_limits)

@@ -9,7 +9,7 @@ from db import jobs
 from db.domain.errors import InvalidInput, NotFound
 from schema.base import validation
 from schema.base.context import Info
-from schema.base.enums import Stage
+from schema.base.enums import ChannelMode, Stage
 from schema.base.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, QueueFullError
 from schema.base.fields import arg, field
 from schema.base.nodes import known
@@ -72,6 +72,8 @@ async def rerun_stage(
     job = await context.load.job.load(_checked(id_))
     if job is None:
         raise NotFound("job", id_)
+    if data.stage is Stage.DIARIZE and job.options.channels is ChannelMode.SEPARATE:
+        raise InvalidInput("input.stage", "Each channel is a speaker of its own; there is nothing to tell apart.")
     wanted = {"align": True} if data.stage is Stage.ALIGN else {"diarize": True}
     options = msgspec.structs.replace(job.options, **wanted)
     if data.stage is Stage.DIARIZE:

@@ -20,7 +20,7 @@ from schema.account.usage import check_audio
 from schema.base import validation
 from schema.base.bounds import at_most
 from schema.base.context import Context, Info
-from schema.base.enums import TranscriptionTask
+from schema.base.enums import ChannelMode, TranscriptionTask
 from schema.base.errors import (
     ConflictError,
     ForbiddenError,
@@ -33,7 +33,7 @@ from schema.base.errors import (
 from schema.base.fields import arg, field
 from schema.base.nodes import known
 from schema.base.scalars import Upload, UploadedFile
-from schema.jobs import hallucination_rules
+from schema.jobs import hallucination_rules, tracks
 from schema.jobs.hallucination_rules import HallucinationRulesInput
 from schema.jobs.types import Job
 from tasks.media.completion import completed
@@ -84,6 +84,14 @@ class CreateJobInput:
         "The probability from which on a sound is taken for speech, 0.1 to 0.9: lower hears softer speech.", default=0.5
     )
     suppress_numerals: bool | None = _optional("Write numbers in words.", default=False)
+    languages: list[str] | None = _optional(
+        "Of a recording in several languages: only these are considered, each part in its own.",
+        metadata=at_most(validation.LANGUAGES),
+    )
+    track: int | None = _optional("One of several audio tracks, from 0; the first that has sound when left out.")
+    channels: ChannelMode | None = _optional(
+        "SEPARATE makes a speaker of each channel, as in telephony.", ChannelMode.MIX
+    )
     priority: int | None = _optional("Higher goes first among the owner's own jobs, -10..10.", default=0)
     tags: list[str] | None = _optional(
         "The client's own labels: at most 50 of at most 100 characters.", metadata=at_most(validation.TAGS)
@@ -125,6 +133,7 @@ async def create_job(
     context = info.context
     wanted = await checked(context, data)
     async with recording(context, data.source) as found:
+        tracks.check(wanted.options, found.row)
         await check_audio(context, found.row.duration_ms)
         job, reused = await accept(context, wanted, found)
     return CreateJobPayload(job=job, reused=reused)  # type: ignore[arg-type]  # a row stands for the type
@@ -224,20 +233,24 @@ async def checked(context: Context, data: CreateJobInput) -> NewJob:
 def _options(context: Context, data: CreateJobInput, checks: validation.Checks) -> Options:
     diarize = data.diarize is not False
     bounds = (data.num_speakers, data.min_speakers, data.max_speakers)
-    checks(validation.speakers, "input", *bounds, diarize=diarize)
+    separate = data.channels is ChannelMode.SEPARATE
+    checks(validation.speakers, "input", *bounds, diarize=diarize, separate=separate)
     model, prompt, chars = data.model, data.prompt, validation.PROMPT_CHARS
     return Options(
         model=context.settings.worker.model if model is None else checks(validation.model, "input.model", model),
         language=None if data.language is None else checks(validation.language, "input.language", data.language),
         task=data.task or TranscriptionTask.TRANSCRIBE,
         align=data.align is not False,
-        diarize=diarize,
+        diarize=diarize and not separate,
         num_speakers=data.num_speakers,
         min_speakers=data.min_speakers,
         max_speakers=data.max_speakers,
         prompt=None if prompt is None else checks(validation.text, "input.prompt", prompt, chars, lines=True),
         hotwords=checks(validation.texts, "input.hotwords", data.hotwords or (), validation.HOTWORD_CHARS),
         rules=hallucination_rules.chosen(data.rules),
+        track=None if data.track is None else checks(validation.between, "input.track", data.track, 0, tracks.MOST),
+        channels=data.channels or ChannelMode.MIX,
+        languages=checks(validation.languages, "input", data.language, data.languages),
         **_recognition(data, checks),
     )
 

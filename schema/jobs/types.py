@@ -17,7 +17,7 @@ from schema.base import connections, validation
 from schema.base.bounds import at_most
 from schema.base.connections import Connection, ConnectionView
 from schema.base.context import Info
-from schema.base.enums import ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
+from schema.base.enums import ChannelMode, ErrorCode, JobOrder, JobState, Stage, StageState, TranscriptionTask
 from schema.base.errors import ConflictError, ForbiddenError, NotFoundError
 from schema.base.fields import arg, field, link
 from schema.base.nodes import Node, StandIn, known
@@ -78,6 +78,9 @@ class JobOptions:
     chunk_seconds: float = field("The most speech that Whisper hears at once, in seconds.")
     speech_threshold: float = field("The probability from which on a sound is taken for speech.")
     suppress_numerals: bool = field("Write numbers in words.")
+    languages: list[str] = field("The only languages that are considered; none: all.")
+    track: int | None = field("The audio track, from 0; null: the first with sound.")
+    channels: ChannelMode = field("Its channels mixed, or a speaker each.")
     rules: HallucinationRules = field("Filters against text that nobody spoke.", _rules)
 
 

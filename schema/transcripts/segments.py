@@ -39,6 +39,7 @@ class SegmentView(msgspec.Struct):
     packed: str
     first_word: int
     by_position: Mapping[int | None, SpeakerView]
+    language: str | None
 
 
 def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[SegmentView]:
@@ -60,6 +61,7 @@ def views(rows: Sequence[SegmentRow], speakers: Sequence[SpeakerView]) -> list[S
             row.words,
             row.first_word,
             by_position,
+            row.language,
         )
         for row in rows
     ]
@@ -93,6 +95,9 @@ class Segment(StandIn, Node):
     text: str = field("The text.")
     speaker: Speaker | None = field("The speaker who says it; null when nobody was told apart.")
     confidence: float | None = field("The recogniser's confidence: exp(mean log probability), 0..1.")
+    language: str | None = field(
+        "The language spoken in it, as an ISO 639-1 code; null: the transcript's. A translation is English."
+    )
     flags: list[QualityFlag] = field("Reasons to look at it again.")
     edited: bool = field("True when a person has changed it.")
     revision: int = field("The revision of the transcript in which it became what it is.")

@@ -12,11 +12,15 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from db.domain.tracks import AudioTrack
 from db.domain.values import MediaFacts
+from tasks.decoding import tracks
 from tasks.decoding.faults import refuse
 from tasks.decoding.formats import CODECS, CONTAINERS, HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS
 
 DEMUXERS = ",".join(sorted({demuxer for names in CONTAINERS.values() for demuxer in names}))
+MediaTracks = tuple[AudioTrack, ...]
+
 CLOCK = 1_000_000  # FFmpeg's AV_TIME_BASE: container times are microseconds
 DRM = (b"enca", b"drms", b"aavd")  # kinds of a sample entry: common encryption, Apple's, Audible's
 TS_DISCONT = 0x200  # FFmpeg's AVFMT_TS_DISCONT
@@ -46,6 +50,24 @@ def opened(path: Path) -> Iterator[InputContainer]:
             yield container
 
 
+def best(container: InputContainer, path: Path, wanted: int | None = None) -> tuple[AudioStream, MediaTracks]:
+    """Return the audio stream that is taken, and all there are; several are listened to, since one may be empty.
+
+    Raises `InputFault` when there is none, or not the one that is wanted.
+    """
+    found = container.streams.best("audio")
+    if not isinstance(found, AudioStream):
+        if container.streams.video:
+            refuse("The video has no sound.", "Upload a recording with an audio track.")
+        refuse("There is no audio in the file.", "Upload an audio or video recording.")
+    known = tracks.listed(container)
+    if len(known) > 1:
+        with opened(path) as again:  # listening takes packets away
+            known = tracks.listened(again, known)
+    index = tracks.taken(known, wanted)
+    return (found if index is None else container.streams.audio[index]), known
+
+
 def probe(path: Path) -> MediaFacts:
     """Return what the recording is; raises `InputFault` with a remedy when there is nothing to transcribe in it."""
     with opened(path) as container:
@@ -54,24 +76,26 @@ def probe(path: Path) -> MediaFacts:
 
 def facts(container: InputContainer, path: Path) -> MediaFacts:
     """Return what an open recording is. Read to its end only where no length is told, or none to be believed."""
-    audio = container.streams.best("audio")
-    if not isinstance(audio, AudioStream):
-        if container.streams.video:
-            refuse("The video has no sound.", "Upload a recording with an audio track.")
-        refuse("There is no audio in the file.", "Upload an audio or video recording.")
+    return facts_of(container, path, *best(container, path))
+
+
+def facts_of(container: InputContainer, path: Path, audio: AudioStream, known: MediaTracks) -> MediaFacts:
+    """Return the facts of a recording of which this track is taken."""
     if _encrypted(path):
         refuse("The recording is encrypted (DRM) and cannot be decoded.", "Upload a copy without copy protection.")
     check_sound(audio)
     seconds = _told_length(container, audio)
     if seconds is None:  # no length, or one that cannot be believed
         with opened(path) as again:  # where the clock lies, no seek leads back to the beginning
-            seconds = _length(again)
+            seconds = _length(again, audio.index)
     return MediaFacts(
         container=container.format.name,
         codec=audio.codec_context.name,
         duration_seconds=max(0.0, seconds),
         channels=audio.channels,
         sample_rate=audio.sample_rate or 0,
+        has_video=tracks.has_video(container),
+        tracks=known,
     )
 
 
@@ -142,11 +166,11 @@ class Timeline:
         return away
 
 
-def _length(container: InputContainer) -> float:
+def _length(container: InputContainer, stream: int) -> float:
     """Return the end of the last packet: browsers write recordings without a length in the header."""
     timeline, end = Timeline(container), 0.0
     try:
-        for packet in container.demux(container.streams.best("audio")):
+        for packet in container.demux(container.streams[stream]):
             if packet.pts is not None and packet.time_base:
                 took = float((packet.duration or 0) * packet.time_base)
                 timeline.correction(float(packet.pts * packet.time_base), took)

@@ -68,6 +68,7 @@ async def ingest(
         lambda key: blobs.write(key, chunks, limit=max_bytes),
         filename=filename,
         max_duration=max_duration,
+        keep_ms=keep_ms,
         sha256=sha256,
         upload_id=upload_id,
     )
@@ -81,11 +82,12 @@ async def keep(
     *,
     filename: str,
     max_duration: float,
+    keep_ms: int | None,
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
     """Make a recording of what `write` stores under the key that it is given. What the owner has already, with the
-    same content, is not stored again.
+    same content, is not stored again. The audio is kept for `keep_ms` (None: for ever).
 
     Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
     (the upload was fulfilled already).
@@ -130,6 +132,8 @@ def _facts_of(known: Media) -> MediaFacts:
         duration_seconds=known.duration_ms / 1000,
         channels=known.channels,
         sample_rate=known.sample_rate,
+        has_video=known.has_video,
+        tracks=tuple(known.tracks),
     )
 
 

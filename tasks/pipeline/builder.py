@@ -15,8 +15,10 @@ from tasks.pipeline.types import Chunk, Resume
 class TranscriptBuilder:
     """Language and segments. One thread may add windows while another takes them as they come."""
 
-    def __init__(self, options: Options, resume: Resume) -> None:
+    def __init__(self, options: Options, resume: Resume, *, first_window: int = 0, speaker: int | None = None) -> None:
         self.options = options
+        self.first_window = first_window  # the number of its first one in the whole job
+        self.speaker = speaker  # of all that is said here, where that is known before
         self.language = resume.language
         self.segments = list(resume.segments)
         self.speech: list[tuple[float, float]] = []  # where the voice detector heard somebody in this attempt
@@ -27,8 +29,18 @@ class TranscriptBuilder:
 
     @property
     def written(self) -> str:
-        """The language of the text: a translation is English, whatever was spoken."""
-        return "en" if self.options.task is TranscriptionTask.TRANSLATE else self.language or ""
+        """The language of the text, as far as there is one."""
+        return self.written_in(None)
+
+    def written_in(self, spoken: str | None) -> str:
+        """Return the language of a text where this one is spoken: a translation is English, whatever that is."""
+        return "en" if self.options.task is TranscriptionTask.TRANSLATE else spoken or self.language or ""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that are spoken, the recording's first."""
+        spoken = (self.language, *(segment.language for segment in self.segments))
+        return tuple(dict.fromkeys(one for one in spoken if one))
 
     def add(self, segments: tuple[Segment, ...], chunk: Chunk) -> None:
         """Add segments that were just recognised in a chunk."""

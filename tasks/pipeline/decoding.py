@@ -42,15 +42,20 @@ def decode(work: Work, target: Path, tell: Emit) -> Problem | None:
                 case Refused(fault):
                     raise InputFault(fault)
     finally:
-        target.with_suffix(".partial").unlink(missing_ok=True)
+        for partial in target.parent.glob(f"{target.name}*.partial"):
+            partial.unlink(missing_ok=True)
     return problem
 
 
 def _decoded(work: Work, target: Path) -> Iterator[Told]:
     """Yield what the child tells. It is ended when nobody listens any more."""
-    command = [sys.executable, "-m", "tasks.decoding.decode", work.source, str(target), str(work.max_seconds)]
+    track = "" if work.options.track is None else str(work.options.track)
+    how = [str(target), str(work.max_seconds), str(os.getpid()), track, work.options.channels]
     child = subprocess.Popen(
-        [*command, str(os.getpid())], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=bare_environment()
+        [sys.executable, "-m", "tasks.decoding.decode", work.source, *how],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=bare_environment(),
     )
     try:
         for line in child.stdout or ():

@@ -8,12 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from db.domain.values import ErrorCode, Problem, Stage
 from tasks.decoding.faults import InputFault
 from tasks.pipeline.types import (
     Emit,
     Failed,
     ModelUnavailable,
+    Progressed,
     Resume,
     StageFailed,
     StageFinished,
@@ -35,6 +38,7 @@ class Stages:
         self._emit, self._done = emit, resume.stages
         self._begun: dict[Stage, float] = {}
         self._speaking = threading.RLock()
+        self._part = (0, 1)
 
     def tell(self, update: Update) -> None:
         """Tell an update. An exception of `emit` stops the job: from then on it is raised in every thread."""
@@ -42,10 +46,23 @@ class Stages:
             if self.stopped is not None:
                 raise self.stopped
             try:
-                self._emit(update)
+                self._emit(self._in_part(update))
             except BaseException as raised:
                 self.stopped = raised
                 raise
+
+    @contextmanager
+    def part(self, number: int, count: int) -> Iterator[None]:
+        """Take progress that is told in this block for that of one of `count` equal parts of the stage."""
+        before, self._part = self._part, (number, count)
+        try:
+            yield
+        finally:
+            self._part = before
+
+    def begun(self, stage: Stage) -> bool:
+        """Whether it has begun in this attempt."""
+        return stage in self._begun
 
     def begin(self, stage: Stage) -> None:
         """Begin a stage, if it has not begun yet."""
@@ -87,6 +104,12 @@ class Stages:
         if self.stopped not in (None, fault):
             raise fault
         self._emit(Failed(problem=sorted_out(fault, self.current)))
+
+    def _in_part(self, update: Update) -> Update:
+        number, count = self._part
+        return (
+            replace(update, fraction=(number + update.fraction) / count) if isinstance(update, Progressed) else update
+        )
 
     def _took(self, stage: Stage) -> float:
         self.seconds[stage] = round(time.monotonic() - self._begun[stage], 3)

@@ -1,6 +1,6 @@
 """The pipeline's input and output, and what it asks of a speech engine."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -234,6 +234,12 @@ class SpeechEngine(Protocol):
         Raises `ModelUnavailable` only for what no job can do without.
         """
 
+    def load(self, options: Options, stages: Collection[Stage], language: str, report: Report) -> None:
+        """Load what these stages of a job need and is not in memory, for words in this language.
+
+        Raises `ModelUnavailable` only for what no transcript comes about without.
+        """
+
     def facts(self, default_model: str) -> WorkerFacts:
         """Return what this engine can do, for `capabilities`."""
 
@@ -241,7 +247,18 @@ class SpeechEngine(Protocol):
         """Return where somebody speaks: (start, end), at most a chunk each, in order, as soon as each is known."""
 
     def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
-        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first."""
+        """Return the probability of each language in a chunk, by ISO 639-1 code, the likeliest first.
+
+        A model that knows only some leaves it to another one, if there is one here.
+        """
+
+    def detect_languages(
+        self, recording: Recording, places: Sequence[tuple[float, float]], options: Options
+    ) -> list[dict[str, float]]:
+        """Return the same for places of some seconds, heard by themselves; less sure, and at a fraction of the cost."""
+
+    def languages(self, options: Options) -> frozenset[str] | None:
+        """Return the languages that the job's model knows; None: all that there are."""
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -259,7 +276,7 @@ class SpeechEngine(Protocol):
     def diarize(self, embeddings: bytes, options: Options) -> list[Turn]:
         """Return the turns of the speakers over the whole recording; the number of speakers is as the options say."""
 
-    def provenance(self, options: Options, language: str | None) -> Provenance:
+    def provenance(self, options: Options, languages: Collection[str]) -> Provenance:
         """Exact models, device and versions used for such a job."""
 
 

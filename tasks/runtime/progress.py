@@ -11,7 +11,8 @@ from db.domain.values import Problem, Stage, StageReport, StageState
 SHARES = {
     Stage.FETCH: 0.05,
     Stage.DECODE: 0.05,
-    Stage.TRANSCRIBE: 0.45,
+    Stage.LOAD: 0.02,
+    Stage.TRANSCRIBE: 0.43,
     Stage.ALIGN: 0.15,
     Stage.DIARIZE: 0.33,
     Stage.PERSIST: 0.02,

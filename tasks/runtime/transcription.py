@@ -138,7 +138,7 @@ class Transcription(Attempt[Job]):
         db, lease = self._runtime.db, self._lease
         match reply:
             case t.StageStarted(stage):
-                await self._report(stage, state=StageState.RUNNING, started_at=now(), finished_at=None)
+                await self._report(stage, state=StageState.RUNNING, progress=0.0, started_at=now(), finished_at=None)
             case t.Progressed(stage, fraction):
                 await self._tell(stage, fraction)
             case t.LanguageDetected(language, confidence):

@@ -139,7 +139,7 @@ async def test_one_stage_runs_again_with_other_options_and_the_rest_stays(databa
     async with database.write() as session:
         again = await jobs.rerun(session, job.owner_id, job.id, Stage.DIARIZE, options=three, limits=PLENTY)
     pending = {r.stage for r in again.stages if r.state is StageState.PENDING}
-    assert pending == {Stage.DIARIZE, Stage.PERSIST}
+    assert pending == {Stage.LOAD, Stage.DIARIZE, Stage.PERSIST}
     assert again.options.num_speakers == 3
 
 

@@ -23,7 +23,8 @@ async def test_a_queued_job_tells_what_was_asked_and_where_it_stands(graph: Grap
     job = (await graph.data(JOB, id=row.id))["job"]
     assert job.pop("createdAt").endswith("Z")
     assert job.pop("media")["durationSeconds"] == 30.0
-    assert [stage["stage"] for stage in job.pop("stages")] == ["DECODE", "TRANSCRIBE", "ALIGN", "DIARIZE", "PERSIST"]
+    stages = ["DECODE", "LOAD", "TRANSCRIBE", "ALIGN", "DIARIZE", "PERSIST"]
+    assert [stage["stage"] for stage in job.pop("stages")] == stages
     assert job == {
         "id": row.id, "state": "QUEUED", "stage": None, "progress": 0.0, "etaSeconds": None, "queuePosition": 1,
         "problems": [], "attempt": 0, "transcript": None, "tags": ["a", "b"], "metadata": {"x": [1, None]},

@@ -1,6 +1,7 @@
 """ALIGN: when each word is said. No word is lost, none is without a place, and time never runs backwards."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import groupby, pairwise
 
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from tasks.pipeline.recording import Recording, within
 from tasks.pipeline.stages import Stages
 from tasks.pipeline.types import AlignmentSpan, ModelUnavailable, Progressed, SegmentsRevised, SpeechEngine, WordSpan
 
+AROUND = 0.2  # seconds around words that share their chunk with those of another language
 CHUNK_KEY = 6  # as many characters of a segment's key tell its window and chunk
 
 
@@ -26,26 +28,41 @@ def align(
     problem: Problem | None = None
     for window in builder.windows():
         stages.begin(Stage.ALIGN)
-        groups = [tuple(group) for _, group in groupby(window, key=lambda segment: segment.key[:CHUNK_KEY])]
-        spans = [_span(group, builder, recording.seconds) for group in groups]
-        try:
-            found = engine.align(recording, spans, builder.language or "")
-        except ModelUnavailable as missing:
-            if not _timed(window):
-                raise
-            problem = Problem(
-                code=ErrorCode.MODEL_UNAVAILABLE, stage=Stage.ALIGN, message=missing.message, remedy=missing.remedy
-            )
-            aligned += window
-            continue
-        for group, span, places in zip(groups, spans, found, strict=True):
-            words = [builder.trim_pause(word) for word in placed(span, places, recording.seconds)]
-            revised = _revised(group, words)
-            new = tuple(builder.flag_silence(segment) for segment in revised)
-            aligned += new
-            stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
-            stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, span.end / recording.seconds)))
+        mixed = _mixed(window)
+        for language, same in groupby(window, key=lambda segment: segment.language or builder.language or ""):
+            segments = list(same)
+            try:
+                aligned += _aligned(segments, language, mixed, recording, engine, builder, stages)
+            except ModelUnavailable as missing:
+                if not _timed(segments):
+                    raise
+                problem = Problem(
+                    code=ErrorCode.MODEL_UNAVAILABLE, stage=Stage.ALIGN, message=missing.message, remedy=missing.remedy
+                )
+                aligned += segments
     return aligned, problem
+
+
+def _aligned(  # noqa: PLR0917  what the stage has, and a language
+    segments: Sequence[Segment],
+    language: str,
+    mixed: AbstractSet[str],
+    recording: Recording,
+    engine: SpeechEngine,
+    builder: TranscriptBuilder,
+    stages: Stages,
+) -> list[Segment]:
+    """Return segments in one language, aligned chunk by chunk."""
+    aligned: list[Segment] = []
+    groups = [tuple(group) for _, group in groupby(segments, key=lambda segment: segment.key[:CHUNK_KEY])]
+    spans = [_span(group, builder, recording.seconds, alone=group[0].key[:CHUNK_KEY] not in mixed) for group in groups]
+    for group, span, places in zip(groups, spans, engine.align(recording, spans, language), strict=True):
+        words = [builder.trim_pause(word) for word in placed(span, places, recording.seconds)]
+        new = tuple(builder.flag_silence(segment) for segment in _revised(group, words))
+        aligned += new
+        stages.tell(SegmentsRevised(stage=Stage.ALIGN, segments=new))
+        stages.tell(Progressed(stage=Stage.ALIGN, fraction=min(1.0, span.end / recording.seconds)))
+    return aligned
 
 
 def _timed(window: Iterable[Segment]) -> bool:
@@ -53,9 +70,18 @@ def _timed(window: Iterable[Segment]) -> bool:
     return all(word.timing is not WordTiming.ESTIMATED for segment in window for word in segment.words)
 
 
-def _span(group: Sequence[Segment], builder: TranscriptBuilder, seconds: float) -> AlignmentSpan:
+def _mixed(window: Sequence[Segment]) -> set[str]:
+    """Return the chunks in which more than one language is spoken."""
+    spoken = {(segment.key[:CHUNK_KEY], segment.language) for segment in window}
+    keys = [key for key, _ in spoken]
+    return {key for key in keys if keys.count(key) > 1}
+
+
+def _span(group: Sequence[Segment], builder: TranscriptBuilder, seconds: float, *, alone: bool) -> AlignmentSpan:
+    """Return where these words can be: in their chunk's speech, unless it holds words in another language."""
     words = tuple(word.text for segment in group for word in segment.words)
-    start, end = builder.span(min(segment.start for segment in group), max(segment.end for segment in group))
+    start, end = min(segment.start for segment in group), max(segment.end for segment in group)
+    start, end = builder.span(start, end) if alone else (start - AROUND, end + AROUND)
     return AlignmentSpan(max(0.0, start), min(seconds, end), words)
 
 

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 
 from db.domain.values import Options
+from tasks.pipeline.recognition.languages import allowed
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, SpeechEngine
 
@@ -123,7 +124,8 @@ def language(
     total = 0.0
     for piece in pieces:
         seconds = sum(end - start for start, end in piece.stretches)
-        name, probability = next(iter(engine.detect_language(recording, piece, options).items()))
+        heard = allowed(engine.detect_language(recording, piece, options), options.languages)
+        name, probability = next(iter(heard.items()))
         votes[name] += probability * seconds
         total += seconds
     if not total:

@@ -3,18 +3,20 @@
 A soft speaker beside a loud one may get no words at all: the loudest sound of a chunk sets the level below which
 Whisper hears nothing. Recognised alone, the same speech has a level of its own. So detected speech without words is
 recognised by itself. A doubtful chunk is cut in its longest pause; of both readings, the one that leaves less out or is
-likelier is kept.
+likelier is kept; or the parts of a chunk in which another language turns out to be spoken.
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from db.domain.values import Options
 from tasks.pipeline.recognition.hallucination import suspect, too_fast
+from tasks.pipeline.recognition.languages import LanguageFinder
 from tasks.pipeline.recording import Recording
 from tasks.pipeline.types import Chunk, Hypothesis, SpeechEngine, Token
 
@@ -26,6 +28,7 @@ NEAR = 0.5  # seconds by which a word may miss the speech that it was said in
 SLOWEST = 0.25  # seconds of a character, beside a second of the word: attention may hold a word until the chunk's end
 CONTEXT = 0.3  # seconds of sound around speech that is heard by itself
 DOUBT = -0.5  # mean log probability of a token below which a chunk is heard a second time
+CERTAINLY_ANOTHER = 0.1  # by so much more likely must it be in another language
 CERTAIN = 0.02  # by so much more likely must the second reading be
 
 
@@ -38,31 +41,59 @@ class Reading(NamedTuple):
 
 
 def readings(
-    recording: Recording, engine: SpeechEngine, chunks: Iterable[Chunk], language: str, options: Options
+    recording: Recording, engine: SpeechEngine, chunks: Iterable[Chunk], spoken: LanguageFinder, options: Options
 ) -> Iterator[Reading]:
     """Return the reading of each chunk, in order, as soon as it is known."""
 
     def hear(some: Sequence[Chunk]) -> list[Hypothesis]:
-        return list(engine.transcribe(recording, some, language, options))
+        return list(engine.transcribe(recording, some, spoken.language, options))
 
-    for first in engine.transcribe(recording, chunks, language, options):
-        yield _complete(first.chunk, _better(first, hear), hear, options)
+    coming: deque[tuple[Chunk, int]] = deque()  # chunks, and in how many parts each is heard
+
+    def parts() -> Iterator[Chunk]:
+        for chunk in chunks:
+            found = spoken.parts(chunk)
+            coming.append((chunk, len(found)))
+            yield from found
+
+    heard = engine.transcribe(recording, parts(), spoken.language, options)
+    for first in heard:
+        chunk, count = coming.popleft()
+        own = [first, *islice(heard, count - 1)]
+        complete = [_complete(one.chunk, _better(one, hear, spoken), hear, options) for one in own]
+        hypotheses = [hypothesis for reading in complete for hypothesis in reading.hypotheses]
+        yield Reading(chunk, hypotheses, [gap for reading in complete for gap in reading.missing])
 
 
-def _better(first: Hypothesis, hear: Hear) -> list[Hypothesis]:
+def _better(first: Hypothesis, hear: Hear, spoken: LanguageFinder) -> list[Hypothesis]:
     """Return the hypothesis, or those of the two halves of its chunk, where they leave less out or are likelier."""
     once = [first]
     if first.text.strip() and not first.tokens:
         return once  # the recogniser does not say how sure it is of what
     lost = _seconds(missing(first))
+    if likelihood(once) >= DOUBT and not lost:
+        return once
+    foreign = _in_other_languages(first, hear, spoken)
+    if foreign:
+        return foreign
     halves = divided(first.chunk)
-    if len(halves) < 2 or (likelihood(once) >= DOUBT and not lost):
+    if len(halves) < 2:
         return once
     twice = hear(halves)
     lost_twice = _seconds(gap for half in twice for gap in missing(half))
     if lost_twice <= lost - MISSING:
         return twice
     return twice if lost_twice <= lost and likelihood(twice) > likelihood(once) + CERTAIN else once
+
+
+def _in_other_languages(first: Hypothesis, hear: Hear, spoken: LanguageFinder) -> list[Hypothesis]:
+    """Return the hypotheses of a doubtful chunk whose parts turn out to be in other languages; nothing otherwise."""
+    parts = spoken.doubtful(first.chunk)
+    if any(part.language != first.chunk.language for part in parts):
+        return hear(parts)
+    others = spoken.others(first.chunk)
+    best = max(hear(others), key=lambda other: likelihood([other])) if others else first
+    return [best] if likelihood([best]) > likelihood([first]) + CERTAINLY_ANOTHER else []
 
 
 def _complete(chunk: Chunk, parts: Sequence[Hypothesis], hear: Hear, options: Options) -> Reading:

@@ -3,15 +3,16 @@
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise, tee
+from itertools import chain, islice, pairwise, tee
 
 from msgspec.structs import replace
 
-from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage
+from db.domain.values import ErrorCode, Options, Problem, QualityFlag, Segment, Stage, TranscriptionTask
 from tasks.pipeline.alignment.timing import attended, estimated
 from tasks.pipeline.builder import TranscriptBuilder
 from tasks.pipeline.recognition import detect
 from tasks.pipeline.recognition.hallucination import LOW_CONFIDENCE, filter_hypothesis
+from tasks.pipeline.recognition.languages import LanguageFinder
 from tasks.pipeline.recognition.rehearing import Reading, readings
 from tasks.pipeline.recognition.sentences import join, sentences
 from tasks.pipeline.recording import Recording
@@ -26,6 +27,7 @@ from tasks.pipeline.types import (
     WindowTranscribed,
 )
 
+FEW = 3  # chunks that another model listens to
 PLACES_NAMED = 5  # at most, in a problem
 MOST_ORDINARY = 99  # sentences of a chunk whose number has two digits
 
@@ -43,14 +45,19 @@ def transcribe(
     """Add all segments that an earlier attempt did not store; returns a problem when nobody speaks."""
     recording = speech.recording
     pieces = detect.vad_chunks(speech, recording.seconds, builder.options)
-    if builder.language is None:
-        detected, pieces = _language(recording, pieces, engine, builder.options)
+    known, foreign = engine.languages(builder.options), None
+    if builder.language is None or (known is not None and builder.options.language is None):
+        detected, pieces = _language(recording, pieces, engine, builder.options, few=known is not None)
         if detected is None:
             return NOTHING_SAID
         builder.language, sure = detected
+        if known is not None and builder.language not in known and not builder.options.languages:
+            foreign = _not_known(builder.language, builder.options)
+            builder.language, sure = min(known), 1.0 - sure
         tell(LanguageDetected(language=builder.language, confidence=sure))
+    spoken = LanguageFinder(recording, engine, builder.options, builder.language)
     asked, told = tee(_not_stored(pieces, builder, resume))
-    found = readings(recording, engine, (chunk for _, _, chunk in asked), builder.language, builder.options)
+    found = readings(recording, engine, (chunk for _, _, chunk in asked), spoken, builder.options)
     places = pairwise(chain(((number, index) for number, index, _ in told), ((sys.maxsize, 0),)))
     missing: list[tuple[float, float]] = []
     for reading, ((number, index), (following, _)) in zip(found, places, strict=True):
@@ -61,7 +68,17 @@ def transcribe(
         missing += reading.missing
     if not builder.segments:
         return NOTHING_SAID
-    return _without_words(missing) if missing else None
+    return foreign or (_without_words(missing) if missing else None)
+
+
+def _not_known(language: str, options: Options) -> Problem:
+    return Problem(
+        code=ErrorCode.INVALID_INPUT,
+        stage=Stage.TRANSCRIBE,
+        message=f"The recording is in a language (“{language}”) that the model {options.model} does not know: "
+        "the text is a guess.",
+        remedy="Transcribe it with a multilingual model, such as base; or give the language, if this is wrong.",
+    )
 
 
 def _without_words(missing: Sequence[tuple[float, float]]) -> Problem:
@@ -86,7 +103,8 @@ def _not_stored(
     pieces: Iterator[Chunk], builder: TranscriptBuilder, resume: Resume
 ) -> Iterator[tuple[int, int, Chunk]]:
     """Return the chunks of windows that no earlier attempt has stored; the builder is told of the others' speech."""
-    for number, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
+    for place, index, chunk in detect.windows(pieces, detect.WINDOW_SECONDS):
+        number = builder.first_window + place
         if number < resume.windows:
             builder.add_speech(chunk)
         else:
@@ -94,15 +112,20 @@ def _not_stored(
 
 
 def _language(
-    recording: Recording, pieces: Iterator[Chunk], engine: SpeechEngine, options: Options
+    recording: Recording, pieces: Iterator[Chunk], engine: SpeechEngine, options: Options, *, few: bool
 ) -> tuple[tuple[str, float] | None, Iterator[Chunk]]:
-    """Return the language and how sure that is, None when nobody speaks; and the chunks, some of them looked at."""
-    if options.language:
-        return (options.language, 1.0), pieces
+    """Return the language and how sure that is, None when nobody speaks; and the chunks, some of them looked at.
+
+    With `few`, where another model listens, to no more chunks than must be.
+    """
+    if options.language or len(options.languages) == 1:
+        return (options.language or options.languages[0], 1.0), pieces
+    most = FEW if few else None
     if recording.seconds <= detect.SHORT:
         known = list(pieces)
-        return detect.language(recording, _spoken(known), engine, options), iter(known)
-    found = detect.language(recording, detect.spread(recording, engine, options), engine, options)
+        return detect.language(recording, _spoken(known)[:most], engine, options), iter(known)
+    places = islice(detect.spread(recording, engine, options), most)
+    found = detect.language(recording, places, engine, options)
     if found is None:  # silence in all the places listened to: the first words decide
         first = []
         for piece in pieces:
@@ -139,8 +162,10 @@ def _ordinal(index: int) -> str:
 
 def _sentences(hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: float) -> Iterator[Segment]:
     """Return the sentences of a text, whose words are timed by the recogniser or, where it says nothing, by length."""
-    text, flags = filter_hypothesis(hypothesis, builder.written, builder.options.rules)
-    found = list(sentences(text, builder.written))
+    spoken = hypothesis.chunk.language or builder.language
+    written = builder.written_in(spoken)
+    text, flags = filter_hypothesis(hypothesis, written, builder.options.rules)
+    found = list(sentences(text, written))
     every = [word for sentence in found for word in sentence]
     placed = attended(hypothesis, every, seconds) if hypothesis.tokens else estimated(hypothesis, every, seconds)
     for sentence in found:
@@ -152,8 +177,10 @@ def _sentences(hypothesis: Hypothesis, builder: TranscriptBuilder, seconds: floa
             key="",
             start=words[0].start or 0.0,
             end=max(word.end or 0.0 for word in words),
-            text=join(sentence, builder.written),
-            words=words,
+            text=join(sentence, written),
+            words=words if builder.speaker is None else tuple(replace(word, speaker=builder.speaker) for word in words),
             confidence=confidence,
             flags=(*flags, QualityFlag.LOW_CONFIDENCE) if unsure else flags,
+            speaker=builder.speaker,
+            language=None if builder.options.task is TranscriptionTask.TRANSLATE else spoken,
         )

@@ -1,6 +1,7 @@
 """Whisper through WhisperX's model class: batches of chunks, each call with its own options and nothing shared."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -21,7 +22,9 @@ from tasks.pipeline.whisperx.prompts import Prompts
 Key = tuple[Path, int, int, int]
 """A stretch of a recording: its file, when that was written, its first sample and the one after its last."""
 
-KEPT = 12  # encoded chunks whose language was detected, 3 MB each with the model base, 8 MB with the largest
+KEPT = 12  # encoded chunks whose language was detected, beside the batches under way; 3 MB each with base, 8 at most
+
+SILENCE = 1.0  # seconds behind a place of which only the language is wanted
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class Whisper:
     ) -> None:
         self.exact = exact
         self._kept: dict[Key, Encoded] = {}  # of chunks whose language was detected: the next asked for is their text
+        self._keeping = threading.Lock()
         self._load, self._untried, self._most = load, list(compute_types), (batch_size, workers)
         self._open()
 
@@ -68,10 +72,26 @@ class Whisper:
             except Exception as error:  # noqa: BLE001  raised again unless it is of memory
                 self._step_down(error, 1)
             else:
-                if len(self._kept) == KEPT:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[_key(recording, chunk)] = encoded
-                return {token[2:-2]: float(probability) for token, probability in found}
+                with self._keeping:
+                    while len(self._kept) >= KEPT + (self.workers + 1) * self.batch_size:
+                        self._kept.pop(next(iter(self._kept)))
+                    self._kept[_key(recording, chunk)] = encoded
+                return _by_code(found)
+
+    def detect_languages(
+        self, recording: Recording, places: Sequence[tuple[float, float]]
+    ) -> Iterator[dict[str, float]]:
+        """Return the probability of each language in places of some seconds, encoded without the usual silence."""
+        for start, end in places:
+            while True:
+                try:
+                    encoded = encode(self.model, [recording.read(start, end)], self.mels, SILENCE)
+                    found = self.model.model.detect_language(StorageView.from_array(encoded))[0]
+                except Exception as error:  # noqa: BLE001  raised again unless it is of memory
+                    self._step_down(error, 1)
+                else:
+                    yield _by_code(found)
+                    break
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -153,13 +173,18 @@ class Whisper:
     def _encoded(self, recording: Recording, chunks: Sequence[Chunk]) -> Encoded:
         """Return what the encoder makes of these chunks; of one whose language was detected it is known already."""
         keys = [_key(recording, chunk) for chunk in chunks]
-        known = {key: self._kept.pop(key) for key in keys if key in self._kept}
+        with self._keeping:
+            known = {key: self._kept.pop(key) for key in keys if key in self._kept}
         new = [(key, chunk) for key, chunk in zip(keys, chunks, strict=True) if key not in known]
         if new:
             waveforms = [recording.read(chunk.start, chunk.end) for _, chunk in new]
             made = encode(self.model, waveforms, self.mels)
             known |= {key: made[index : index + 1] for index, (key, _) in enumerate(new)}
         return np.concatenate([known[key] for key in keys])
+
+
+def _by_code(found: Iterable[tuple[str, float]]) -> dict[str, float]:
+    return {token[2:-2]: float(probability) for token, probability in found}
 
 
 def _key(recording: Recording, chunk: Chunk) -> Key:

@@ -101,17 +101,21 @@ class Decoding:
         return replace(hypothesis, tokens=tuple(_moved(token, chunk.start) for token in placed))
 
 
-def encode(model: WhisperModel, waveforms: Sequence[Waveform], mels: int) -> Encoded:
-    """Return what the encoder makes of each piece; on a processor one by one: a batch is no faster there."""
-    features = torch.stack([_features(waveform[:N_SAMPLES], mels) for waveform in waveforms])
+def encode(model: WhisperModel, waveforms: Sequence[Waveform], mels: int, silence: float | None = None) -> Encoded:
+    """Return what the encoder makes of each piece; on a processor one by one: a batch is no faster there.
+
+    Each is filled up to 30 s with silence, as Whisper was trained, or followed by so many seconds of it.
+    """
+    features = torch.stack([_features(waveform[:N_SAMPLES], mels, silence) for waveform in waveforms])
     parts = torch.split(features, 1 if model.model.device == "cpu" else len(features))
     encoded = [model.encode(part).to_device(Device.cpu).to(DataType.float32) for part in parts]
     return np.concatenate([np.array(part) for part in encoded])
 
 
-def _features(waveform: Waveform, mels: int) -> torch.Tensor:
-    features: torch.Tensor = log_mel_spectrogram(waveform, n_mels=mels, padding=N_SAMPLES - waveform.shape[0])
-    return features
+def _features(waveform: Waveform, mels: int, silence: float | None) -> torch.Tensor:
+    padding = N_SAMPLES - waveform.shape[0] if silence is None else int(silence * SAMPLE_RATE)
+    features: torch.Tensor = log_mel_spectrogram(waveform, n_mels=mels, padding=padding)
+    return features[..., : features.shape[-1] // 2 * 2]  # the encoder takes two frames at a time
 
 
 def _suspect(decoded: Decoded, rules: Rules) -> bool:

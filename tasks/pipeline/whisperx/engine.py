@@ -1,7 +1,7 @@
 """The speech engine over WhisperX and pyannote; `tasks.pipeline.engine.open_engine` is the way in."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
@@ -9,7 +9,7 @@ import torch
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from whisperx.asr import WhisperModel
 
-from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, WorkerFacts
+from db.domain.values import FeatureFacts, ModelFacts, Options, Provenance, Stage, WorkerFacts
 from tasks.models import pack
 from tasks.models.weights import EMBEDDING_MODEL, SEGMENTATION
 from tasks.pipeline.recording import Recording
@@ -35,6 +35,8 @@ from tasks.pipeline.whisperx.phonemes import PhonemeAligner
 from tasks.pipeline.whisperx.sources import Sources
 from tasks.pipeline.whisperx.vad import VoiceDetector
 
+LISTENERS = frozenset({"tiny", "base", "small"})
+"""Models that tell the language of a recording to those that know only English: small and multilingual."""
 PACKAGES = ("whisperx", "faster-whisper", "ctranslate2", "pyannote.audio", "torch", "onnxruntime", "hama", "av")
 
 
@@ -49,6 +51,7 @@ class WhisperXEngine(SpeechEngine):
         self.sources = Sources(settings.models, online=settings.hub)
         self._lock = threading.RLock()
         self._whispers: dict[str, Whisper] = {}
+        self._polyglot: Whisper | None = None  # tells languages apart for models that know only one
         self._aligners: dict[str, Aligner] = {}
         self._vad: VoiceDetector | None = None
         self._diarizer: Diarizer | None = None
@@ -60,7 +63,17 @@ class WhisperXEngine(SpeechEngine):
 
     def detect_language(self, recording: Recording, chunk: Chunk, options: Options) -> dict[str, float]:
         """Return the probability of each language in a chunk, the likeliest first."""
-        return self._whisper(options.model).detect_language(recording, chunk)
+        return self._listener(options.model).detect_language(recording, chunk)
+
+    def detect_languages(
+        self, recording: Recording, places: Sequence[tuple[float, float]], options: Options
+    ) -> list[dict[str, float]]:
+        """Return the same for places of some seconds."""
+        return list(self._listener(options.model).detect_languages(recording, places))
+
+    def languages(self, options: Options) -> frozenset[str] | None:
+        """Return English for an English-only model, and None for one that knows all."""
+        return None if self._whisper(options.model).multilingual else frozenset({"en"})
 
     def transcribe(
         self, recording: Recording, chunks: Iterable[Chunk], language: str, options: Options
@@ -86,13 +99,13 @@ class WhisperXEngine(SpeechEngine):
         """Return the turns of the speakers."""
         return self._speakers().cluster(embeddings, options)
 
-    def provenance(self, options: Options, language: str | None) -> Provenance:
+    def provenance(self, options: Options, languages: Collection[str]) -> Provenance:
         """Exact models, device and versions."""
         whisper = self._whispers.get(options.model)
-        aligner = self._aligners.get(language or "") if options.align else None
+        aligners_used = [self._aligners[language].exact for language in languages if language in self._aligners]
         return Provenance(
             asr_model=whisper.exact if whisper else self._exact(options.model),
-            align_model=aligner.exact if aligner else None,
+            align_model=(", ".join(aligners_used) or None) if options.align else None,
             diarization_model=self._diarizer.exact if self._diarizer and options.diarize else None,
             device=self.device,
             compute_type=whisper.compute_type if whisper else self.hardware.compute_types[0],
@@ -112,11 +125,20 @@ class WhisperXEngine(SpeechEngine):
 
     def preload(self, model: str) -> None:
         """Load everything that a job with this model in English needs, so that the first job does not wait."""
-        self._whisper(model)
+        self.load(Options(model=model), (Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE), "en", lambda _: None)
+
+    def load(self, options: Options, stages: Collection[Stage], language: str, report: Report) -> None:
+        """Load what these stages need. The voice detector serves all of them."""
         self._voice_detector()
-        for optional in (lambda: self._aligner("en"), self._speakers):
-            with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
-                optional()
+        for done, stage in enumerate(stages, 1):
+            if stage is Stage.TRANSCRIBE:
+                self._whisper(options.model)
+                if options.language is None:
+                    self._listener(options.model)
+            else:
+                with suppress(ModelUnavailable, MemoryError):  # a transcript comes about without it
+                    self._aligner(language) if stage is Stage.ALIGN else self._speakers()
+            report(done / len(stages))
 
     def facts(self, default_model: str) -> WorkerFacts:
         """Return the models that are there, and whether speakers can be told apart."""
@@ -161,28 +183,41 @@ class WhisperXEngine(SpeechEngine):
         with self._lock:
             if name not in self._whispers:
                 self._whispers.clear()  # one recognition model at a time: memory stays that of the largest
-                folder, exact = self.sources.find(name)
-
-                workers = self.hardware.workers
-
-                def load(compute_type: str) -> WhisperModel:
-                    return WhisperModel(
-                        str(folder),
-                        device=self.device,
-                        compute_type=compute_type,
-                        cpu_threads=self.threads // workers,
-                        num_workers=workers,
-                    )
-
-                with _loading(f"recognition model “{name}”"):
-                    self._whispers[name] = Whisper(
-                        load,
-                        exact,
-                        compute_types=self.hardware.compute_types,
-                        batch_size=self.hardware.batch_size // workers,
-                        workers=workers,
-                    )
+                self._whispers[name] = self._loaded(name)
             return self._whispers[name]
+
+    def _loaded(self, name: str) -> Whisper:
+        folder, exact = self.sources.find(name)
+        workers = self.hardware.workers
+
+        def load(compute_type: str) -> WhisperModel:
+            return WhisperModel(
+                str(folder),
+                device=self.device,
+                compute_type=compute_type,
+                cpu_threads=self.threads // workers,
+                num_workers=workers,
+            )
+
+        with _loading(f"recognition model “{name}”"):
+            return Whisper(
+                load,
+                exact,
+                compute_types=self.hardware.compute_types,
+                batch_size=self.hardware.batch_size // workers,
+                workers=workers,
+            )
+
+    def _listener(self, name: str) -> Whisper:
+        """Return the model that tells languages apart: this one, or another of the pack where it knows only one."""
+        whisper = self._whisper(name)
+        if whisper.multilingual:
+            return whisper
+        with self._lock:
+            if self._polyglot is None:
+                here = [other for other in self.sources.here() if other in LISTENERS]
+                self._polyglot = self._loaded(here[0]) if here else whisper
+            return self._polyglot
 
     def _aligner(self, language: str) -> Aligner:
         with self._lock:

@@ -158,7 +158,7 @@ def test_when_a_single_piece_does_not_fit_smaller_numbers_are_used(engine: Whisp
     assert large.sizes in ([1], [1, 2])  # with what waited behind it
     assert small.sizes == [1, 2, 4, 3]
     assert whisper.compute_type == "int8_float32"
-    assert engine.provenance(Options(model="tiny.en"), "en").compute_type == "int8_float32"
+    assert engine.provenance(Options(model="tiny.en"), ["en"]).compute_type == "int8_float32"
 
 
 def test_batches_side_by_side_say_the_same_in_the_same_order(engine: WhisperXEngine, samples: Recording) -> None:
@@ -349,7 +349,7 @@ def test_a_model_of_the_hub_is_fetched_by_name_and_kept_for_when_the_hub_is_away
     options = Options(model="acme/whisper", rules=PLAIN)
     [hypothesis] = online.transcribe(samples, [Chunk(8.0, 11.0, ())], "en", options)
     assert hypothesis.text
-    assert online.provenance(options, "en").asr_model == f"acme/whisper@{hub.commit}"
+    assert online.provenance(options, ["en"]).asr_model == f"acme/whisper@{hub.commit}"
     fetched = sum("model.bin" in path and method == "GET" for method, path in hub.asked)
     hub.close()
     for again in (engine_of(models=tmp_path, hub=True), engine_of(models=tmp_path)):

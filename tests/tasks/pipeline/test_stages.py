@@ -82,7 +82,7 @@ def transcript(updates: list[Update], known: tuple[Segment, ...] = ()) -> list[S
 
 def test_stages_come_in_order_and_the_work_ends_complete(recording: Path, tmp_path: Path) -> None:
     updates = told(work(recording, tmp_path))
-    stages = [Stage.DECODE, Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE]
+    stages = [Stage.DECODE, Stage.LOAD, Stage.TRANSCRIBE, Stage.ALIGN, Stage.DIARIZE]
     assert sorted(update.stage for update in of(updates, StageStarted)) == sorted(stages)
     assert [update.stage for update in of(updates, StageFinished)] == stages
     assert isinstance(updates[-1], Completed)
