@@ -25,6 +25,7 @@ from api.http.files.downloads import Downloads
 from api.http.files.playback import Playback
 from api.http.files.tus import Tus
 from api.http.files.uploads import Uploads
+from api.http.headers import SecurityHeaders
 from api.http.health import Readiness, healthz
 from api.http.metrics import show_metrics
 from api.http.origins import PublicBase, cross_origin, public_base
@@ -170,9 +171,10 @@ def create_app() -> Starlette:
         ],
         middleware=[
             Middleware(Correlation),
+            Middleware(PublicBase, trusted=server.proxies),
+            Middleware(SecurityHeaders),
             Middleware(Tracing),
             *cross_origin(server.origins),
-            Middleware(PublicBase, trusted=server.proxies),
             Middleware(RateLimitHeaders),
             Middleware(Problems),
         ],

@@ -24,8 +24,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
     " frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in a device: Graphophone</title>
 <meta name="viewport" content="width=device-width"><style>body{{font:1rem/1.5 system-ui;max-width:32rem;

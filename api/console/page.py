@@ -35,9 +35,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": POLICY,
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Encoding",
-    "X-Content-Type-Options": "nosniff",
 }
 _IMPORT = re.compile(r"^(?:import|export) .*?'(\.[^']+)'$", re.MULTILINE)
 

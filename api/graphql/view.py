@@ -88,7 +88,6 @@ class GraphQLView:
             except Exception as error:  # noqa: BLE001  the last line of defence: nothing leaks
                 response = problem_for(error, correlation_id).response(correlation_id)
             response.headers.add_vary_header("Accept")
-            response.headers["X-Content-Type-Options"] = "nosniff"
             if not isinstance(response, AnswerStream):
                 uploads.delete()  # before the client can see that its request is over
             await response(scope, receive, send)

@@ -107,8 +107,6 @@ def page(request: Request) -> Response:
     headers = {
         "Content-Security-Policy": POLICY,
         "Cache-Control": "no-cache",
-        "Referrer-Policy": "no-referrer",
-        "X-Frame-Options": "DENY",
     }
     return HTMLResponse(html.replace("<!-- assets -->", "\n".join(tags)), headers=headers)
 
@@ -120,7 +118,6 @@ def asset_response(request: Request) -> Response:
         return Response(status_code=404)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
-        "X-Content-Type-Options": "nosniff",
         "Vary": "Accept-Encoding",
     }
     body = found.body

@@ -29,7 +29,6 @@ class Downloads:
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(export.filename)}",
             "Cache-Control": "private, no-cache",
-            "X-Content-Type-Options": "nosniff",
             **validators.headers(),
         }
         if validators.known_to(request):

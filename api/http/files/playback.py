@@ -40,8 +40,8 @@ class Playback:
         headers = {
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, max-age=3600",
-            "Content-Security-Policy": "sandbox",  # whatever the bytes are, they are no page of ours
-            "X-Content-Type-Options": "nosniff",
+            # Whatever the bytes are, they are no page of ours.
+            "Content-Security-Policy": "sandbox; frame-ancestors 'none'",
             **validators.headers(),
         }
         if validators.known_to(request):
