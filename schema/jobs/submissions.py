@@ -180,8 +180,10 @@ async def _uploaded(context: Context, source: MediaSource) -> str | None:
     async with context.db.read() as session:
         found = await uploads.get(session, context.owner_id, source.upload_id if known(source.upload_id, "upl") else "")
     if found.is_whole and found.concat != uploads.PARTIAL:
-        max_duration = context.settings.worker.max_duration
-        return await completed(context.db, context.blobs, found, max_duration=max_duration)
+        worker = context.settings.worker
+        return await completed(
+            context.db, context.blobs, found, max_duration=worker.max_duration, keep_ms=worker.keep_audio_ms
+        )
     if found.media_id is None:
         facts = {"uploadId": found.id, "offset": found.received, "byteSize": found.byte_size}
         raise Conflict("The upload is not complete yet; send the rest of its bytes first.", facts)

@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 Running = dict[str, "asyncio.Task[str]"]
 
 
-async def completed(db: Database, blobs: Blobs, upload: Upload, *, max_duration: float) -> str:
+async def completed(db: Database, blobs: Blobs, upload: Upload, *, max_duration: float, keep_ms: int | None) -> str:
     """Return the id of the recording that a whole upload becomes; it goes on when the caller is cancelled.
 
     Raises what `keep` raises, the same when asked again, and Unavailable (too many are being taken in).
@@ -32,7 +32,7 @@ async def completed(db: Database, blobs: Blobs, upload: Upload, *, max_duration:
     task = running.get(upload.id)
     if task is None:
         probes().check_room()
-        task = running[upload.id] = asyncio.create_task(_complete(db, blobs, upload, max_duration))
+        task = running[upload.id] = asyncio.create_task(_complete(db, blobs, upload, max_duration, keep_ms))
         task.add_done_callback(partial(_ended, running, upload.id))
     return await asyncio.shield(task)
 
@@ -49,7 +49,7 @@ def _ended(running: Running, upload_id: str, task: "asyncio.Task[str]") -> None:
         _log.error("upload.fault", upload_id=upload_id, exc_info=fault)
 
 
-async def _complete(db: Database, blobs: Blobs, upload: Upload, max_duration: float) -> str:
+async def _complete(db: Database, blobs: Blobs, upload: Upload, max_duration: float, keep_ms: int | None) -> str:
     async with db.read() as session:
         pieces = await uploads.pieces(session, upload.owner_id, upload.id)
     stretches = [Stretch(piece.byte_size, piece.blob_key) for piece in pieces]
@@ -64,6 +64,7 @@ async def _complete(db: Database, blobs: Blobs, upload: Upload, max_duration: fl
             lambda key: blobs.join(key, stretches, final=settled),
             filename=upload.filename,
             max_duration=max_duration,
+            keep_ms=keep_ms,
             sha256=upload.sha256,
             upload_id=upload.id,
         )

@@ -5,7 +5,6 @@ import os
 import socket
 from dataclasses import dataclass, field
 
-import httpx
 from dramatiq.brokers.redis import RedisBroker
 
 from db.accounts.keys import Seals
@@ -14,6 +13,7 @@ from db.store.session import Database
 from tasks.runtime.scratch import Scratch
 from tasks.settings import WorkerSettings
 from tasks.speech.process import EngineProcess
+from tasks.system.outbound.client import OutboundClient
 from tasks.wakeups.live import Live
 
 
@@ -29,7 +29,7 @@ class Runtime:
     settings: WorkerSettings
     scratch: Scratch
     seals: Seals
-    outgoing: httpx.AsyncClient
+    outbound: OutboundClient
     worker: str
     draining: asyncio.Event = field(default_factory=asyncio.Event)  # take no more work, hand back what is at hand
     force_stop: asyncio.Event = field(default_factory=asyncio.Event)  # at once

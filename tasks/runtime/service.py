@@ -23,11 +23,12 @@ from tasks.runtime.sweeper import Sweeper
 from tasks.settings import WorkerSettings
 from tasks.speech.process import EngineProcess
 from tasks.system.loops import keep_going
+from tasks.system.outbound.client import OutboundClient
+from tasks.system.outbound.destination import Destinations
 from tasks.telemetry import metrics, status
 from tasks.telemetry.saturation import Saturation
 from tasks.wakeups.broker import CANCEL_CHANNEL, Notifier, make_client
 from tasks.wakeups.live import Live, listen
-from tasks.webhooks.client import open_client
 
 LIGHT_SLOTS = 32
 """Pieces of light work at once, beside the slots of the worker."""
@@ -75,7 +76,7 @@ class WorkerService:
             settings=self._settings,
             scratch=Scratch(store.home),
             seals=Seals(signing_keys(store), PURPOSE),
-            outgoing=open_client(self._settings.outgoing_networks),
+            outbound=OutboundClient(Destinations.parse(self._settings.outgoing_networks)),
             worker=worker_name(self._queue),
         )
         saturation = Saturation(self._runtime.db, f"worker-{self._queue}")
@@ -198,7 +199,7 @@ class WorkerService:
                 async with self._runtime.db.write() as session:
                     await workers.gone(session, self._runtime.worker)
         await self._runtime.engine.end()
-        await self._runtime.outgoing.aclose()
+        await self._runtime.outbound.close()
         await self._notifier.close()
         await self._runtime.db.close()
         await asyncio.to_thread(self._runtime.scratch.close)

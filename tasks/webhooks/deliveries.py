@@ -43,7 +43,7 @@ async def _deliver(runtime: Runtime, row: WebhookDelivery, lease: Lease) -> None
     else:
         seconds = runtime.settings.webhook_timeout
         with metrics.timed("graphophone.webhook.duration") as labels:
-            sent = await post(runtime.outgoing, target.url, row.body, headers(row.id, row.body, signers), seconds)
+            sent = await post(runtime.outbound, target.url, row.body, headers(row.id, row.body, signers), seconds)
             labels["outcome"] = "failed" if sent.answer.error else "delivered"
         if not sent.answer.error:
             async with runtime.db.write() as session:

@@ -1,17 +1,17 @@
 """One message on its way: signed after Standard Webhooks 1.0, posted once, its answer judged by the status alone."""
 
 import time
-from asyncio import timeout
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import NamedTuple
 
-import httpx
-from ssrfguard import SSRFGuardError
+import httpx2
 from standardwebhooks import Webhook
 
 from db.webhooks.deliveries import Answer
+from tasks.system.outbound.client import OutboundClient
+from tasks.system.outbound.errors import OutboundError, TooSlow
 from tasks.webhooks.schedule import asked_for
 
 EXCERPT = 1024
@@ -36,21 +36,24 @@ def headers(message_id: str, body: str, secrets: Sequence[str]) -> dict[str, str
     }
 
 
-async def post(client: httpx.AsyncClient, url: str, body: str, fields: dict[str, str], seconds: float) -> Sent:
+async def post(client: OutboundClient, url: str, body: str, fields: dict[str, str], seconds: float) -> Sent:
     """Post a message, and read no more of the answer than an excerpt, within so many seconds in all."""
+    message = body.encode()
     try:
-        async with timeout(seconds), client.stream("POST", url, content=body.encode(), headers=fields) as answer:
+        async with client.send(
+            "POST", url, content=message, headers=fields, seconds=seconds, idle_seconds=seconds
+        ) as answer:
             spare = asked_for(answer.status_code, answer.headers.get("retry-after"), time.time())
             error = None if answer.is_success else _told(answer.status_code)
             excerpt = await _beginning(answer)
-    except TimeoutError:
+    except TooSlow:
         return Sent(Answer(error=f"There was no whole answer within {seconds:g} seconds."))
-    except (httpx.HTTPError, httpx.InvalidURL, SSRFGuardError, OSError, ValueError) as fault:
-        return Sent(Answer(error=_line(f"{type(fault).__name__}: {fault}")))
+    except OutboundError as fault:
+        return Sent(Answer(error=_line(str(fault))))
     return Sent(Answer(answer.status_code, excerpt, error), spare)
 
 
-async def _beginning(answer: httpx.Response) -> str | None:
+async def _beginning(answer: httpx2.Response) -> str | None:
     """Return the beginning of an answer. The status counts, also when the rest breaks off."""
     body = b""
     try:
@@ -58,7 +61,7 @@ async def _beginning(answer: httpx.Response) -> str | None:
             body += chunk[: EXCERPT - len(body)]
             if len(body) == EXCERPT:
                 break
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         pass
     return body.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}") or None
 

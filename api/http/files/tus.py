@@ -204,8 +204,10 @@ class Tus:
             return headers.expiry(upload)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                max_duration = self._state.worker.max_duration
-                media_id = await completed(self._state.db, self._state.blobs, upload, max_duration=max_duration)
+                state, worker = self._state, self._state.worker
+                media_id = await completed(
+                    state.db, state.blobs, upload, max_duration=worker.max_duration, keep_ms=worker.keep_audio_ms
+                )
         except TimeoutError:
             return {}
         return {"Media-Id": media_id}

@@ -81,6 +81,10 @@ class OutboundClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close its connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
         await self._http.aclose()
 
     @asynccontextmanager
