@@ -1,7 +1,7 @@
 """Files that no row refers to: proven for each by its name and its rows, never by its absence from a list alone.
 
 Every file has a row before its first byte is written (`db.queue.cleanups`), but for the pieces of uploads, and a row
-that refers to it from then on. What is left over comes from processes that were killed at the wrong moment.
+that refers to it from then on. Leftovers come from processes that were killed at the wrong moment.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from api.client.progress import reporter
 from tasks.documents.registry import FORMATS
 
 Place = Callable[[str], Path]
-"""Where a document of a format goes."""
+"""The place of a document of a format."""
 
 
 def run(command: Coroutine[Any, Any, None]) -> int:

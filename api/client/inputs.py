@@ -1,4 +1,4 @@
-"""What stands on the command line for recordings: files, folders, patterns, and standard input."""
+"""The recordings that the command line names: files, folders, patterns, and standard input."""
 
 import glob
 import shutil

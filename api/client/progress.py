@@ -13,7 +13,7 @@ EVERY = 0.25
 
 
 WORDS = {"LOAD": "load models"}
-"""What a stage does, where its name alone does not say it."""
+"""The work of a stage, for those whose name alone does not say it."""
 
 
 class Reporter(Protocol):

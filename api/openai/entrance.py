@@ -1,4 +1,4 @@
-"""What every request under `/v1` passes first: credentials, head, scopes, and the minute's budget."""
+"""The entrance of every request under `/v1`: credentials, head, scopes, and the minute's budget."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ AT_ONCE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Entrance:
-    """What the endpoints share; `authenticate` finds the viewer from headers, names in lower case."""
+    """The parts that the endpoints share; `authenticate` finds the viewer from headers, names in lower case."""
 
     authenticate: Callable[[Mapping[str, Any]], Awaitable[Viewer | None]]
     context_factory: Callable[[Viewer, str], Context]

@@ -1,4 +1,4 @@
-"""What a form asks for: the options of a job, and the shape of the answer."""
+"""The request of a form: the options of a job, and the shape of the answer."""
 
 import re
 from collections.abc import Collection

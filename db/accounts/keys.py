@@ -41,7 +41,7 @@ class Seals:
 
 def signing_keys(store: StoreSettings) -> list[bytes]:
     """Return the keys from which all that is signed and sealed is derived, the newest first: those that were set, so
-    that several hosts take each other's, or the data folder's own. What a key signed is void without it.
+    that several hosts take each other's, or the data folder's own. Without a key, all that it signed is void.
     """
     return [key.encode() for key in keys_of(store.signing_key) or [kept_secret(store.home / "signing-key")]]
 

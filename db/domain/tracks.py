@@ -10,7 +10,7 @@ MOST_SEPARATE = 8
 
 
 class ChannelMode(StrEnum):
-    """What becomes of the channels of a recording."""
+    """The treatment of a recording's channels."""
 
     MIX = "MIX"
     SEPARATE = "SEPARATE"

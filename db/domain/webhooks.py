@@ -1,4 +1,4 @@
-"""What receivers are told of: the kinds of events, and the JSON that is sent (Standard Webhooks 1.0)."""
+"""The messages to receivers: the kinds of events, and the JSON that is sent (Standard Webhooks 1.0)."""
 
 from enum import StrEnum
 
@@ -33,7 +33,7 @@ class WebhookState(StrEnum):
 
 
 OF_JOBS = frozenset({WebhookEvent.JOB_STARTED, WebhookEvent.JOB_FINISHED, WebhookEvent.JOB_FAILED})
-"""What a job's own address is told."""
+"""The events that a job's own address is told."""
 
 OF_STATES = {
     JobState.RUNNING: WebhookEvent.JOB_STARTED,

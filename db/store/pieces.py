@@ -45,7 +45,7 @@ class PieceWriter(Protocol):
 
     @property
     def grows(self) -> bool:
-        """Whether the next flush tells of the same file, which has become longer; else of a new one."""
+        """True if the next flush tells of the same file, which has become longer; else it is a new one."""
 
     async def write(self, chunk: bytes) -> None:
         """Take bytes."""

@@ -35,12 +35,12 @@ class Upload(Row, table=True):
 
     @property
     def length_known(self) -> bool:
-        """Whether the client has told how many bytes there are."""
+        """True once the client has told how many bytes there are."""
         return not self.deferred or self.byte_size > 0
 
     @property
     def is_whole(self) -> bool:
-        """Whether all its bytes are there."""
+        """True if all its bytes are there."""
         return self.length_known and self.received == self.byte_size
 
 

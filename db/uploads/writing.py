@@ -1,7 +1,8 @@
-"""Who may write to an upload, and what of it is durable.
+"""The right to write to an upload, and the bytes of it that are durable.
 
-Each request that writes takes the next number of the row's fence. What it has made durable counts only as long as that
-number is still the newest, so that a request that hangs, in whatever process, changes nothing once another has begun.
+Each request that writes takes the next number of the row's fence. The bytes that it has made durable count only as long
+as that number is still the newest, so that a request that hangs, in whatever process, changes nothing once another has
+begun.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from db.webhooks import secrets
 from db.webhooks.tables import WebhookDelivery, WebhookEndpoint
 
 MOST = 50
-"""How many an owner may have."""
+"""The number that an owner may have."""
 
 
 async def create(
@@ -110,7 +110,7 @@ async def close(session: AsyncSession, endpoint: WebhookEndpoint, state: Webhook
 
 
 async def _open(session: AsyncSession, endpoint: WebhookEndpoint) -> None:
-    """Enable an endpoint. What was parked since its pause began is sent."""
+    """Enable an endpoint. All that was parked since its pause began is sent."""
     if endpoint.state is WebhookState.PAUSED:
         kept = _of(endpoint).where(
             col(WebhookDelivery.state) == JobState.FAILED,

@@ -12,10 +12,10 @@ from db.domain.clock import now
 from db.webhooks.tables import WebhookSecret
 
 PURPOSE = "webhooks"
-"""What they are sealed for: see `db.accounts.keys.Seals`."""
+"""The purpose that they are sealed for: see `db.accounts.keys.Seals`."""
 
 BOTH_MS = 24 * 3_600_000
-"""How long the secret before signs, too, after a rotation."""
+"""The time for which the secret before signs, too, after a rotation."""
 
 _BYTES = 32
 

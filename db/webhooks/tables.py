@@ -53,7 +53,7 @@ class WebhookSecret(Row, table=True):
 class WebhookDelivery(Leased, table=True):
     """A message to a receiver, sent by the io worker: to an endpoint, or to `url`, a job's own address.
 
-    What concerns one `subject` (a job) goes to one destination in order of `number`; `body` is sent byte for byte.
+    Messages about one `subject` (a job) go to one destination in order of `number`; `body` is sent byte for byte.
     `attempt` counts tries.
     """
 

@@ -23,7 +23,7 @@ def _endpoint(id_: str) -> str:
 
 @strawberry.input(description="The endpoint to make.")
 class CreateWebhookEndpointInput:
-    """What createWebhookEndpoint takes."""
+    """The input of `createWebhookEndpoint`."""
 
     url: str = field(
         "The address to which messages are posted: `https://…`, at most 2000 characters; no private address."
@@ -33,7 +33,7 @@ class CreateWebhookEndpointInput:
 
 @strawberry.input(description="Changes of an endpoint; what is left out stays.")
 class UpdateWebhookEndpointInput:
-    """What updateWebhookEndpoint takes."""
+    """The input of `updateWebhookEndpoint`."""
 
     url: str | None = strawberry.field(default=None, description="The address to which messages are posted.")
     events: list[WebhookEvent] | None = strawberry.field(
@@ -46,7 +46,7 @@ class UpdateWebhookEndpointInput:
 
 @strawberry.type(description="The endpoint, with its new secret.")
 class CreateWebhookEndpointPayload:
-    """What createWebhookEndpoint and rotateWebhookSecret give."""
+    """The result of `createWebhookEndpoint` and `rotateWebhookSecret`."""
 
     webhook_endpoint: WebhookEndpoint = field("The endpoint.")
     secret: str = field("The secret that signs its messages, `whsec_…`. Nobody can see it again.")
@@ -78,7 +78,7 @@ async def create_webhook_endpoint(
 
 @strawberry.type(description="The endpoint was changed.")
 class UpdateWebhookEndpointPayload:
-    """What updateWebhookEndpoint gives."""
+    """The result of `updateWebhookEndpoint`."""
 
     webhook_endpoint: WebhookEndpoint = field("The endpoint.")
 
@@ -115,7 +115,7 @@ async def rotate_webhook_secret(info: Info, id_: Id) -> CreateWebhookEndpointPay
 
 @strawberry.type(description="The secret that signs what is told to jobs' own addresses.")
 class RotateJobWebhookSecretPayload:
-    """What rotateJobWebhookSecret gives."""
+    """The result of `rotateJobWebhookSecret`."""
 
     secret: str = field("The secret, `whsec_…`. Nobody can see it again; the one before signs, too, for a day.")
 
@@ -136,7 +136,7 @@ async def rotate_job_webhook_secret(info: Info) -> RotateJobWebhookSecretPayload
 
 @strawberry.type(description="The endpoint is gone, with its deliveries.")
 class DeleteWebhookEndpointPayload:
-    """What deleteWebhookEndpoint gives."""
+    """The result of `deleteWebhookEndpoint`."""
 
     deleted_id: strawberry.ID = field("The id that it had.")
 
@@ -156,7 +156,7 @@ async def delete_webhook_endpoint(info: Info, id_: Id) -> DeleteWebhookEndpointP
 
 @strawberry.type(description="The message waits to be sent.")
 class ReplayWebhookDeliveryPayload:
-    """What replayWebhookDelivery and testWebhookEndpoint give."""
+    """The result of `replayWebhookDelivery` and `testWebhookEndpoint`."""
 
     delivery: WebhookDelivery = field("The delivery.")
 

@@ -20,7 +20,7 @@ SILENCE = 1e-9  # of full scale squared: a channel that is softer tells nothing
 
 
 class Phases:
-    """Which channels are a louder one turned over, as far as the recording has gone. Costs nothing for mono."""
+    """The channels that are a louder one turned over, as far as the recording has gone. Costs nothing for mono."""
 
     def __init__(self) -> None:
         self._together = np.zeros((0, 0))  # how much each two channels go together, of late

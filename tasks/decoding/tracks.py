@@ -31,7 +31,7 @@ _PICTURES = Disposition.attached_pic | Disposition.still_image | Disposition.tim
 
 
 def has_video(container: InputContainer) -> bool:
-    """Whether there is a moving picture: a cover is none."""
+    """Return whether there is a moving picture: a cover is none."""
     return any(not stream.disposition & _PICTURES for stream in container.streams.video)
 
 
@@ -112,7 +112,7 @@ def _text(stream: AudioStream, name: str) -> str | None:
 
 
 class _Loudness:
-    """How loud the frames of streams are, whatever their form."""
+    """The loudness of the frames of streams, whatever their form."""
 
     def __init__(self) -> None:
         self._resamplers: dict[tuple[int, str, str, int], AudioResampler] = {}

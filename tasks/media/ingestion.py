@@ -86,8 +86,8 @@ async def keep(
     sha256: str | None = None,
     upload_id: str | None = None,
 ) -> Media:
-    """Make a recording of what `write` stores under the key that it is given. What the owner has already, with the
-    same content, is not stored again. The audio is kept for `keep_ms` (None: for ever).
+    """Make a recording of what `write` stores under the key that it is given. Content that the owner has already is not
+    stored again. The audio is kept for `keep_ms` (None: for ever).
 
     Raises LimitExceeded (bytes, seconds), InvalidInput (another checksum than announced), UnsupportedMedia and Conflict
     (the upload was fulfilled already).

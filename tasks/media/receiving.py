@@ -43,8 +43,8 @@ async def receive(
 ) -> int:
     """Append bytes to an upload to which the caller has the right to write; return where it goes on.
 
-    What breaks off is kept as far as it came, except under a checksum: then all or nothing. Raises what `chunks`
-    raises, LimitExceeded (the upload would be longer than `limit`), ChecksumMismatch and LeaseLost.
+    A stream that breaks off is kept as far as it came, except under a checksum: then all or nothing. Raises what
+    `chunks` raises, LimitExceeded (the upload would be longer than `limit`), ChecksumMismatch and LeaseLost.
     """
     part = _Part(db, blobs, upload, checksum)
     try:
@@ -56,7 +56,7 @@ async def receive(
 
 
 class _Part:
-    """What one request brings."""
+    """The bytes that one request brings."""
 
     def __init__(self, db: Database, blobs: Blobs, upload: Upload, checksum: Checksum | None) -> None:
         self._db, self._blobs, self._upload, self._checksum = db, blobs, upload, checksum

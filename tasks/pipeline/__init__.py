@@ -95,6 +95,6 @@ def _separate(work: Work, engine: SpeechEngine, stages: Stages, *, parallel: boo
 
 
 def _aligning(work: Work, stages: Stages) -> bool:
-    """Whether words are still to be aligned: those of a translation are not what is heard."""
+    """Return whether words are still to be aligned: those of a translation are not what is heard."""
     options = work.options
     return options.align and options.task is TranscriptionTask.TRANSCRIBE and stages.needed(Stage.ALIGN)

@@ -61,7 +61,7 @@ class Stages:
             self._part = before
 
     def begun(self, stage: Stage) -> bool:
-        """Whether it has begun in this attempt."""
+        """Return whether it has begun in this attempt."""
         return stage in self._begun
 
     def begin(self, stage: Stage) -> None:

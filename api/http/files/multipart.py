@@ -1,6 +1,6 @@
 """The parts of a `multipart/form-data` body: fields in memory, files on disk as they arrive, both within bounds.
 
-What becomes of a part is decided by a `PartReader`, of which each endpoint has its own.
+A `PartReader`, of which each endpoint has its own, decides on each part.
 """
 
 import hashlib

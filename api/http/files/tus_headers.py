@@ -1,6 +1,6 @@
 """The headers of tus 1.0 (https://tus.io/protocols/resumable-upload), read strictly.
 
-Where the protocol leaves the status open, it is the one that npm's `@tus/server` answers with.
+A status that the protocol leaves open is the one that npm's `@tus/server` answers with.
 """
 
 import base64

@@ -1,6 +1,6 @@
-"""Which language is spoken where. A part of a recording leaves its language only for good reasons.
+"""The language of each part of a recording. A part of a recording leaves its language only for good reasons.
 
-A chunk is first heard as a whole, which costs nothing: the encoder's output is what its text is read from. Where that
+A chunk is first heard as a whole, which costs nothing: the encoder's output is what its text is read from. If that
 leaves doubt, and everywhere in a recording that is known to be mixed, short places within it are listened to, and the
 cheapest path through their languages (Viterbi) says where the speaker changes to another one. Each part is then heard
 as a whole again before it is believed.
@@ -33,7 +33,9 @@ CHANGE = 3.0  # the price of another language, in units of log probability
 WHOLE = 0.25  # the weight of what the whole chunk sounds like, at each place in it
 AROUND, QUIET = 1.5, 0.2  # seconds around a change in which the quietest moment of this length is looked for
 FALSE_FRIENDS = frozenset({"cy", "haw", "la", "mi", "nn", "sa"})
-"""What Whisper takes unclear speech for: a part is in one of these only if it is named, or the recording's own."""
+"""The languages that Whisper takes unclear speech for: a part is in one of these only if it is named, or the
+recording's own.
+"""
 
 
 def allowed(found: Likely, languages: Collection[str]) -> dict[str, float]:
