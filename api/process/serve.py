@@ -34,7 +34,9 @@ def configuration(application: Any, limits: ConnectionLimits, **others: Any) -> 
     connections = Connections(limits)
     http: Any = partial(HttpConnection, connections)
     websocket: Any = partial(SocketConnection, connections)
-    return uvicorn.Config(application, http=http, ws=websocket, ws_max_size=1 << 20, access_log=False, **others)
+    # Which proxies are believed is `PublicBase`'s to know; uvicorn would believe every program on this machine.
+    others |= {"ws_max_size": 1 << 20, "access_log": False, "proxy_headers": False}
+    return uvicorn.Config(application, http=http, ws=websocket, **others)
 
 
 def serve(listener: socket.socket, application: str = "api.app:create_app") -> None:
