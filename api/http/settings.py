@@ -27,7 +27,8 @@ class ServerSettings(Settings):
     )
     trusted_proxies: str = Field(
         default="",
-        description="Addresses or networks of proxies whose `X-Forwarded-Proto` and `-Host` are believed, with commas.",
+        description="Addresses or networks of proxies whose `X-Forwarded-Proto`, `-Host` and `-For` are believed, with"
+        " commas.",
     )
     allowed_origins: str = Field(
         default="", description="Origins whose pages may ask, `https://app.example`, with commas; `*` for all."
