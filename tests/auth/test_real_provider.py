@@ -113,7 +113,7 @@ def _journey(web: str, providers: list[tuple[str, str, int]], tmp_path: Path) ->
             stack.enter_context(provider(name, issuer, port, web))
         window = stack.enter_context(browser(tmp_path / "profile", free_port(), str(DRIVER)))
         person = Person(window, web)
-        window.open(f"{web}/auth")
+        window.open(f"{web}/graphql")
         assert person.seen() is None
         person.sign_in("one", "ann")
         assert person.seen() == {"name": "ann", "email": "ann@example.org"}
@@ -124,9 +124,10 @@ def _journey(web: str, providers: list[tuple[str, str, int]], tmp_path: Path) ->
         window.wait("return document.querySelector('a[href*=abort]') !== null")
         window.run("document.querySelector('a[href*=abort]').click()")
         window.wait("return document.body.innerText.includes('FORBIDDEN')")
-        window.open(f"{web}/auth")
+        window.open(f"{web}/graphql")
         assert person.seen()["name"] == "bob"  # a denial changes nothing
 
+        window.open(f"{web}/auth")  # from here, a form may lead on to a provider
         window.run("const form = document.createElement('form'); form.method = 'post'; form.action = '/auth/logout';"
                    "document.body.append(form); form.submit()")  # fmt: skip
         window.wait("return document.querySelector('[name=logout]') !== null")
@@ -139,5 +140,5 @@ def _journey(web: str, providers: list[tuple[str, str, int]], tmp_path: Path) ->
         window.wait("return document.querySelector('[name=logout]') !== null")
         window.run("document.querySelector('[name=logout]').click()")
         window.wait("return document.querySelector('[name=logout]') === null")
-        window.open(f"{web}/auth")
+        window.open(f"{web}/graphql")
         window.wait(ASK.replace("return await (await", "return 'errors' in await (await"))

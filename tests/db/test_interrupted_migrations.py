@@ -97,7 +97,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("revision", EARLIER, ids=str)
 async def test_killed_after_any_statement_a_migration_has_not_happened(empty: str, revision: str | None) -> None:
-    step = {1: 1, 2: 11, 3: 11, 4: 11}.get(len(EARLIER) - EARLIER.index(revision), 29)  # the newest one whole
+    step = 1 if revision == EARLIER[-1] else 29
     await made(empty, revision)
     killer = [sys.executable, "-m", "tests.db.upgrade_and_die", empty, str(step)]
     found = json.loads(
@@ -105,7 +105,7 @@ async def test_killed_after_any_statement_a_migration_has_not_happened(empty: st
     )
     assert found["changed"] == []
     assert found["status"] == 0
-    assert found["kills"] >= 2
+    assert found["kills"] >= 1
 
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
