@@ -1,4 +1,4 @@
-"""One trace of a job, from the client's request to its document, as a real OTLP receiver gets it."""
+"""One trace of a job, from the client's request to its document, as a real OTLP collector gets it."""
 
 import time
 import wave
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fixtures.otlp import Receiver
+from tests.fixtures.otlp import Collector
 from tests.fixtures.servers import Server
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -40,9 +40,9 @@ def until(look: Any, wanted: set[str]) -> Any:
 
 
 def test_a_job_and_its_document_are_one_trace_without_a_gap(
-    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
     server = Server(tmp_path / "home", {})
     headers = {"Authorization": f"Bearer {server.token}", "traceparent": CLIENT}
@@ -62,7 +62,7 @@ def test_a_job_and_its_document_are_one_trace_without_a_gap(
     finally:
         server.stop()
 
-    spans = receiver.spans
+    spans = collector.spans
     known = {span.span_id for span in spans} | {bytes.fromhex(CLIENT.split("-")[2])}
     assert {span.trace_id.hex() for span in spans} == {CLIENT.split("-")[1]}
     assert [span.name for span in spans if span.parent_span_id not in known] == []

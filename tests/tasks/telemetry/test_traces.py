@@ -1,4 +1,4 @@
-"""Traces, as a real OTLP receiver gets them."""
+"""Traces, as a real OTLP collector gets them."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.fixtures.otlp import Receiver
+from tests.fixtures.otlp import Collector
 
 CLIENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 EARLIER = "00-0af7651916cd43dd8448eb211c80319c-c8ad6b7169203331-01"
@@ -33,14 +33,14 @@ def test_the_standard_variables_switch_it_off_again(off: dict[str, str]) -> None
     assert run("with traces.span('a'): print(traces.traceparent())", **endpoint, **off) == "None\n"
 
 
-def test_a_trace_goes_on_from_a_stored_parent_and_links_to_the_attempt_before(receiver: Receiver) -> None:
+def test_a_trace_goes_on_from_a_stored_parent_and_links_to_the_attempt_before(collector: Collector) -> None:
     code = f"""
 with traces.span('claim', kind='consumer', parent={CLIENT!r}, link={EARLIER!r}, job__id='job_1'):
     stage = traces.begin('stage', start_ms=1_000)
     stage.end(3_000)
 """
-    run(code, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
-    claim, stage = receiver.named("claim"), receiver.named("stage")
+    run(code, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    claim, stage = collector.named("claim"), collector.named("stage")
     assert claim.trace_id.hex() == CLIENT.split("-")[1]
     assert claim.parent_span_id.hex() == CLIENT.split("-")[2]
     assert claim.kind == Span.SPAN_KIND_CONSUMER
@@ -50,7 +50,7 @@ with traces.span('claim', kind='consumer', parent={CLIENT!r}, link={EARLIER!r}, 
     assert stage.end_time_unix_nano - stage.start_time_unix_nano == 2_000_000_000
 
 
-def test_an_exception_marks_its_span_as_failed_and_tells_nothing_personal(receiver: Receiver) -> None:
+def test_an_exception_marks_its_span_as_failed_and_tells_nothing_personal(collector: Collector) -> None:
     code = """
 try:
     with traces.span('work'):
@@ -58,23 +58,23 @@ try:
 except ValueError:
     pass
 """
-    run(code, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
-    span = receiver.named("work")
+    run(code, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    span = collector.named("work")
     assert span.status.code == Status.STATUS_CODE_ERROR
     assert "anna" not in str(span)
 
 
-def test_a_parent_that_is_not_sampled_is_respected(receiver: Receiver) -> None:
+def test_a_parent_that_is_not_sampled_is_respected(collector: Collector) -> None:
     code = f"with traces.span('claim', parent={CLIENT[:-1] + '0'!r}): print(traces.traceparent())"
-    printed = run(code, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    printed = run(code, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     assert printed.strip().endswith("-00")
-    assert receiver.spans == []
+    assert collector.spans == []
 
 
 @pytest.mark.parametrize("given", ["", "00-abc", "x" * 4096, "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
-def test_a_traceparent_that_is_none_begins_a_trace_of_its_own(receiver: Receiver, given: str) -> None:
-    run(f"with traces.span('claim', parent={given!r}): pass", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
-    assert receiver.named("claim").parent_span_id == b""
+def test_a_traceparent_that_is_none_begins_a_trace_of_its_own(collector: Collector, given: str) -> None:
+    run(f"with traces.span('claim', parent={given!r}): pass", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    assert collector.named("claim").parent_span_id == b""
 
 
 def test_a_receiver_that_is_away_holds_nobody_up() -> None:
