@@ -56,7 +56,7 @@ def test_it_runs_all_parts_and_says_where_and_how_to_get_in(server: Server) -> N
 def test_the_web_process_is_small_and_has_no_model_library_in_it(server: Server) -> None:
     assert healthy(server)
     web = family(server)["api serve"]
-    assert web.memory_info().rss < 160e6
+    assert web.memory_info().rss < 150e6
     if sys.platform == "linux":
         assert not [mapped.path for mapped in web.memory_maps() if "torch" in mapped.path]
 

@@ -4,12 +4,10 @@ import asyncio
 import base64
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import msgspec
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -18,15 +16,16 @@ from joserfc.jws import JWSRegistry
 from api.auth.keys import Keys, ProviderUnreachable
 from api.http.settings import ProviderSettings
 
+if TYPE_CHECKING:
+    from api.auth.provider_http import AsyncOAuth2Client
+
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """Those with a public key. Neither `none` nor an HMAC, for which a public key could be taken as the secret."""
 
-TIMEOUT = 10.0
 LEEWAY = 30
 """Seconds by which clocks may differ."""
 
 DISCOVERED_SECONDS = 3600.0
-MOST_BYTES = 1 << 20
 _REGISTRY = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 
@@ -70,8 +69,10 @@ class Provider:
                 self._discovered_at = time.monotonic()
             return self._discovered
 
-    def client(self, found: Discovered, redirect_uri: str | None = None) -> AsyncOAuth2Client:
+    def client(self, found: Discovered, redirect_uri: str | None = None) -> "AsyncOAuth2Client":
         """Return a client that speaks to the provider in our name."""
+        from api.auth.provider_http import TIMEOUT, AsyncOAuth2Client
+
         secret, method = self.settings.client_secret, "none"
         if secret is not None:
             post_only = "client_secret_basic" not in found.token_endpoint_auth_methods_supported
@@ -90,6 +91,8 @@ class Provider:
         """Return the claims of the person who has signed in, with the ID token as `id_token`. Raises NotAccepted and
         ProviderUnreachable.
         """
+        from api.auth.provider_http import FAULTS
+
         found = await self.discovered()
         async with self.client(found, redirect_uri) as client:
             try:
@@ -98,7 +101,7 @@ class Provider:
                 )
             except OAuthError as error:
                 raise NotAccepted(f"the provider refused the code: {error.error}") from error
-            except (httpx2.HTTPError, ValueError) as error:
+            except FAULTS as error:
                 raise ProviderUnreachable(str(error)) from error
         id_token = token.get("id_token")
         if not isinstance(id_token, str):
@@ -137,13 +140,15 @@ class Provider:
 
     async def introspect(self, token: str) -> dict[str, Any]:
         """Return what the provider says of an opaque token (RFC 7662). Raises ProviderUnreachable."""
+        from api.auth.provider_http import FAULTS
+
         found = await self.discovered()
         async with self.client(found) as client:
             try:
                 answer = await client.introspect_token(found.introspection_endpoint, token, "access_token")
                 answer.raise_for_status()
                 told = answer.json()
-            except (httpx2.HTTPError, ValueError, OAuthError) as error:
+            except (*FAULTS, OAuthError) as error:
                 raise ProviderUnreachable(str(error)) from error
         return told if isinstance(told, dict) else {}
 
@@ -152,14 +157,14 @@ class Provider:
         if not found.userinfo_endpoint or not isinstance(access_token, str) or "email" in claims:
             return claims
         headers = {"Authorization": f"Bearer {access_token}"}
-        told = await fetch_json(found.userinfo_endpoint, headers)
+        told = await _fetched(found.userinfo_endpoint, headers)
         if not isinstance(told, dict) or told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise NotAccepted("userinfo is about somebody else")
         return {**told, **claims}
 
     async def _discover(self) -> Discovered:
         issuer = self.settings.issuer
-        told = await fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        told = await _fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         try:
             found = msgspec.convert(told, Discovered)
         except msgspec.ValidationError as error:
@@ -169,7 +174,7 @@ class Provider:
         return found
 
     async def _fetch_keys(self) -> Any:
-        return await fetch_json((await self.discovered()).jwks_uri)
+        return await _fetched((await self.discovered()).jwks_uri)
 
 
 def header_of(token: str) -> dict[str, Any]:
@@ -193,19 +198,7 @@ def _part(token: str, number: int) -> dict[str, Any]:
         raise NotAccepted("not a signed token") from error
 
 
-async def fetch_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
-    """Return the JSON at an address of a provider. Raises ProviderUnreachable."""
-    try:
-        async with (
-            httpx2.AsyncClient(timeout=TIMEOUT, headers={"Accept": "application/json", **(headers or {})}) as client,
-            client.stream("GET", url) as answer,
-        ):
-            answer.raise_for_status()
-            body = b""
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise ProviderUnreachable(f"{url}: the answer is too large")
-        return msgspec.json.decode(body)
-    except (httpx2.HTTPError, httpx2.InvalidURL, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProviderUnreachable(f"{url}: {error}") from error
+async def _fetched(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    from api.auth.provider_http import fetch_json
+
+    return await fetch_json(url, headers)
