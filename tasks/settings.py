@@ -1,12 +1,12 @@
 """The settings of the workers and their models."""
 
-from ipaddress import ip_network
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from db.domain.values import Stage
 from db.settings import Settings, StoreSettings
+from tasks.system.outbound.destination import Destinations
 from tasks.wakeups import valkey
 
 STOP_GRACE = 2.0
@@ -79,7 +79,8 @@ class WorkerSettings(Settings):
     )
     outgoing_networks: str = Field(
         default="",
-        description="Networks that are not public and that webhooks may be sent to all the same, with commas.",
+        description="Networks and hosts that are not public and that webhooks may be sent to all the same, with"
+        " commas.",
     )
     jobs_per_owner: int = Field(
         default=0,
@@ -100,11 +101,11 @@ class WorkerSettings(Settings):
 
     @field_validator("outgoing_networks")
     @classmethod
-    def _are_networks(cls, text: str) -> str:
+    def _are_destinations(cls, text: str) -> str:
         try:
-            [ip_network(part.strip()) for part in text.split(",") if part.strip()]
+            Destinations.parse(text)
         except ValueError:
-            raise ValueError("addresses or networks, `10.0.0.0/8, 127.0.0.1`") from None
+            raise ValueError("networks or host names, `10.0.0.0/8, hooks.intern.example`") from None
         return text
 
     @model_validator(mode="after")

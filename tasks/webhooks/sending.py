@@ -40,9 +40,7 @@ async def post(client: OutboundClient, url: str, body: str, fields: dict[str, st
     """Post a message, and read no more of the answer than an excerpt, within so many seconds in all."""
     message = body.encode()
     try:
-        async with client.send(
-            "POST", url, content=message, headers=fields, seconds=seconds, idle_seconds=seconds
-        ) as answer:
+        async with client.send("POST", url, content=message, headers=fields, seconds=seconds) as answer:
             spare = asked_for(answer.status_code, answer.headers.get("retry-after"), time.time())
             error = None if answer.is_success else _told(answer.status_code)
             excerpt = await _beginning(answer)

@@ -5,15 +5,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin
 
 import httpcore2
 import httpx2
 
 from tasks.system.outbound.destination import MOST_URL_CHARS, Destinations
-from tasks.system.outbound.errors import AddressRefused, TooLarge, TooManyRedirects, TooSlow, Unreachable
+from tasks.system.outbound.errors import AddressRefused, TooSlow, Unreachable
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"user-agent": "Graphophone", "accept": "*/*", "accept-encoding": "identity"}
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=32)
 
@@ -94,29 +92,21 @@ class OutboundClient:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        secret_headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         seconds: float,
-        idle_seconds: float = 30.0,
-        redirects: int = 0,
     ) -> AsyncIterator[httpx2.Response]:
-        """Send a request, and return the answer with its body still to come: read that with `chunks` or `body`.
+        """Send a request, and return the answer with its body still to come.
 
-        All of it takes at most `seconds`, and no step longer than `idle_seconds`. Up to `redirects` redirects are
-        followed, each to a checked address; with 0, a redirect is the answer. `secret_headers` go to the origin of
-        `url` and to no other. No cookie is kept. Raises OutboundError.
+        All of it takes at most `seconds`. A redirect is an answer; nobody follows it. No cookie is kept. Raises
+        OutboundError.
         """
         try:
             async with asyncio.timeout(seconds):
-                answer = await self._follow(
-                    method,
-                    url,
-                    headers=dict(headers or {}),
-                    secret_headers=dict(secret_headers or {}),
-                    content=content,
-                    idle_seconds=idle_seconds,
-                    redirects=redirects,
+                request = self._http.build_request(
+                    method, check_url(url), headers=headers, content=content, timeout=seconds
                 )
+                answer = await self._http.send(request, stream=True)
+                self._http.cookies.clear()
                 try:
                     yield answer
                 finally:
@@ -128,46 +118,15 @@ class OutboundClient:
         except httpx2.StreamError as error:
             raise Unreachable("The other server broke off.") from error
 
-    async def _follow(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str],
-        secret_headers: dict[str, str],
-        content: bytes | None,
-        idle_seconds: float,
-        redirects: int,
-    ) -> httpx2.Response:
-        left, target = redirects, check_url(url)
-        while True:
-            request = self._http.build_request(
-                method, target, headers=headers | secret_headers, content=content, timeout=idle_seconds
-            )
-            answer = await self._http.send(request, stream=True)
-            self._http.cookies.clear()
-            location = answer.headers.get("location")
-            if redirects == 0 or answer.status_code not in REDIRECTS or location is None:
-                return answer
-            await answer.aclose()
-            if left == 0:
-                raise TooManyRedirects(f"More than {redirects} redirects.")
-            left, further = left - 1, check_url(location, target)
-            if _origin(further) != _origin(target):
-                secret_headers = {}  # not given back when a later redirect leads home again
-            if answer.status_code in {301, 302, 303} and method != "HEAD":
-                method, content = "GET", None
-            target = further
 
-
-def check_url(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
-    """Return an address of the web, complete or relative to another. Raises AddressRefused for other schemes, for
-    credentials, and for what cannot be read.
+def check_url(text: str) -> httpx2.URL:
+    """Return an address of the web. Raises AddressRefused for other schemes, for credentials, and for what cannot be
+    read.
     """
     try:
         if len(text) > MOST_URL_CHARS:
             raise AddressRefused(f"The address has more than {MOST_URL_CHARS} characters.")
-        url = httpx2.URL(text if base is None else urljoin(str(base), text))
+        url = httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError, UnicodeError) as error:
         raise AddressRefused("This is not an address of the web.") from error
     if url.scheme not in {"http", "https"} or not url.host:
@@ -175,25 +134,3 @@ def check_url(text: str, base: httpx2.URL | None = None) -> httpx2.URL:
     if url.userinfo:
         raise AddressRefused("The address holds a user name or password; send them as a header.")
     return url
-
-
-async def chunks(answer: httpx2.Response, *, limit: int) -> AsyncIterator[bytes]:
-    """Return the body as it arrives. Raises TooLarge, before a byte of it when its length is announced."""
-    announced = answer.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
-        raise TooLarge(limit)
-    size = 0
-    async for chunk in answer.aiter_bytes(1 << 16):
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(limit)
-        yield chunk
-
-
-async def body(answer: httpx2.Response, *, limit: int) -> bytes:
-    """Return the whole body. Raises TooLarge."""
-    return b"".join([chunk async for chunk in chunks(answer, limit=limit)])
-
-
-def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)

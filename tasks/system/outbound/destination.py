@@ -49,12 +49,11 @@ def is_public(address: Address) -> bool:
 @dataclass(frozen=True, slots=True)
 class Destinations:
     """The rule: public addresses at the ports of the web or above 1023, and the private ones that the operator named,
-    as networks or host names. `anywhere`: the operator chose the address, so that all are allowed.
+    as networks or host names.
     """
 
     networks: tuple[str, ...] = ()
     hosts: frozenset[str] = frozenset()
-    anywhere: bool = False
 
     @classmethod
     def parse(cls, text: str) -> "Destinations":
@@ -81,7 +80,7 @@ class Destinations:
         return addresses
 
     def _check(self, host: str, address: Address, port: int) -> None:
-        if self.anywhere or host.lower().rstrip(".") in self.hosts:
+        if host.lower().rstrip(".") in self.hosts:
             return
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
