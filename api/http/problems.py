@@ -3,7 +3,7 @@
 The same error stands in `errors` as GraphQL clients expect it, so that they too can show it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -83,10 +83,18 @@ def problem_for(error: Exception, correlation_id: str) -> HttpProblem:
 
 
 class Problems:
-    """ASGI middleware: whatever a route raises becomes a problem, and nothing is ever answered by a bare 500."""
+    """ASGI middleware: whatever a route raises becomes a problem, and nothing is ever answered by a bare 500.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `answer` makes the response of a problem and a correlation id, where clients expect a form of their own.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        answer: Callable[["HttpProblem", str], Response] = lambda problem, id_: problem.response(id_),
+    ) -> None:
         self.app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and answer when nobody else does."""
@@ -105,9 +113,9 @@ class Problems:
         except ClientDisconnect:
             if not begun:
                 broken = HttpProblem(400, ErrorCode.INVALID_INPUT, "The request broke off; send it again.")
-                await broken.response(scope["correlation_id"])(scope, receive, send)
+                await self._answer(broken, scope["correlation_id"])(scope, receive, send)
         except Exception as error:
             problem = problem_for(error, scope["correlation_id"])
             if begun:  # all that can be done is to break off
                 raise
-            await problem.response(scope["correlation_id"])(scope, receive, send)
+            await self._answer(problem, scope["correlation_id"])(scope, receive, send)

@@ -6,8 +6,9 @@ Each request becomes a job like those of `createJob`, checked, limited and seen 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
+from api.http.problems import Problems
 from api.openai.entrance import Entrance
-from api.openai.errors import Errors
+from api.openai.errors import response_of
 from api.openai.models import Models
 from api.openai.transcriptions import Transcriptions
 from db.domain.values import TranscriptionTask
@@ -25,4 +26,4 @@ def openai_routes(entrance: Entrance) -> list[BaseRoute]:
         Route("/models", models.all),
         Route("/models/{id:path}", models.one),
     ]
-    return [Mount("/v1", routes=routes, middleware=[Middleware(Errors)])]
+    return [Mount("/v1", routes=routes, middleware=[Middleware(Problems, answer=response_of)])]

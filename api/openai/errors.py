@@ -3,17 +3,16 @@
 from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.problems import HttpProblem, problem_for
+from api.http.problems import HttpProblem
 from db.domain.values import ErrorCode, Problem
 from schema.execution.encoding import encode
 
 QUEUE_FULL = 429
 """The status for which these clients wait and come again; our own is 503."""
 CODES = {ErrorCode.UNAUTHENTICATED: "invalid_api_key", ErrorCode.RATE_LIMITED: "rate_limit_exceeded"}
+_log = structlog.get_logger(__name__)
 PARAMS = {"input.source.file": "file", "input.source": "file"}
 
 
@@ -37,8 +36,9 @@ def error_of(problem: HttpProblem) -> dict[str, Any]:
     }
 
 
-def response_of(problem: HttpProblem) -> Response:
+def response_of(problem: HttpProblem, _correlation_id: str) -> Response:
     """Return the answer: those that may be tried again say when."""
+    _log.info("openai.refused", code=problem.code, status=_status(problem))
     headers = {"Cache-Control": "no-store", **(problem.headers or {})}
     seconds = (problem.details or {}).get("retryAfterSeconds")
     if seconds is not None:
@@ -62,30 +62,3 @@ def _param(details: dict[str, Any] | None) -> str | None:
     """Return the name of the form's field that is at fault, out of the path in our own input."""
     path = (details or {}).get("field")
     return PARAMS.get(path, path.rpartition(".")[2]) if isinstance(path, str) else None
-
-
-class Errors:
-    """ASGI middleware: whatever an endpoint raises is answered in this form."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and answer when nobody else does."""
-        begun = False
-
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, receive, noted)
-        except ClientDisconnect:
-            return  # in the middle of its request: nobody is there to be answered
-        except Exception as error:
-            problem = problem_for(error, scope["correlation_id"])
-            if begun:
-                raise
-            structlog.get_logger(__name__).info("openai.refused", code=problem.code, status=_status(problem))
-            await response_of(problem)(scope, receive, send)

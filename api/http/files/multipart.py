@@ -6,6 +6,7 @@ A `PartReader`, of which each endpoint has its own, decides on each part.
 import hashlib
 import os
 import tempfile
+from abc import ABC, abstractmethod
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def bad_part(message: str) -> HttpProblem:
     return HttpProblem(400, ErrorCode.INVALID_INPUT, f"In the multipart body: {message}.")
 
 
-class PartReader:
+class PartReader(ABC):
     """Follows the parser through the parts. Sizes are bytes: of each file, and of all fields together."""
 
     def __init__(self, uploads: TemporaryFiles, *, max_file: int, max_fields: int) -> None:
@@ -93,13 +94,13 @@ class PartReader:
         self._finished: list[Part] = []
         self.ended = False
 
+    @abstractmethod
     def begin(self, part: Part) -> bool:
         """Tell whether a part, whose head is known now, is a file. Raises `HttpProblem` for one that must not be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def field(self, part: Part) -> None:
         """Take a field, which is whole. Raises `HttpProblem`."""
-        raise NotImplementedError
 
     def has_file(self, name: str) -> bool:
         """Tell whether a file of this name has begun or is here."""
