@@ -95,7 +95,7 @@ async def _write(archive: zipfile.ZipFile, database_url: str, blobs: Blobs, secr
     async with snapshot(database_url) as connection:
         revision, counts = await connection.run_sync(rows)
     files = 0
-    async for key in blobs.all_keys():
+    async for key, _ in blobs.all_files():
         stored = zipfile.ZipInfo(f"files/{key}")  # sound does not shrink
         stored.external_attr = 0o600 << 16
         try:

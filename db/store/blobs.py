@@ -119,11 +119,6 @@ class Blobs:
         digest = await asyncio.to_thread(join_files, self._folder, stretches, self._folder / key, final=final)
         return Stored(size, digest)
 
-    async def all_keys(self) -> AsyncIterator[str]:
-        """List the files that are there."""
-        async for key, _ in self.all_files():
-            yield key
-
     async def all_files(self) -> AsyncIterator[tuple[str, datetime]]:
         """List the files that are there, with the instants at which they were written last."""
         async for part in obstore.list(self._store):

@@ -14,7 +14,16 @@ from uuid import uuid4
 import httpx
 import openai
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from api.http.correlation import Correlation
+from api.http.problems import Problems
+from api.openai.errors import response_of
+from db.domain.errors import QueueFull
 from tests.fixtures.servers import Server
 
 NUMBERS = count(1)
@@ -344,3 +353,16 @@ def test_a_body_without_a_length_is_read_as_it_comes(server: Server) -> None:
     answer = connection.getresponse()
     assert json.loads(answer.read())["text"]
     connection.close()
+
+
+async def test_a_full_queue_is_the_status_for_which_these_clients_wait_and_come_again() -> None:
+    async def full(_request: Request) -> Response:
+        raise QueueFull(retry_after_seconds=7.0)
+
+    app = Starlette(
+        routes=[Route("/", full)], middleware=[Middleware(Correlation), Middleware(Problems, answer=response_of)]
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as asking:
+        answer = await asking.get("/")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "8")
+    assert answer.json()["error"]["code"] == "queue_full"

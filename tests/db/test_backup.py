@@ -65,7 +65,7 @@ def rows(file: Path) -> dict[str, list[str]]:
 
 
 async def contents(blobs: Blobs) -> dict[str, bytes]:
-    return {key: b"".join([chunk async for chunk in blobs.read(key)]) async for key in blobs.all_keys()}
+    return {key: b"".join([chunk async for chunk in blobs.read(key)]) async for key, _ in blobs.all_files()}
 
 
 async def test_a_backup_restored_into_the_other_kind_of_database_holds_the_same_rows_files_and_secrets(

@@ -29,7 +29,7 @@ def blobs(tmp_path: Path) -> Blobs:
 
 
 async def keys_of(blobs: Blobs) -> set[str]:
-    return {key async for key in blobs.all_keys()}
+    return {key async for key, _ in blobs.all_files()}
 
 
 async def stored(database: Database, blobs: Blobs) -> set[str]:
