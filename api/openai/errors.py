@@ -37,12 +37,9 @@ def error_of(problem: HttpProblem) -> dict[str, Any]:
 
 
 def response_of(problem: HttpProblem, _correlation_id: str) -> Response:
-    """Return the answer: those that may be tried again say when."""
+    """Return the answer. Its headers are the problem's own: those that may be tried again say when."""
     _log.info("openai.refused", code=problem.code, status=_status(problem))
     headers = {"Cache-Control": "no-store", **(problem.headers or {})}
-    seconds = (problem.details or {}).get("retryAfterSeconds")
-    if seconds is not None:
-        headers.setdefault("Retry-After", str(int(seconds) + 1))
     return Response(encode(error_of(problem)), _status(problem), headers, media_type="application/json")
 
 

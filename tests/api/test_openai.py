@@ -364,5 +364,5 @@ async def test_a_full_queue_is_the_status_for_which_these_clients_wait_and_come_
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as asking:
         answer = await asking.get("/")
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "8")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     assert answer.json()["error"]["code"] == "queue_full"
