@@ -122,7 +122,10 @@ def test_a_text_that_whisper_finds_unlikely_is_recognised_again(
     unsure = recognised(engine, tmp_path, drowned, OFF)
     assert (unsure.avg_logprob or 0.0) < (Rules().log_prob or 0.0)
     # The rule for no speech is off: it would drop the text, and recognising it again would be no use.
-    again = recognised(engine, tmp_path, drowned, Rules(no_speech=None))
-    assert again.temperature > 0
-    assert (again.avg_logprob or 0.0) > (unsure.avg_logprob or 0.0)
+    # Samples are drawn: once in some tens of times none is likelier than the first text, which then stays.
+    tries = [recognised(engine, tmp_path, drowned, Rules(no_speech=None))]
+    while tries[-1].temperature == 0 and len(tries) < 4:
+        tries.append(recognised(engine, tmp_path, drowned, Rules(no_speech=None)))
+    assert tries[-1].temperature > 0
+    assert (tries[-1].avg_logprob or 0.0) > (unsure.avg_logprob or 0.0)
     assert recognised(engine, tmp_path, drowned, Rules(no_speech=None, log_prob=None)).text == unsure.text
